@@ -1,0 +1,1 @@
+// Only carries the precompiled header that all rooms share (CMakeLists.txt).
