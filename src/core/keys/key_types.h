@@ -1,0 +1,80 @@
+// What keyd hands out. Every key names the version under which rows must be sealed.
+//
+// Design: docs/formats/keystore.md
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/secret_text.h"
+#include "formats/sealed/context.h"
+
+namespace mailhold::keys {
+
+// What a tenant's key is for. Numbers are stored: never reuse one.
+enum class Purpose : std::uint8_t {
+  connection = 1,     // secrets of connections; never leaves keyd
+  spool = 2,          // X25519, one per day; the private half goes to gatewayd-out only
+  link = 3,           // link tokens
+  configuration = 4,  // rows of settings, people, routes
+  ledger = 5,         // X25519; entries of the ledger are sealed to it
+  token = 6,          // HMAC key for keyed hashes inside the tenant
+  trace = 7,          // rows of the trace log
+  store = 8,          // one per day; wraps the data keys of what was stored that day
+};
+
+struct SpoolKey {  // for those who seal
+  std::uint32_t version = 0;
+  std::string public_key;
+};
+
+struct SymmetricKey {  // 32 bytes
+  std::uint32_t version = 0;
+  SecretText key;
+};
+using LinkKey = SymmetricKey;
+using DayKey = SymmetricKey;
+using PurposeKey = SymmetricKey;
+
+struct BoxPublicKey {
+  std::uint32_t version = 0;
+  std::string public_key;
+};
+using LedgerPublicKey = BoxPublicKey;
+
+enum class Seal : std::uint8_t { uninitialised = 0, sealed = 1, unsealed = 2 };
+
+struct KeyStatus {
+  Seal seal = Seal::uninitialised;
+  std::string region;
+  std::uint32_t tenants = 0;         // 0 while sealed
+  std::string secret_public_key;     // empty while sealed
+  std::string ledger_verifying_key;  // Ed25519, empty while sealed
+  bool memory_is_secret = false;     // root keys lie in memfd_secret pages
+};
+
+// A connection's secret on its way in. `box` is sealed to secret_public_key() in the context of entry_context().
+struct SecretRecord {
+  Id tenant;
+  Id connection;
+  std::string policy;  // canonical bytes of destination and purpose: the secret opens for no other
+  std::string box;
+};
+
+// One use of a connection's secret, as authd asks for it.
+struct UseRequest {
+  Id tenant;
+  Id connection;
+  std::string policy;   // as the broker gave it; must be the one the secret was put with
+  std::string purpose;  // such as "route.submit"
+  std::string template_name = "smtp_plain";
+  std::string fields;   // the intent as the ledger room encodes it: the receipt must be for exactly this
+  std::string receipt;  // encoded ledger receipt
+};
+
+// The context of SecretRecord::box: the box opens for this tenant, connection and policy only.
+sealed::Context entry_context(const std::string& region, Id tenant, Id connection, std::string_view policy);
+
+}  // namespace mailhold::keys

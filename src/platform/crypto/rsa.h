@@ -1,0 +1,39 @@
+// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 section 8.2), as DKIM uses it.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace mailhold::crypto {
+
+struct RsaVerdict {
+  bool valid = false;
+  unsigned bits = 0;  // size of the modulus: the caller decides what is too short (RFC 8301 section 3.2)
+};
+
+// `key_der` is a SubjectPublicKeyInfo or a PKCS#1 RSAPublicKey. A wrong signature is a verdict, not an error.
+// invalid_input if the key cannot be read, is not RSA or has more than 8192 bits.
+Result<RsaVerdict> verify_rsa_sha256(std::string_view key_der, std::string_view data, std::string_view signature);
+
+// A private key in memory, wiped at its end. Any number of threads may sign with one object.
+class RsaPrivateKey {
+ public:
+  static Result<RsaPrivateKey> generate(unsigned bits);              // 1024 to 8192
+  static Result<RsaPrivateKey> from_pem(std::string_view pem);       // unencrypted PKCS#8 or PKCS#1; else invalid_input
+  ~RsaPrivateKey();
+  RsaPrivateKey(RsaPrivateKey&&) noexcept;
+  RsaPrivateKey& operator=(RsaPrivateKey&&) noexcept;
+  RsaPrivateKey(const RsaPrivateKey&) = delete;
+
+  Result<std::string> sign_sha256(std::string_view data) const;
+  std::string public_key_der() const;  // SubjectPublicKeyInfo
+
+ private:
+  explicit RsaPrivateKey(void* key) : key_(key) {}
+  void* key_;
+};
+
+}  // namespace mailhold::crypto
