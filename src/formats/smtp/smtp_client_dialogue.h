@@ -1,0 +1,154 @@
+// The client side of an SMTP session (RFC 5321) as a pure state machine: server bytes go in,
+// commands, message bytes and outcomes come out. No sockets, no clock, no threads.
+//
+//   ClientDialogue dialogue({.our_name = "mx.example.net"});
+//   until dialogue.wants() == Wants::message:
+//     send each next_to_send(); then receive(what the server said), or do TLS and tls_started()
+//   dialogue.submit(envelope, body);   and the same until next_outcome() gives one
+//
+// The server is not trusted: a reply nobody asked for, a success before the message was sent,
+// replies without end are errors, and no error ever turns into a delivered recipient. What was
+// delivered before an error is still handed out by next_outcome().
+//
+// Design: docs/flows/delivery.md
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/secret_text.h"
+#include "formats/smtp/smtp_reply.h"
+
+namespace mailhold::smtp {
+
+enum class TlsRule { none, opportunistic, required };
+
+// Gives the argument of AUTH PLAIN: base64 of "authzid NUL authcid NUL password" (RFC 4616). Called once,
+// after TLS is on and the server has offered PLAIN. An error ends the dialogue with that error.
+using PlainCredential = std::function<Result<SecretText>()>;
+
+struct ClientSettings {
+  std::string our_name;               // for EHLO: a domain or an address literal
+  TlsRule tls = TlsRule::required;
+  bool tls_is_on = false;             // the stream is encrypted from the start (RFC 8314)
+  PlainCredential authenticate;       // empty: no AUTH. With it TLS must be on, whatever `tls` says
+};
+
+struct ClientEnvelope {
+  std::string mail_from;              // without brackets; empty: the null reverse-path
+  std::vector<std::string> rcpt_to;   // 1..1,000; a mailbox with CR, LF, space outside quotes or brackets is refused
+  std::string envelope_id;            // ENVID (RFC 3461), printable ASCII, only sent where DSN is offered; may be empty
+};
+
+enum class RecipientResult { delivered, deferred, failed };
+
+struct RecipientOutcome {
+  RecipientResult result = RecipientResult::deferred;
+  Reply reply;                        // what decided
+};
+
+// What became of one submitted message: one entry for each recipient, in the order of the envelope.
+struct SubmissionOutcome {
+  std::vector<RecipientOutcome> recipients;
+};
+
+class ClientDialogue {
+ public:
+  enum class Wants {
+    reply,    // more bytes from the server
+    tls,      // the TLS handshake now; then tls_started()
+    message,  // the session is open and idle: submit(), or quit()
+    nothing,  // over: close the connection
+  };
+
+  explicit ClientDialogue(ClientSettings settings);
+
+  // Takes the bytes that arrived. invalid_input or limit_exceeded: the server breaks the protocol; denied: the server
+  // offers no TLS or no AUTH PLAIN where they are required, or refused the credential; unavailable: it refused the session
+  // or closes it. After an error the dialogue is over.
+  Status receive(std::string_view bytes);
+
+  // The next bytes to send; empty when there is nothing to say. A chunk may hold the credential: wipe it after sending.
+  std::optional<std::string> next_to_send();
+
+  // Sending a message may go on while nothing is read; a server may stop us early. True while message bytes are left.
+  bool has_more_to_send() const { return !to_send_.empty() || !body_rest_.empty() || body_is_open_; }
+
+  Wants wants() const { return wants_; }
+
+  // The stream is encrypted now. What the server said before is forgotten and EHLO is sent again.
+  void tls_started();
+
+  // Wants::message only. The body must outlive its outcome: whole lines ended by CRLF; bare CR or LF are sent as CRLF,
+  // a missing last CRLF is added, lines starting with a dot are stuffed. invalid_input for an envelope no command can carry.
+  Status submit(const ClientEnvelope& envelope, std::string_view body);
+  std::optional<SubmissionOutcome> next_outcome();
+
+  // Says QUIT (at Wants::message); nothing more can be submitted. Waiting for the reply is a courtesy.
+  void quit();
+
+  // True once the last byte of the current message is handed out: if the connection ends before its
+  // outcome, the server may have it (RFC 1047).
+  bool message_is_out() const { return step_ == Step::end_of_data; }
+  int messages_submitted() const { return messages_; }
+  bool tls_is_on() const { return settings_.tls_is_on; }
+
+  // What the server offered in its last EHLO reply.
+  struct Offers {
+    bool pipelining = false, eight_bit = false, starttls = false, auth_plain = false, dsn = false, enhanced = false, size = false;
+    std::uint64_t size_max = 0;  // 0: no fixed limit
+  };
+  const Offers& offers() const { return offers_; }
+
+ private:
+  enum class Step { greeting, ehlo, helo, starttls, tls, auth, idle, transaction, body, end_of_data, reset, quit, over };
+  enum class Command : std::uint8_t { mail, rcpt, data };
+
+  Status take(const Reply& reply);
+  Status take_greeting(const Reply& reply);
+  Status take_ehlo(const Reply& reply);
+  Status take_starttls(const Reply& reply);
+  Status take_auth(const Reply& reply);
+  Status take_transaction(const Reply& reply);
+  Status take_end_of_data(const Reply& reply);
+  Status after_hello();
+  Status say_auth();
+  void say(std::string line);
+  void say_more_of_transaction();
+  void begin_body();
+  void end_transaction(bool needs_reset);
+  void decide_undecided(const Reply& reply);
+  Status end_with(Error error);
+  std::string next_body_chunk();
+
+  ClientSettings settings_;
+  ReplyReader replies_;
+  Step step_ = Step::greeting;
+  Wants wants_ = Wants::reply;
+  Offers offers_;
+  std::deque<std::string> to_send_;
+  int messages_ = 0;
+
+  // The message under way.
+  ClientEnvelope envelope_;
+  std::string_view body_rest_;
+  bool body_is_open_ = false;       // the final dot has not been handed out
+  bool body_at_line_start_ = true;
+  bool body_has_eight_bit_ = false;
+  std::size_t body_bytes_ = 0;
+  std::deque<Command> expected_;    // commands sent whose replies are awaited
+  std::size_t next_recipient_said_ = 0;
+  std::size_t next_recipient_answered_ = 0;
+  std::size_t accepted_ = 0;        // recipients the server took
+  bool data_said_ = false;
+  bool mail_refused_ = false;
+  std::vector<std::optional<RecipientOutcome>> decided_;
+  std::optional<SubmissionOutcome> outcome_;
+};
+
+}  // namespace mailhold::smtp

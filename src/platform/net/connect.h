@@ -1,0 +1,16 @@
+// Connecting to a numeric address. Names are resolved by platform/dns, never here.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/deadline.h"
+#include "base/result.h"
+
+namespace mailhold::net {
+
+// A connected TCP socket, non-blocking and close-on-exec, which the caller owns; TCP_NODELAY is set.
+// invalid_input: not a numeric IPv4 or IPv6 address. unavailable: refused or unreachable. timed_out, cancelled.
+Result<int> connect_tcp(std::string_view ip, std::uint16_t port, const Deadline& deadline);
+
+}  // namespace mailhold::net

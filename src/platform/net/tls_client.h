@@ -1,0 +1,36 @@
+// TlsClient: TLS 1.2 or newer as a client, over any Stream. One TlsClient serves many connections
+// and threads; it keeps the trust anchors loaded.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "platform/net/stream.h"
+
+namespace mailhold::net {
+
+// How the peer is verified. With pins: the SHA-256 of the certificate's public key (SPKI, DER) must be among them, and
+// names and authorities do not matter. Else with a CA file: the chain must end there and the certificate must carry
+// `name`. Else nothing is verified (opportunistic TLS, RFC 7435): protects from listeners only.
+struct TlsPeer {
+  std::string name;                // for SNI and for verification; empty: no SNI
+  std::string ca_file;             // PEM; "system": the distribution's trust anchors; empty: not verified by CA
+  std::vector<std::string> pins;   // 64 hex digits each, or 44 base64 characters
+};
+
+class TlsClient {
+ public:
+  // invalid_input: a pin or the CA file cannot be read, or a CA file without a name.
+  static Result<std::shared_ptr<TlsClient>> create(TlsPeer peer);
+  virtual ~TlsClient() = default;
+
+  // The handshake over `plain`, whose every byte is TLS from now on. denied: the peer is not who it must be.
+  // unavailable: no TLS there, or the connection ended. timed_out, cancelled.
+  virtual Result<std::unique_ptr<Stream>> start(std::unique_ptr<Stream> plain, const Deadline& deadline) = 0;
+};
+
+// SHA-256 of the public key of a PEM certificate, as 64 hex digits; invalid_input if there is none.
+Result<std::string> pin_of_certificate(std::string_view pem);
+
+}  // namespace mailhold::net
