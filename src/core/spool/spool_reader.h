@@ -1,0 +1,62 @@
+// SpoolReader: reads spooled items back, one by Location or all in order, and removes segments that are done.
+// It needs nothing but the folder: after a crash the queue is found again by scanning.
+//
+// Any thread. Hour keys are cached after keyd has opened their box.
+// Design: docs/formats/spool.md
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/secret_text.h"
+#include "core/spool/spool_item.h"
+#include "platform/segments/segment_reader.h"
+
+namespace mailhold::spool {
+
+// keyd opens the box that holds an hour key: KeyClient::open_spool_box.
+using BoxOpener =
+    std::function<Result<SecretText>(Id tenant, std::uint32_t version, std::string_view box, std::string_view context)>;
+
+// What the file says without any key.
+struct SpoolEntry {
+  Location location;
+  Id message;
+  Id tenant;
+  Milliseconds accepted_at = 0;
+};
+
+class SpoolReader {
+ public:
+  SpoolReader(std::filesystem::path folder, std::string region, BoxOpener open_box);
+  ~SpoolReader();
+
+  // corrupt: the bytes there are not this sealed item; not_found: its segment is gone; unavailable: keyd is away.
+  Result<SpoolItem> read(const Location& location);
+
+  // Every item of all segments from `from` on, oldest first, without opening any. Returns where to go on; the part of the
+  // last segment that is still being written is simply not seen yet. Damage inside a segment is logged and stepped over.
+  Result<Position> scan(Position from, const std::function<segments::Visit(const SpoolEntry&)>& visitor) const;
+
+  // Segments that get no more items, oldest first. Remove one when every item in it is stored or delivered.
+  Result<std::vector<std::uint64_t>> finished() const { return reader_.finished(); }
+  Result<std::vector<segments::SegmentFile>> list() const { return reader_.list(); }
+  Status remove(std::uint64_t segment);
+
+ private:
+  struct Keys;
+  Result<SecretText> hour_key(const Location& item, std::string_view key_id, Id tenant);
+
+  segments::SegmentReader reader_;
+  const std::string region_;
+  const BoxOpener open_box_;
+  std::mutex mutex_;
+  const std::unique_ptr<Keys> keys_;
+};
+
+}  // namespace mailhold::spool

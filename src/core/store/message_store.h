@@ -1,0 +1,96 @@
+// MessageStore: keeps messages, each part once for a tenant, and gives the exact bytes back.
+// A message is cut into inline text and body parts; a base64 body is kept decoded when encoding it again gives
+// exactly its bytes. Parts are sealed under keys of their own; those keys are wrapped under the tenant's day keys,
+// so that forgetting a day is deleting rows.
+//
+// Any thread; keep() calls take turns, so give it batches. Durability: see keep().
+// Design: docs/formats/store.md
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/deadline.h"
+#include "base/id.h"
+#include "base/result.h"
+#include "core/store/store_keys.h"
+#include "platform/blobs/blob_store.h"
+#include "platform/records/records.h"
+#include "platform/segments/segment_writer.h"
+
+namespace mailhold::store {
+
+enum class BodyEncoding { as_is, base64 };
+
+// The body of one MIME leaf part within the message. A wrong span costs space, never exactness.
+struct BodySpan {
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  BodyEncoding encoding = BodyEncoding::as_is;
+};
+
+struct NewMessage {
+  Id tenant;
+  Id message;
+  Milliseconds received_at = 0;  // its day decides how long it is kept
+  std::string_view bytes;        // the final bytes, at most StoreSettings::message_bytes_max
+  std::vector<BodySpan> bodies;  // in rising order; overlapping or outlying ones are ignored
+};
+
+struct StoreSettings {
+  std::filesystem::path folder;  // packs and blobs live below it; made if missing
+  std::string region;            // stands in every sealing context
+  std::uint64_t message_bytes_max = 256U << 20;
+  std::uint64_t shared_part_bytes_min = 512;        // smaller bodies stay inline
+  std::uint64_t packed_part_bytes_max = 1U << 20;   // larger ones become blobs
+  std::uint64_t segment_bytes = 64U << 20;
+};
+
+struct Kept {
+  std::uint32_t parts_new = 0;
+  std::uint32_t parts_shared = 0;  // found in the tenant's store already
+  std::uint64_t bytes_written = 0;
+};
+
+struct Reclaimed {
+  std::uint32_t segments = 0;
+  std::uint32_t blobs = 0;
+  std::uint64_t tokens = 0;
+};
+
+class MessageStore {
+ public:
+  // Makes the schema if needed. The records, blobs and keys must outlive the store.
+  static Result<std::unique_ptr<MessageStore>> open(const StoreSettings& settings, records::Records& records,
+                                                    blobs::BlobStore& blobs, StoreKeys& keys);
+  virtual ~MessageStore() = default;
+
+  // All messages are durable when this returns: one fdatasync of the pack, then one commit of the rows. On an error none of
+  // them is kept. A message that is kept already is left as it is, and counts as done: handing a batch in again is harmless.
+  // Errors: unavailable (disk, records or keyd away), limit_exceeded, not_found (the day's key was destroyed).
+  virtual Result<std::vector<Kept>> keep(const std::vector<NewMessage>& messages, const Deadline& deadline) = 0;
+
+  // The exact bytes. not_found when it was never kept, or every epoch it was kept under has expired.
+  virtual Result<std::string> retrieve(Id tenant, Id message, const Deadline& deadline) = 0;
+
+  // Forgets the wraps of one tenant's epoch. What no other epoch holds can never be read again, whatever copy of the packs
+  // exists; its space comes back with collect(). Returns how many wraps went.
+  virtual Result<std::uint64_t> expire_day(Id tenant, Epoch epoch, const Deadline& deadline) = 0;
+
+  // Wraps a message and all its parts under another epoch too (a hold), so that it outlives its day.
+  virtual Status rewrap(Id tenant, Id message, Epoch epoch, const Deadline& deadline) = 0;
+
+  // Deletes pack segments and blobs in which nothing living is left.
+  virtual Result<Reclaimed> collect(const Deadline& deadline) = 0;
+
+  // Writes the places and tokens anew from the packs. Wraps are not in the packs: they are the records' alone.
+  // Returns how many objects were found.
+  virtual Result<std::uint64_t> rebuild(const Deadline& deadline) = 0;
+};
+
+}  // namespace mailhold::store
