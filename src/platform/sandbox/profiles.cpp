@@ -1,0 +1,68 @@
+#include "platform/sandbox/profiles.h"
+
+#include <cstdlib>
+
+#include "base/log.h"
+
+namespace mailhold::sandbox {
+namespace {
+
+using enum Right;
+
+struct Row {
+  const char* name;
+  std::vector<Right> rights;
+  std::vector<std::string> readable;  // names of folders the supervisor gives
+  std::vector<std::string> writable;
+  Violation violation;
+  std::uint64_t open_files_max = 1024;
+  bool lock_memory = false;
+  std::uint64_t address_space_bytes_max = 0;
+};
+
+// Processes that hold keys or parse hostile content end at the first forbidden call; the others are refused it.
+const std::vector<Row>& rows() {
+  static const std::vector<Row> all = {
+      {"keyd", {threads, files}, {}, {"keystore"}, Violation::kill, 1024, true},
+      {"ledgerd", {threads, files}, {}, {"ledger"}, Violation::kill},
+      {"brokerd", {threads, files, connect}, {}, {"broker"}, Violation::refuse},
+      {"authd", {threads, accept}, {}, {}, Violation::kill, 64},
+      {"resolverd", {threads, connect}, {}, {}, Violation::refuse, 4096},
+      {"scannerd", {Right::fork, tighten}, {}, {}, Violation::kill, 4096},
+      {"scanner", {}, {}, {}, Violation::kill, 64, false, 768ULL << 20},
+      {"gatewayd-in", {threads, files, accept, connect_unix}, {}, {"spool"}, Violation::refuse, 65536},
+      {"gatewayd-out", {threads, files, connect}, {}, {"spool", "store", "notices"}, Violation::refuse, 8192},
+      {"linkd", {threads, files, accept}, {"links"}, {}, Violation::refuse, 8192},
+      {"apid", {threads, files, accept}, {}, {"directory"}, Violation::refuse, 1024},
+  };
+  return all;
+}
+
+std::vector<std::string> paths_of(const std::vector<std::string>& names, const std::map<std::string, std::string>& directories) {
+  std::vector<std::string> paths;
+  for (const auto& name : names) {
+    const auto found = directories.find(name);
+    if (found != directories.end()) paths.push_back(found->second);
+  }
+  return paths;
+}
+
+}  // namespace
+
+Profile profile_of(const std::string& program, const std::map<std::string, std::string>& directories) {
+  for (const Row& row : rows()) {
+    if (program != row.name) continue;
+    return {program, row.rights, paths_of(row.readable, directories), paths_of(row.writable, directories), row.violation,
+            row.address_space_bytes_max, row.open_files_max, row.lock_memory};
+  }
+  log_error("sandbox", "no profile for " + program);
+  std::abort();
+}
+
+std::vector<std::string> profile_names() {
+  std::vector<std::string> names;
+  for (const Row& row : rows()) names.emplace_back(row.name);
+  return names;
+}
+
+}  // namespace mailhold::sandbox

@@ -1,0 +1,115 @@
+#include "platform/sandbox/sandbox.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/log.h"
+#include "platform/sandbox/layers.h"
+
+namespace mailhold::sandbox {
+namespace {
+
+void limit(__rlimit_resource resource, std::uint64_t value) {
+  const rlimit both{value, value};
+  (void)::setrlimit(resource, &both);
+}
+
+// What nobody may do, and what only those with the right may do.
+bool opens_a_foreign_file() { return ::open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0; }
+bool runs_a_program() {
+  char name[] = "/bin/true";
+  char* const arguments[] = {name, nullptr};
+  char* const environment[] = {nullptr};
+  ::execve(name, arguments, environment);  // comes back only when refused
+  return false;
+}
+bool makes_an_internet_socket() { return ::socket(AF_INET, SOCK_STREAM, 0) >= 0; }
+bool makes_runnable_memory() { return ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED; }
+bool traces_itself() { return ::syscall(SYS_ptrace, 0, 0, 0, 0) == 0; }
+
+constexpr int got_through = 77;
+constexpr int refused = 0;
+
+// A child puts the same layers on and makes the attempt. execve that got through ends with true's 0,
+// so the child marks "entered" in a pipe and a close-on-exec pipe end tells a successful exec.
+Status must_be_refused(const Profile& profile, const char* what, bool (*attempt)()) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return Error{ErrorKind::unavailable, std::strerror(errno)};
+  const pid_t child = ::fork();
+  if (child < 0) return Error{ErrorKind::unavailable, std::string("sandbox: fork: ") + std::strerror(errno)};
+  if (child == 0) {
+    if (!tighten(profile)) ::_exit(3);
+    (void)!::write(ends[1], "e", 1);
+    const bool through = attempt();
+    (void)!::write(ends[1], through ? "t" : "r", 1);
+    ::_exit(through ? got_through : refused);
+  }
+  ::close(ends[1]);
+  char marks[2] = {0, 0};
+  ssize_t count = 0;
+  for (ssize_t got = 1; got > 0 && count < 2; count += std::max<ssize_t>(got, 0)) got = ::read(ends[0], marks + count, static_cast<std::size_t>(2 - count));
+  ::close(ends[0]);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (count == 0) return Error{ErrorKind::unsupported, "sandbox: " + profile.name + ": a layer could not be put on"};
+  const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+  if (killed || (count == 2 && marks[1] == 'r')) return done();
+  return Error{ErrorKind::bug, "sandbox: " + profile.name + " does not hold: " + what};
+}
+
+}  // namespace
+
+bool has(const Profile& profile, Right right) { return std::find(profile.rights.begin(), profile.rights.end(), right) != profile.rights.end(); }
+
+Status restrict_process(const Profile& profile) {
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Error{ErrorKind::unsupported, "no_new_privs is refused"};
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  limit(RLIMIT_CORE, 0);
+  limit(RLIMIT_NOFILE, profile.open_files_max);
+  if (profile.address_space_bytes_max > 0) limit(RLIMIT_AS, profile.address_space_bytes_max);
+  return done();
+}
+
+Status tighten(const Profile& profile) {
+  RETURN_IF_ERROR(restrict_process(profile));
+  RETURN_IF_ERROR(restrict_files(profile));
+  return restrict_calls(profile);
+}
+
+Status self_test(const Profile& profile) {
+  RETURN_IF_ERROR(must_be_refused(profile, "it opens a foreign file", opens_a_foreign_file));
+  RETURN_IF_ERROR(must_be_refused(profile, "it runs a program", runs_a_program));
+  RETURN_IF_ERROR(must_be_refused(profile, "it makes runnable memory", makes_runnable_memory));
+  RETURN_IF_ERROR(must_be_refused(profile, "it may be traced or trace", traces_itself));
+  if (!has(profile, Right::connect)) RETURN_IF_ERROR(must_be_refused(profile, "it makes an internet socket", makes_an_internet_socket));
+  return done();
+}
+
+Status enter(const Profile& profile) {
+  if (profile.lock_memory && ::mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+    log_warning("sandbox", "MEMORY MAY BE SWAPPED OUT: mlockall is refused; raise the memlock limit or turn swap off");
+  }
+  RETURN_IF_ERROR(self_test(profile));
+  return tighten(profile);
+}
+
+void enter_or_exit(const Profile& profile) {
+  if (const Status entered = enter(profile); !entered) {
+    log_error("sandbox", "refusing to serve: " + entered.error().detail);
+    std::_Exit(78);
+  }
+}
+
+}  // namespace mailhold::sandbox

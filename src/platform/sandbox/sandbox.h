@@ -1,0 +1,56 @@
+// sandbox: a process gives up, for good, whatever its duty does not need: new privileges,
+// core files, files outside its own folders (Landlock), and all system calls but a short
+// list (seccomp). The network and the user id are taken away earlier, by the supervisor.
+//
+// Call enter() while the process has one thread: Landlock holds for that thread and those it starts.
+// It first tries the profile in throw-away children, which attempt what must be refused;
+// where one of them gets through, enter() fails and the program must not serve.
+//
+// Design: ../shared security design section 7; kernel documentation of Landlock and seccomp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace mailhold::sandbox {
+
+// What a program may do beyond reading, writing and waiting on descriptors it already has.
+enum class Right : std::uint32_t {
+  threads = 1 << 0,
+  files = 1 << 1,         // open, create, rename, remove below the readable and writable folders
+  accept = 1 << 2,        // accept connections on listening sockets it was given
+  connect = 1 << 3,       // make internet sockets and connect them
+  connect_unix = 1 << 4,  // make unix sockets and connect them
+  fork = 1 << 5,          // copies of itself; never another program
+  tighten = 1 << 6,       // put further layers on itself or its copies
+};
+
+enum class Violation { kill, refuse };  // the process ends by SIGSYS, or the call fails with EPERM
+
+struct Profile {
+  std::string name;
+  std::vector<Right> rights{};
+  std::vector<std::string> readable{};  // files and folders with all below them
+  std::vector<std::string> writable{};
+  Violation violation = Violation::kill;
+  std::uint64_t address_space_bytes_max = 0;  // 0: no limit
+  std::uint64_t open_files_max = 1024;
+  bool lock_memory = false;  // no page of it is swapped out; a loud line where the kernel refuses
+};
+
+// unsupported: the kernel lacks a layer. bug: an attempt that must be refused was not.
+Status enter(const Profile& profile);
+
+// The attempts alone, in throw-away children.
+Status self_test(const Profile& profile);
+
+// The layers alone: for the copies of a zygote that has made the self-test of their profile once.
+Status tighten(const Profile& profile);
+
+// enter(), or a clear line and exit code 78.
+void enter_or_exit(const Profile& profile);
+
+}  // namespace mailhold::sandbox
