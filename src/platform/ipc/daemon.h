@@ -40,6 +40,7 @@ class Daemon {
   static std::unique_ptr<Daemon> start(std::string_view program_name);
 
   const std::map<std::string, std::string>& settings() const { return start_.settings; }
+  const std::map<std::string, std::string>& directories() const { return start_.directories; }
   // Ends the process with a clear line if the supervisor gave none of that name.
   std::string directory(const std::string& name) const;
   OwnedFd listener(const std::string& name);
