@@ -1,0 +1,46 @@
+// Receipt: proof that an entry is durable in the ledger. keyd opens a secret only for one.
+//
+// Design: docs/formats/ledger.md, "Receipts"
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "core/ledger/clear_text.h"
+#include "core/ledger/entry.h"
+#include "formats/tlog/merkle.h"
+#include "formats/tlog/note.h"
+
+namespace mailhold::ledger {
+
+inline constexpr Milliseconds receipt_life = 30'000;
+inline constexpr Milliseconds receipt_clock_skew_max = 5'000;  // between the clocks of two of our hosts
+
+struct Receipt {
+  std::string origin;
+  std::uint64_t size = 0;
+  Hash root;
+  std::uint64_t index = 0;
+  tlog::Proof proof;
+  std::string entry;  // as it lies in the log
+  Milliseconds time = 0;
+  Milliseconds expires = 0;
+  std::string signature;
+  std::string clear_text;  // added by the LedgerClient; empty before
+
+  Hash leaf() const { return tlog::hash_leaf(entry); }  // names the one use it stands for
+  std::string signed_bytes() const;
+  std::string encode() const;
+  static Result<Receipt> parse(std::string_view bytes);  // corrupt; says nothing about the signature
+};
+
+// What the receipt must be for. Every expected field must be there and equal; the entry may say more.
+using Expected = Entry;
+
+// The entry it proves. denied, with what differs, if: another log or key, bad signature, expired or from the
+// future, entry not in the signed tree, clear text not the one of the entry, or any expectation not met.
+// That a receipt is used once only is for the caller to see to, by leaf().
+Result<Entry> verify_receipt(const Receipt& receipt, const tlog::NoteKey& log_key, const Expected& expected, Milliseconds now);
+
+}  // namespace mailhold::ledger
