@@ -7,11 +7,11 @@
 namespace mailhold::dns {
 namespace {
 
-// What an atom of RFC 5322 may hold: SPF macros put local parts into names. All else is refused, above all what
-// libraries and zone files give a meaning of its own: backslash, quotes, white space, control and 8-bit bytes.
+// What an atom of RFC 5322 may hold, colons and spaces: SPF macros make names of these (RFC 7208 section 7). All else is refused,
+// above all what libraries and zone files give a meaning of its own: backslash, quotes, brackets, control and 8-bit bytes.
 bool may_stand_in_name(char letter) {
   if ((letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9')) return true;
-  return letter != '\0' && std::string_view("-_!#$%&'*+/=?^`{|}~").find(letter) != std::string_view::npos;
+  return letter != '\0' && std::string_view("-_!#$%&'*+/=?^`{|}~: ").find(letter) != std::string_view::npos;
 }
 
 bool is_known(std::uint16_t type) {

@@ -58,7 +58,7 @@ inline constexpr std::size_t records_max = 256;
 inline constexpr std::size_t answer_bytes_max = 64 * 1024;
 
 // Lower case, without the final dot. Nothing unless every label has 1..63 bytes, the whole at most 253,
-// and all are printable ASCII without space, quotes, backslash and other marks of zone files.
+// and all are printable ASCII without quotes, backslash, brackets and other marks of zone files.
 std::optional<std::string> normal_name(std::string_view name);
 
 // The name below in-addr.arpa or ip6.arpa of an address given as 4 or 16 bytes; empty for other sizes.

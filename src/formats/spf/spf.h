@@ -2,6 +2,7 @@
 // Limits of section 4.6.4: 10 terms that ask DNS, 2 void lookups, 10 names of one MX or PTR.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,7 @@ struct Sender {
   std::string helo{};       // as the client said it
   std::string mail_from{};  // without <>; empty for the null reverse-path: then postmaster@helo is checked
   std::string receiver = "unknown";  // our own name, only for the %{r} macro of explanations
+  std::int64_t now_seconds = 0;      // since 1970, only for the %{t} macro of explanations
 };
 
 struct Verdict {
