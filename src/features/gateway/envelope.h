@@ -33,14 +33,15 @@ struct AttachmentFact {
   std::string name;  // decoded, UTF-8
   std::string type;  // by content, as the scanner typed it
   std::uint64_t size = 0;  // decoded bytes
-  std::string sha256;      // 32 bytes, or empty
+  std::string sha256;      // of the decoded content, 64 hex digits, or empty
   friend bool operator==(const AttachmentFact&, const AttachmentFact&) = default;
 };
 
-// A run of base64 lines in the body of the spool item that the store may keep decoded.
+// A leaf body in the body of the spool item, for the store.
 struct BodySpan {
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
+  bool base64 = false;  // the store may keep it decoded
   friend bool operator==(const BodySpan&, const BodySpan&) = default;
 };
 
@@ -68,7 +69,7 @@ struct AcceptedMessage {
   bool scanned = false;
   std::string header_from;   // address of the author
   std::string subject;       // decoded, UTF-8
-  std::string message_id;    // with its angle brackets
+  std::string message_id;    // without angle brackets
   std::string spf, dkim, dmarc;  // results as in Authentication-Results: "pass", "fail", ...
   std::string virus;         // name of the signature found
   std::uint32_t links = 0;   // links found
