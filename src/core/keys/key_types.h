@@ -27,12 +27,12 @@ enum class Purpose : std::uint8_t {
 
 struct SpoolKey {  // for those who seal
   std::uint32_t version = 0;
-  std::string public_key;
+  std::string public_key{};
 };
 
 struct SymmetricKey {  // 32 bytes
   std::uint32_t version = 0;
-  SecretText key;
+  SecretText key{};
 };
 using LinkKey = SymmetricKey;
 using DayKey = SymmetricKey;
@@ -40,7 +40,7 @@ using PurposeKey = SymmetricKey;
 
 struct BoxPublicKey {
   std::uint32_t version = 0;
-  std::string public_key;
+  std::string public_key{};
 };
 using LedgerPublicKey = BoxPublicKey;
 
@@ -48,30 +48,30 @@ enum class Seal : std::uint8_t { uninitialised = 0, sealed = 1, unsealed = 2 };
 
 struct KeyStatus {
   Seal seal = Seal::uninitialised;
-  std::string region;
+  std::string region{};
   std::uint32_t tenants = 0;         // 0 while sealed
-  std::string secret_public_key;     // empty while sealed
-  std::string ledger_verifying_key;  // Ed25519, empty while sealed
+  std::string secret_public_key{};     // empty while sealed
+  std::string ledger_verifying_key{};  // Ed25519, empty while sealed
   bool memory_is_secret = false;     // root keys lie in memfd_secret pages
 };
 
 // A connection's secret on its way in. `box` is sealed to secret_public_key() in the context of entry_context().
 struct SecretRecord {
-  Id tenant;
-  Id connection;
-  std::string policy;  // canonical bytes of destination and purpose: the secret opens for no other
-  std::string box;
+  Id tenant{};
+  Id connection{};
+  std::string policy{};  // canonical bytes of destination and purpose: the secret opens for no other
+  std::string box{};
 };
 
 // One use of a connection's secret, as authd asks for it.
 struct UseRequest {
-  Id tenant;
-  Id connection;
-  std::string policy;   // as the broker gave it; must be the one the secret was put with
-  std::string purpose;  // such as "route.submit"
+  Id tenant{};
+  Id connection{};
+  std::string policy{};   // as the broker gave it; must be the one the secret was put with
+  std::string purpose{};  // such as "route.submit"
   std::string template_name = "smtp_plain";
-  std::string fields;   // the intent as the ledger room encodes it: the receipt must be for exactly this
-  std::string receipt;  // encoded ledger receipt
+  std::string fields{};   // the intent as the ledger room encodes it: the receipt must be for exactly this
+  std::string receipt{};  // encoded ledger receipt
 };
 
 // The context of SecretRecord::box: the box opens for this tenant, connection and policy only.

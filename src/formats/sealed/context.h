@@ -48,15 +48,15 @@ enum class Kind : std::uint16_t {
 };
 
 struct Context {
-  std::string region;             // the name of the region, such as "eu"
-  Id tenant;                      // none for rows above tenants
+  std::string region{};           // the name of the region, such as "eu"
+  Id tenant{};                    // none for rows above tenants
   Kind kind = Kind::configuration;
-  std::string object_id;          // the id of the object as raw bytes: Id::bytes(), or a hash
+  std::string object_id{};        // the id of the object as raw bytes: Id::bytes(), or a hash
   std::uint16_t field = 0;        // which field of the object
   std::uint64_t version = 0;      // of the object
-  Id key_id;                      // the sealing key
+  Id key_id{};                    // the sealing key
   std::uint32_t key_version = 0;
-  std::string extra;              // what else must hold, such as SHA-256 of a connection's policy
+  std::string extra{};            // what else must hold, such as SHA-256 of a connection's policy
 
   std::string encode() const;                             // the canonical bytes
   static Result<Context> parse(std::string_view bytes);   // corrupt unless exactly what encode() gives

@@ -1,0 +1,99 @@
+#include "platform/crypto/rsa.h"
+
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#include <limits>
+#include <utility>
+
+#include "platform/crypto/openssl_objects.h"
+
+namespace mailhold::crypto {
+namespace {
+
+constexpr unsigned bits_max = 8192;  // a larger key makes each verification a burden that a stranger chose
+
+Key parse_public_key(std::string_view der) {
+  const unsigned char* at = octets(der.data());
+  if (der.empty() || der.size() > 4096) return nullptr;
+  const long size = static_cast<long>(der.size());
+  Key key(d2i_PUBKEY(nullptr, &at, size));
+  if (key == nullptr) {
+    at = octets(der.data());
+    key.reset(d2i_PublicKey(EVP_PKEY_RSA, nullptr, &at, size));  // bare PKCS#1, RFC 6376 section 3.6.1
+  }
+  const bool whole = at == octets(der.data()) + der.size();
+  if (key == nullptr || !whole || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) return nullptr;
+  return key;
+}
+
+EVP_PKEY* as_key(void* key) { return static_cast<EVP_PKEY*>(key); }
+
+}  // namespace
+
+Result<RsaVerdict> verify_rsa_sha256(std::string_view key_der, std::string_view data, std::string_view signature) {
+  const Key key = parse_public_key(key_der);
+  if (key == nullptr) return Error{ErrorKind::invalid_input, "not an RSA public key"};
+  RsaVerdict verdict;
+  verdict.bits = static_cast<unsigned>(EVP_PKEY_get_bits(key.get()));
+  if (verdict.bits > bits_max) return Error{ErrorKind::invalid_input, "an RSA key of more than 8192 bits"};
+  const DigestContext context(EVP_MD_CTX_new());
+  require(context != nullptr);
+  verdict.valid =
+      EVP_DigestVerifyInit(context.get(), nullptr, sha256_algorithm(), nullptr, key.get()) == 1 &&
+      EVP_DigestVerify(context.get(), octets(signature.data()), signature.size(), octets(data.data()), data.size()) == 1;
+  return verdict;
+}
+
+Result<RsaPrivateKey> RsaPrivateKey::generate(unsigned bits) {
+  if (bits < 1024 || bits > bits_max) return Error{ErrorKind::invalid_input, "an RSA key has 1024 to 8192 bits"};
+  EVP_PKEY* key = EVP_RSA_gen(bits);
+  require(key != nullptr);
+  return RsaPrivateKey(key);
+}
+
+Result<RsaPrivateKey> RsaPrivateKey::from_pem(std::string_view pem) {
+  if (pem.size() > 65536) return Error{ErrorKind::invalid_input, "too long for a private key"};
+  const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  require(bio != nullptr);
+  // With an empty passphrase given, an encrypted key fails instead of asking at the terminal.
+  char no_passphrase[] = "";
+  Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, no_passphrase));
+  if (key == nullptr || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) {
+    return Error{ErrorKind::invalid_input, "not an unencrypted RSA private key"};
+  }
+  return RsaPrivateKey(key.release());
+}
+
+RsaPrivateKey::~RsaPrivateKey() { EVP_PKEY_free(as_key(key_)); }
+RsaPrivateKey::RsaPrivateKey(RsaPrivateKey&& other) noexcept : key_(std::exchange(other.key_, nullptr)) {}
+RsaPrivateKey& RsaPrivateKey::operator=(RsaPrivateKey&& other) noexcept {
+  std::swap(key_, other.key_);
+  return *this;
+}
+
+Result<std::string> RsaPrivateKey::sign_sha256(std::string_view data) const {
+  const DigestContext context(EVP_MD_CTX_new());
+  require(context != nullptr);
+  std::string signature(static_cast<std::size_t>(EVP_PKEY_get_size(as_key(key_))), '\0');
+  std::size_t size = signature.size();
+  if (EVP_DigestSignInit(context.get(), nullptr, sha256_algorithm(), nullptr, as_key(key_)) != 1 ||
+      EVP_DigestSign(context.get(), octets(signature.data()), &size, octets(data.data()), data.size()) != 1) {
+    return Error{ErrorKind::bug, "the RSA key does not sign"};
+  }
+  signature.resize(size);
+  return signature;
+}
+
+std::string RsaPrivateKey::public_key_der() const {
+  unsigned char* der = nullptr;
+  const int size = i2d_PUBKEY(as_key(key_), &der);
+  require(size > 0);
+  std::string out(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size));
+  OPENSSL_free(der);
+  return out;
+}
+
+}  // namespace mailhold::crypto
