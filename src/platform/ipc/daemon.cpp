@@ -178,19 +178,26 @@ int Daemon::run(Handler handler, int workers) {
   std::vector<std::jthread> threads;
   threads.reserve(static_cast<std::size_t>(workers));
   for (int i = 0; i < workers; ++i) threads.emplace_back([&](const std::stop_token& stop) { serving.work(stop); });
-  std::vector<std::jthread> readers;
-  std::vector<std::shared_ptr<Channel>> channels;
+  struct Peer {
+    std::shared_ptr<Channel> channel;
+    std::shared_ptr<std::atomic<bool>> gone;
+    std::jthread reader;
+  };
+  std::vector<Peer> serving_peers;
+  // New peers get a reading thread each; those of peers that are gone end here.
   const auto serve_waiting = [&] {
     std::vector<std::pair<std::string, std::shared_ptr<Channel>>> peers;
     {
       const std::lock_guard lock(mutex_);
       peers.swap(waiting_);
     }
+    std::erase_if(serving_peers, [](const Peer& each) { return each.gone->load(); });
     for (auto& [role, channel] : peers) {
-      channels.push_back(channel);
-      readers.emplace_back([&serving, name = role, served = channel](const std::stop_token& stop) {
+      auto gone = std::make_shared<std::atomic<bool>>(false);
+      serving_peers.push_back({channel, gone, std::jthread([&serving, gone, name = role, served = channel](const std::stop_token& stop) {
         serve_channel(served, name, [&serving](std::shared_ptr<Call> call) { serving.take(std::move(call)); }, stop);
-      });
+        *gone = true;
+      })});
     }
   };
   serve_waiting();
@@ -202,7 +209,7 @@ int Daemon::run(Handler handler, int workers) {
     if (const Status taken = take(std::move(*frame), go, stopping); !taken) log_error("daemon", taken.error().detail);
     serve_waiting();
   }
-  for (const auto& channel : channels) channel->close();
+  for (const Peer& each : serving_peers) each.channel->close();
   return 0;
 }
 

@@ -1,0 +1,290 @@
+#include "core/supervisor/supervisor.h"
+
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "core/supervisor/preparation.h"
+#include "core/supervisor/spawn.h"
+#include "platform/ipc/messages.h"
+#include "platform/net/wait.h"
+
+namespace mailhold::supervisor {
+namespace {
+
+using namespace std::chrono_literals;
+using Steady = std::chrono::steady_clock;
+
+constexpr std::size_t authd_pool_size = 3;
+constexpr auto restart_wait_min = 100ms;
+constexpr auto restart_wait_max = 5000ms;
+constexpr auto stop_wait = 10s;
+const std::string self = "supervisor";
+
+Deadline soon() { return Deadline::after(5s); }
+
+}  // namespace
+
+struct Supervisor::Process {
+  explicit Process(Program chosen) : program(std::move(chosen)) {}
+  Program program;
+  pid_t pid = -1;
+  std::unique_ptr<ipc::Channel> control;
+  bool ready = false;
+  int restarts = 0;
+  std::chrono::milliseconds wait = restart_wait_min;
+  Steady::time_point started{};
+  Steady::time_point restart_at{};
+};
+
+Supervisor::Supervisor(Settings settings, std::string programs)
+    : settings_(std::move(settings)),
+      programs_(std::move(programs)),
+      topology_(topology_of(settings_)),
+      users_first_(settings_.number("mailhold.users_first")),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+Supervisor::~Supervisor() {
+  for (auto& [channel, thread] : serving_) channel->close();
+}
+
+void Supervisor::stop() {
+  stopping_ = true;
+  const std::uint64_t one = 1;
+  (void)!::write(wake_.get(), &one, sizeof one);
+}
+
+Supervisor::Process* Supervisor::find(const std::string& name) {
+  for (const auto& process : processes_) {
+    if (process->program.name == name) return process.get();
+  }
+  return nullptr;
+}
+
+Status Supervisor::start(const Deadline& deadline) {
+  RETURN_IF_ERROR(make_folders(topology_, settings_.text("mailhold.data"), users_first_));
+  for (const Listener& listener : topology_.listeners) {
+    ASSIGN_OR_RETURN(ipc::OwnedFd socket, listen_on(listener.address));
+    listeners_[listener.name] = std::move(socket);
+  }
+  RETURN_IF_ERROR(drop_capabilities());
+  const std::lock_guard lock(mutex_);
+  for (const Program& program : topology_.programs) processes_.push_back(std::make_unique<Process>(program));
+  for (const auto& process : processes_) RETURN_IF_ERROR(start_process(*process));
+  for (const auto& process : processes_) {
+    while (!process->ready) {
+      auto word = process->control->receive(deadline);
+      if (!word) return word.error().while_doing("starting " + process->program.name);
+      process->ready = word->bytes == "ready";
+    }
+  }
+  fill_authd_pool();
+  return done();
+}
+
+// The start message, its channels to all living peers, then "go".
+Status Supervisor::start_process(Process& process) {
+  ASSIGN_OR_RETURN(auto pair, ipc::Channel::socket_pair());
+  ASSIGN_OR_RETURN(process.pid, spawn({programs_ + "/" + process.program.binary, process.program.arguments,
+                                       static_cast<uid_t>(users_first_ + process.program.user), process.program.network, pair.second.get()}));
+  process.control = std::make_unique<ipc::Channel>(std::move(pair.first));
+  process.ready = false;
+  process.started = Steady::now();
+  ipc::StartMessage start;
+  start.settings = settings_.values();
+  for (const Folder& folder : topology_.folders) {
+    for (const auto& name : folder.given_to) {
+      if (name == process.program.name) start.directories[folder.name] = settings_.text("mailhold.data") + "/" + folder.name;
+    }
+  }
+  std::vector<int> sockets;
+  for (const Listener& listener : topology_.listeners) {
+    if (listener.program != process.program.name) continue;
+    start.listeners.push_back(listener.name);
+    sockets.push_back(listeners_.at(listener.name).get());
+  }
+  RETURN_IF_ERROR(process.control->send(start.encode(), sockets, soon()));
+  connect_edges(process);
+  return process.control->send(ipc::encode_go(), soon());
+}
+
+// New channels for every edge of this process; the living other end gets its side at once,
+// one that is not running gets it when it is started, since that call comes by here again.
+void Supervisor::connect_edges(Process& process) {
+  for (const Edge& edge : topology_.edges) {
+    const bool calls = edge.caller == process.program.name;
+    if (!calls && edge.server != process.program.name) continue;
+    const std::string& other_name = calls ? edge.server : edge.caller;
+    Process* other = find(other_name);
+    if (other_name != self && (other == nullptr || other->pid < 0)) continue;
+    auto pair = ipc::Channel::socket_pair();
+    if (!pair) continue;
+    const int ours[] = {pair->first.get()};
+    const int theirs[] = {pair->second.get()};
+    (void)process.control->send(ipc::encode_peer(other_name, calls ? ipc::Side::calls : ipc::Side::serves), ours, soon());
+    if (other_name == self) {
+      serve(process.program.name, std::move(pair->second));
+    } else {
+      (void)other->control->send(ipc::encode_peer(process.program.name, calls ? ipc::Side::serves : ipc::Side::calls), theirs, soon());
+    }
+  }
+}
+
+void Supervisor::serve(const std::string& role, ipc::OwnedFd socket) {
+  auto channel = std::make_shared<ipc::Channel>(std::move(socket));
+  serving_.emplace_back(channel, std::jthread([this, channel, role](const std::stop_token& stop) {
+    ipc::serve_channel(channel, role, [this](const std::shared_ptr<ipc::Call>& call) { handle(call); }, stop);
+  }));
+}
+
+void Supervisor::handle(const std::shared_ptr<ipc::Call>& call) {
+  if (call->method() == method_new_authd && call->peer == "brokerd") {
+    auto socket = take_authd();
+    if (!socket) return call->fail(socket.error());
+    const int fds[] = {socket->get()};
+    return call->reply({}, fds);
+  }
+  if (call->method() == ipc::method_api && call->peer == "apid") return call->reply(status_json());
+  call->fail(Error{ErrorKind::denied, "not for " + call->peer});
+}
+
+std::string Supervisor::status_json() {
+  const std::lock_guard lock(mutex_);
+  boost::json::array programs;
+  for (const auto& process : processes_) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(Steady::now() - process->started).count();
+    programs.push_back({{"name", process->program.name}, {"pid", process->pid}, {"running", process->pid > 0}, {"restarts", process->restarts}, {"seconds", seconds}});
+  }
+  return boost::json::serialize(boost::json::object{{"processes", programs}, {"authd_waiting", authd_waiting_.size()}, {"authd_working", authd_working_.size()}});
+}
+
+// An authd and its three channels: brokerd calls it, it calls brokerd's outcome and keyd.
+Status Supervisor::start_authd() {
+  ASSIGN_OR_RETURN(auto control, ipc::Channel::socket_pair());
+  ASSIGN_OR_RETURN(auto job, ipc::Channel::socket_pair());
+  ASSIGN_OR_RETURN(auto keys, ipc::Channel::socket_pair());
+  const Program program = authd_program();
+  next_authd_user_ = (next_authd_user_ + 1) % authd_users;
+  const auto user = static_cast<uid_t>(users_first_ + program.user + next_authd_user_);
+  ASSIGN_OR_RETURN(const pid_t pid, spawn({programs_ + "/" + program.binary, {}, user, program.network, control.second.get()}));
+  Authd authd{pid, std::make_unique<ipc::Channel>(std::move(control.first)), std::move(job.first)};
+  Process* keyd = find("keyd");
+  const int job_end[] = {job.second.get()};
+  const int key_end[] = {keys.first.get()};
+  const int keyd_end[] = {keys.second.get()};
+  ipc::StartMessage start;
+  start.settings = settings_.values();
+  RETURN_IF_ERROR(authd.control->send(start.encode(), soon()));
+  RETURN_IF_ERROR(authd.control->send(ipc::encode_peer("brokerd", ipc::Side::serves), job_end, soon()));
+  RETURN_IF_ERROR(authd.control->send(ipc::encode_peer("keyd", ipc::Side::calls), key_end, soon()));
+  RETURN_IF_ERROR(authd.control->send(ipc::encode_go(), soon()));
+  if (keyd != nullptr && keyd->pid > 0) (void)keyd->control->send(ipc::encode_peer("authd", ipc::Side::serves), keyd_end, soon());
+  authd_waiting_.push_back(std::move(authd));
+  return done();
+}
+
+void Supervisor::fill_authd_pool() {
+  while (authd_waiting_.size() < authd_pool_size) {
+    if (const Status started = start_authd(); !started) {
+      log_error("supervisor", "starting authd: " + started.error().detail);
+      return;
+    }
+  }
+}
+
+Result<ipc::OwnedFd> Supervisor::take_authd() {
+  const std::lock_guard lock(mutex_);
+  if (authd_waiting_.empty()) fill_authd_pool();
+  if (authd_waiting_.empty()) return Error{ErrorKind::unavailable, "no authd could be started"};
+  Authd authd = std::move(authd_waiting_.front());
+  authd_waiting_.pop_front();
+  ipc::OwnedFd socket = std::move(authd.broker_end);
+  authd_working_[authd.pid] = std::move(authd);
+  fill_authd_pool();
+  return socket;
+}
+
+void Supervisor::run() {
+  while (!stopping_) {
+    (void)net::wait_until(wake_.get(), net::Ready::to_read, Deadline::after(100ms));
+    const std::lock_guard lock(mutex_);
+    reap();
+    restart_due();
+    fill_authd_pool();
+    forget_closed_channels();
+  }
+  end_all();
+}
+
+// A channel that its peer has closed answers a look at its next byte with "end of file".
+void Supervisor::forget_closed_channels() {
+  std::erase_if(serving_, [](const auto& each) {
+    char byte = 0;
+    return ::recv(each.first->descriptor(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  });
+}
+
+void Supervisor::reap() {
+  int status = 0;
+  for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    if (authd_working_.erase(pid) > 0) continue;
+    std::erase_if(authd_waiting_, [&](const Authd& authd) { return authd.pid == pid; });
+    for (const auto& process : processes_) {
+      if (process->pid != pid) continue;
+      const std::string how = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status)) : "exit code " + std::to_string(WEXITSTATUS(status));
+      log_warning("supervisor", process->program.name + " ended by " + how);
+      process->pid = -1;
+      if (Steady::now() - process->started > 10s) process->wait = restart_wait_min;
+      process->restart_at = Steady::now() + process->wait;
+      process->wait = std::min(process->wait * 2, restart_wait_max);
+      // Waiting authd processes hold channels to the keyd that died.
+      if (process->program.name == "keyd") {
+        for (const Authd& authd : authd_waiting_) ::kill(authd.pid, SIGKILL);
+      }
+    }
+  }
+}
+
+void Supervisor::restart_due() {
+  for (const auto& process : processes_) {
+    if (process->pid > 0 || Steady::now() < process->restart_at) continue;
+    if (const Status started = start_process(*process); !started) {
+      log_error("supervisor", "starting " + process->program.name + " again: " + started.error().detail);
+      process->restart_at = Steady::now() + process->wait;
+      continue;
+    }
+    ++process->restarts;
+    log_info("supervisor", process->program.name + " started again");
+  }
+}
+
+// In reverse order of starting: nobody is left without those it calls.
+void Supervisor::end_all() {
+  const std::lock_guard lock(mutex_);
+  for (auto process = processes_.rbegin(); process != processes_.rend(); ++process) {
+    if ((*process)->pid <= 0) continue;
+    (void)(*process)->control->send(ipc::encode_stop(), soon());
+    const auto patience = Steady::now() + stop_wait;
+    int status = 0;
+    while (::waitpid((*process)->pid, &status, WNOHANG) == 0) {
+      if (Steady::now() > patience) {
+        log_warning("supervisor", (*process)->program.name + " did not end in time");
+        ::kill((*process)->pid, SIGKILL);
+        ::waitpid((*process)->pid, &status, 0);
+        break;
+      }
+      std::this_thread::sleep_for(5ms);
+    }
+    (*process)->pid = -1;
+  }
+  for (const Authd& authd : authd_waiting_) ::kill(authd.pid, SIGKILL);
+  for (const auto& [pid, authd] : authd_working_) ::kill(pid, SIGKILL);
+}
+
+}  // namespace mailhold::supervisor

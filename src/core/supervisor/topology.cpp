@@ -1,0 +1,47 @@
+#include "core/supervisor/topology.h"
+
+namespace mailhold::supervisor {
+
+Topology topology_of(const Settings& settings) {
+  Topology topology;
+  topology.programs = {
+      {"keyd", "keyd", {}, Network::none, 0},
+      {"ledgerd", "ledgerd", {}, Network::none, 1},
+      {"resolverd", "resolverd", {}, Network::host, 2},
+      {"brokerd", "brokerd", {}, Network::host, 3},
+      {"apid", "apid", {}, Network::none, 4},
+      {"scannerd", "scannerd", {}, Network::none, 5},
+      {"gatewayd-out", "gatewayd", {"out"}, Network::host, 6},
+      {"gatewayd-in", "gatewayd", {"in"}, Network::none, 7},
+      {"linkd", "linkd", {}, Network::none, 8},
+  };
+  topology.folders = {
+      {"keystore", "keyd", {}, 0700, {"keyd"}},
+      {"ledger", "ledgerd", {}, 0700, {"ledgerd"}},
+      {"broker", "brokerd", {}, 0700, {"brokerd"}},
+      {"directory", "apid", {}, 0700, {"apid"}},
+      // gatewayd-in writes what only gatewayd-out can read: its files are write-only for their owner.
+      {"spool", "gatewayd-in", "gatewayd-out", 02770, {"gatewayd-in", "gatewayd-out"}},
+      {"store", "gatewayd-out", {}, 0700, {"gatewayd-out"}},
+      {"notices", "gatewayd-out", {}, 0700, {"gatewayd-out"}},
+      {"links", "linkd", {}, 0700, {"linkd"}},
+  };
+  topology.listeners = {
+      {"smtp", "gatewayd-in", settings.text("gateway.smtp")},
+      {"http", "linkd", settings.text("links.listen")},
+      {"api", "apid", settings.text("mailhold.socket")},
+  };
+  topology.edges = {
+      {"ledgerd", "keyd"},
+      {"brokerd", "keyd"}, {"brokerd", "ledgerd"}, {"brokerd", "resolverd"}, {"brokerd", "supervisor"},
+      {"apid", "keyd"}, {"apid", "ledgerd"}, {"apid", "brokerd"}, {"apid", "gatewayd-in"}, {"apid", "gatewayd-out"}, {"apid", "linkd"}, {"apid", "supervisor"},
+      {"gatewayd-in", "keyd"}, {"gatewayd-in", "scannerd"}, {"gatewayd-in", "resolverd"}, {"gatewayd-in", "apid"}, {"gatewayd-in", "gatewayd-out"},
+      {"gatewayd-out", "keyd"}, {"gatewayd-out", "resolverd"}, {"gatewayd-out", "brokerd"}, {"gatewayd-out", "apid"},
+      {"linkd", "keyd"}, {"linkd", "apid"},
+  };
+  return topology;
+}
+
+Program authd_program() { return {"authd", "authd", {}, Network::none, 1000}; }
+
+}  // namespace mailhold::supervisor
