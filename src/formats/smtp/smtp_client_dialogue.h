@@ -98,6 +98,9 @@ class ClientDialogue {
   int messages_submitted() const { return messages_; }
   bool tls_is_on() const { return settings_.tls_is_on; }
 
+  // The reply that ended the session or refused it, if one did.
+  const std::optional<Reply>& refusal() const { return refusal_; }
+
   // What the server offered in its last EHLO reply.
   struct Offers {
     bool pipelining = false, eight_bit = false, starttls = false, auth_plain = false, dsn = false, enhanced = false, size = false;
@@ -116,13 +119,17 @@ class ClientDialogue {
   Status take_auth(const Reply& reply);
   Status take_transaction(const Reply& reply);
   Status take_end_of_data(const Reply& reply);
+  Status take_body_reply(const Reply& reply);
   Status after_hello();
   Status say_auth();
-  void say(std::string line);
+  void become_idle();
+  void say(std::string line, Step next);
+  void say_mail();
   void say_more_of_transaction();
   void begin_body();
   void end_transaction(bool needs_reset);
   void decide_undecided(const Reply& reply);
+  Status refuse(ErrorKind kind, const Reply& reply);
   Status end_with(Error error);
   std::string next_body_chunk();
 
@@ -133,14 +140,13 @@ class ClientDialogue {
   Offers offers_;
   std::deque<std::string> to_send_;
   int messages_ = 0;
+  std::optional<Reply> refusal_;
 
   // The message under way.
   ClientEnvelope envelope_;
   std::string_view body_rest_;
   bool body_is_open_ = false;       // the final dot has not been handed out
   bool body_at_line_start_ = true;
-  bool body_has_eight_bit_ = false;
-  std::size_t body_bytes_ = 0;
   std::deque<Command> expected_;    // commands sent whose replies are awaited
   std::size_t next_recipient_said_ = 0;
   std::size_t next_recipient_answered_ = 0;

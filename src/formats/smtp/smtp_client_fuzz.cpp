@@ -1,0 +1,43 @@
+#include <cstdint>
+
+#include "formats/smtp/smtp_client_dialogue.h"
+
+// Any bytes a hostile server may send: no crash, no endless sending, no delivery before the message was out.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace mailhold::smtp;
+  if (size < 2) return 0;
+  ClientSettings settings{.our_name = "us.example", .tls = data[0] & 1 ? TlsRule::opportunistic : TlsRule::none, .tls_is_on = false, .authenticate = {}};
+  if (data[0] & 2) {
+    settings.tls = TlsRule::required;
+    settings.authenticate = [] { return mailhold::Result<mailhold::SecretText>(mailhold::SecretText::copy_of("AGEAYg==")); };
+  }
+  ClientDialogue dialogue(settings);
+  const ClientEnvelope envelope{"ann@a.example", {"bob@b.example", "cid@b.example"}, "id"};
+  const std::string_view body = ".\r\nhello\n.\r\n";
+  bool is_out = false;
+  std::string_view rest(reinterpret_cast<const char*>(data + 1), size - 1);
+  while (!rest.empty()) {
+    const std::size_t chunk = std::min<std::size_t>(rest.size(), 1 + static_cast<unsigned char>(rest[0]) % 61);
+    const bool went_well = static_cast<bool>(dialogue.receive(rest.substr(0, chunk)));
+    rest.remove_prefix(chunk);
+    if (const auto outcome = dialogue.next_outcome()) {
+      if (outcome->recipients.size() != 2) __builtin_trap();
+      for (const auto& recipient : outcome->recipients) {
+        if (recipient.result == RecipientResult::delivered && !is_out) __builtin_trap();
+      }
+    }
+    if (!went_well) break;
+    if (dialogue.wants() == ClientDialogue::Wants::tls) dialogue.tls_started();
+    if (dialogue.wants() == ClientDialogue::Wants::message) {
+      is_out = false;
+      if (!dialogue.submit(envelope, body)) __builtin_trap();
+    }
+    int chunks = 0;
+    while (const auto bytes = dialogue.next_to_send()) {
+      if (bytes->starts_with("AUTH") && !dialogue.tls_is_on()) __builtin_trap();
+      if (++chunks > 16) __builtin_trap();
+    }
+    is_out = is_out || dialogue.message_is_out();
+  }
+  return 0;
+}
