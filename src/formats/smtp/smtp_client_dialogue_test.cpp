@@ -337,7 +337,8 @@ TEST(SmtpClientDialogue, reads_the_replies_of_real_servers) {
   for (const auto& entry : std::filesystem::directory_iterator(folder / "Smtp/Resources")) {
     ++read;
     std::string text;
-    for (const std::string_view line : split(read_whole_file(entry.path()), '\n')) {
+    const std::string file = read_whole_file(entry.path());
+    for (const std::string_view line : split(file, '\n')) {
       if (!trim(line).empty()) text.append(trim(line)).append("\r\n");
     }
     ClientDialogue after_greeting(plain());
