@@ -36,7 +36,7 @@ class SpoolReader {
   SpoolReader(std::filesystem::path folder, std::string region, BoxOpener open_box);
   ~SpoolReader();
 
-  // corrupt: the bytes there are not this sealed item; not_found: its segment is gone; unavailable: keyd is away.
+  // corrupt: the bytes there are not a whole item that opens; not_found: its segment is gone; unavailable: keyd is away.
   Result<SpoolItem> read(const Location& location);
 
   // Every item of all segments from `from` on, oldest first, without opening any. Returns where to go on; the part of the
@@ -49,14 +49,18 @@ class SpoolReader {
   Status remove(std::uint64_t segment);
 
  private:
-  struct Keys;
-  Result<SecretText> hour_key(const Location& item, std::string_view key_id, Id tenant);
+  struct KnownKey;
+  Result<std::shared_ptr<KnownKey>> find_key(const Location& item, Id key_id);
+  Result<std::shared_ptr<KnownKey>> open_key(const Location& item, Id key_id, Id tenant);
+  Status learn_keys(std::uint64_t segment, std::uint64_t limit);
 
   segments::SegmentReader reader_;
   const std::string region_;
   const BoxOpener open_box_;
   std::mutex mutex_;
-  const std::unique_ptr<Keys> keys_;
+  std::map<Id, std::shared_ptr<KnownKey>> keys_;            // every key record seen in the segments that are there
+  std::map<std::uint64_t, std::uint64_t> learned_to_;       // how far a segment was looked through for key records
+
 };
 
 }  // namespace mailhold::spool

@@ -34,18 +34,21 @@ class SpoolWriter {
 
   // The callback runs once, unless append itself failed: a Location when the item is durable, unavailable when the disk is
   // full or failing (answer 451). append itself: limit_exceeded when too much waits for the disk, and what the key look-up said.
-  Status append(SpoolItem item, std::function<void(Result<Location>)> callback);
+  Status append(const SpoolItem& item, std::function<void(Result<Location>)> callback);
   // The same, waiting. timed_out: the item may become durable later.
-  Result<Location> append_and_wait(SpoolItem item, const Deadline& deadline);
+  Result<Location> append_and_wait(const SpoolItem& item, const Deadline& deadline);
 
   Position watermark() const;
   segments::SegmentWriter::Counts counts() const;
 
  private:
   struct HourKey;
-  SpoolWriter(std::unique_ptr<segments::SegmentWriter> writer, std::string region, PublicKeyLookup public_key);
+  SpoolWriter(std::unique_ptr<segments::SegmentWriter> writer, std::uint64_t record_bytes_max, std::string region,
+              PublicKeyLookup public_key);
+  Result<segments::NewRecord> seal(const SpoolItem& item);
   Result<std::shared_ptr<const HourKey>> hour_key(Id tenant, Milliseconds time);
 
+  const std::uint64_t item_bytes_max_;
   const std::unique_ptr<segments::SegmentWriter> writer_;
   const std::string region_;
   const PublicKeyLookup public_key_;

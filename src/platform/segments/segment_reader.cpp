@@ -173,9 +173,16 @@ Result<Position> SegmentReader::next_whole_record(Position behind) const {
   ASSIGN_OR_RETURN(const std::shared_ptr<OpenSegment> segment, open(behind.segment));
   ASSIGN_OR_RETURN(const std::uint64_t file_bytes, bytes_of_file(folder_ / segment_file_name(behind.segment)));
   Window window(*segment, UINT64_MAX);
-  for (std::uint64_t offset = (behind.offset / 8 + 1) * 8; offset + record_header_bytes <= file_bytes; offset += 8) {
+  const std::string magic = ByteWriter().u32(record_magic).take();
+  for (std::uint64_t offset = (behind.offset / 8 + 1) * 8; offset + record_header_bytes <= file_bytes;) {
+    ASSIGN_OR_RETURN(const std::string_view bytes, window.at(offset, window_bytes));
+    std::size_t skip = 0;
+    while (skip + magic.size() <= bytes.size() && bytes.compare(skip, magic.size(), magic) != 0) skip += 8;
+    offset += skip;
+    if (skip + magic.size() > bytes.size()) continue;
     ASSIGN_OR_RETURN(const Look look, look_at(window, behind.segment, offset, file_bytes));
     if (look.stop == ScanStop::visitor) return Position{behind.segment, offset};
+    offset += 8;
   }
   return Error{ErrorKind::not_found, "no whole record behind the damage"};
 }
