@@ -66,7 +66,7 @@ struct SigningRequest {
   std::string domain{};
   std::string selector{};
   Algorithm algorithm = Algorithm::ed25519_sha256;
-  SecretText private_key{};  // RSA: PKCS#8 in DER; ed25519: the 32 byte seed
+  SecretText private_key{};  // RSA: PEM (PKCS#8 or PKCS#1); ed25519: the 32 byte seed
   Canonical header_form = Canonical::relaxed;
   Canonical body_form = Canonical::relaxed;
   std::vector<std::string> field_names{};  // empty: From, To, Cc, Subject, Date, Message-ID, Reply-To, MIME and list fields that are there, From once more

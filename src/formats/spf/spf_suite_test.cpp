@@ -28,7 +28,7 @@ struct Zone {
 std::string unhex(std::string_view text) { return text == "-" ? std::string() : from_hex(text).value(); }
 
 std::vector<std::string> lines_of(const std::string& suite) {
-  const std::string command = "python3 '" MAILHOLD_SOURCE_DIR "/src/formats/spf/spf_suite_reader.py' '" + suite + "'";
+  const std::string command = "/usr/bin/python3 '" MAILHOLD_SOURCE_DIR "/src/formats/spf/spf_suite_reader.py' '" + suite + "'";
   std::vector<std::string> lines;
   FILE* pipe = popen(command.c_str(), "r");
   std::string all;

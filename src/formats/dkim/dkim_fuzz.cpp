@@ -1,0 +1,26 @@
+// Input: a key record, a NUL byte, then a message.
+#include <cstdint>
+#include <cstdlib>
+
+#include "formats/dkim/dkim.h"
+#include "formats/dkim/key_record.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace mailhold;
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  const std::size_t end = std::min(input.find('\0'), input.size());
+  const std::string record(input.substr(0, end));
+  const std::string_view message = input.substr(std::min(end + 1, input.size()));
+  if (const auto key = dkim::parse_key_record(record); key && key->public_key.empty()) std::abort();
+  const dkim::MessageView view = dkim::split_message(message);
+  const auto questions = dkim::key_questions(view);
+  const dns::Lookup lookup = [&](const dns::Question& question) -> dns::Answer {
+    if (std::find(questions.begin(), questions.end(), question) == questions.end()) std::abort();  // all questions are known up front
+    return {.status = dns::AnswerStatus::ok, .records = {{record, 0}}};
+  };
+  for (const auto& result : dkim::verify(view, lookup, {.now = std::chrono::sys_seconds(std::chrono::seconds(1))})) {
+    if (result.outcome == dkim::Outcome::none) std::abort();
+    if ((result.outcome == dkim::Outcome::pass) != result.problem.empty()) std::abort();
+  }
+  return 0;
+}
