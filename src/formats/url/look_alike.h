@@ -10,8 +10,8 @@ namespace mailhold::url {
 enum class LookAlike {
   none,
   homograph,  // reads the same: "examp1e.com", Cyrillic letters, "rn" for "m"
-  typo,       // one or two letters away, or the same name under another ending
-  embedded,   // the whole domain as the beginning or a part: "example.com.evil.net", "example-com.net"
+  typo,       // a letter away: "exmaple.com", "example.co"; two letters for long names
+  embedded,   // the whole domain as a part of the host: "example.com.evil.net", "example-com.net"
 };
 
 struct Resemblance {
@@ -19,12 +19,16 @@ struct Resemblance {
   std::string domain;  // the one of `domains` that it resembles
 };
 
-// `host` in ASCII form (Url::host); `domains` in ASCII, lower case. A host within one of the domains resembles none.
-// Looks at 1,000 domains at most.
+// `host` in ASCII form (Url::host), not an IP literal; `domains` in ASCII, lower case. A host within one of the domains
+// resembles none. Looks at the first 1,000 domains.
 Resemblance resembles(std::string_view host, std::span<const std::string> domains);
 
-// What the text looks like: letters folded so that texts which look alike become equal (UTS 39 skeleton,
-// and on top of it the ASCII pairs a reader confuses). For comparison only.
+// Whether an international label of the host (ASCII form) pretends to be another: it mixes scripts that no language
+// mixes, or holds no Latin letter and yet reads as plain ASCII.
+bool is_disguised(std::string_view host);
+
+// What the text looks like: letters folded so that texts which look alike become equal (UTS 39 skeleton without
+// accents, and on top of it the ASCII pairs that a reader confuses). For comparison only.
 std::string skeleton(std::string_view utf8);
 
 }  // namespace mailhold::url
