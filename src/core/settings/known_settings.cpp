@@ -18,6 +18,7 @@ constexpr auto all = std::to_array<KnownSetting>({
     {"gateway.smtp", text, "0.0.0.0:25", "Address and port that take mail in."},
     {"links.listen", text, "127.0.0.1:8025", "Address and port that answer clicks; usually behind the company's TLS."},
     {"links.base", text, "http://127.0.0.1:8025", "What rewritten links begin with, as the outside world reaches linkd."},
+    {"broker.allowed_networks", text, "", "Private networks that routes with a credential may lead to, as in 127.0.0.0/8, 10.1.0.0/16."},
     {"dns.servers", list, "", "DNS servers as address@port; empty: those of /etc/resolv.conf."},
 });
 

@@ -1,0 +1,107 @@
+#include <gtest/gtest.h>
+
+#include "base/text.h"
+#include "core/access/people.h"
+
+namespace mailhold::access {
+namespace {
+
+Deadline soon() { return Deadline::after(std::chrono::seconds(10)); }
+
+class PeopleTest : public testing::Test {
+ protected:
+  PeopleTest() : clock(1'000'000'000) {
+    records = std::move(*records::open("sqlite::memory:", soon()));
+    people = std::move(*People::open(*records, clock, soon()));
+  }
+
+  struct Key {
+    Id id = Id::random();
+    crypto::Ed25519Signer signer = std::move(*crypto::Ed25519Signer::from_seed(SecretText::random(32).reveal()));
+  };
+
+  Operation operation(const std::string& type, Id tenant, const Key& signer, std::map<std::string, std::string> arguments = {}) {
+    return {type, tenant, std::move(arguments), signer.id, clock.now(), Id::random()};
+  }
+  Operation add_person(const Key& person, const std::string& role, Id tenant, const Key& signer) {
+    return operation("person.add", tenant, signer, {{"person", person.id.text()}, {"public_key", to_base64(person.signer.public_key())}, {"role", role}});
+  }
+  // As brokerd does it.
+  Status carry_out_add(const Operation& wanted, const Key& signer) {
+    ASSIGN_OR_RETURN(const Operation verified, people->verify(sign(wanted, signer.signer), soon()));
+    ASSIGN_OR_RETURN(const Person person, People::person_of(verified));
+    return people->add(person, soon());
+  }
+
+  ManualClock clock;
+  std::unique_ptr<records::Records> records;
+  std::unique_ptr<People> people;
+  Key root;
+};
+
+TEST_F(PeopleTest, the_first_operator_needs_nobody_else_and_the_second_does) {
+  EXPECT_TRUE(carry_out_add(add_person(root, "operator", region_tenant(), root), root));
+  const Key stranger;
+  EXPECT_EQ(carry_out_add(add_person(stranger, "operator", region_tenant(), stranger), stranger).error().kind, ErrorKind::denied);
+  EXPECT_TRUE(carry_out_add(add_person(stranger, "operator", region_tenant(), root), root));
+  EXPECT_EQ(people->list(soon())->size(), 2U);
+}
+
+TEST_F(PeopleTest, an_administrator_acts_for_the_own_tenant_only) {
+  ASSERT_TRUE(carry_out_add(add_person(root, "operator", region_tenant(), root), root));
+  const Id tenant = Id::random();
+  const Key administrator;
+  ASSERT_TRUE(carry_out_add(add_person(administrator, "administrator", tenant, root), root));
+  EXPECT_TRUE(people->verify(sign(operation("route.set", tenant, administrator), administrator.signer), soon()));
+  EXPECT_FALSE(people->verify(sign(operation("route.set", Id::random(), administrator), administrator.signer), soon()));
+  EXPECT_FALSE(people->verify(sign(operation("route.set", region_tenant(), administrator), administrator.signer), soon()));
+  EXPECT_FALSE(people->verify(sign(add_person(Key(), "administrator", tenant, administrator), administrator.signer), soon()));
+}
+
+TEST_F(PeopleTest, an_operation_counts_once_and_only_while_it_is_fresh) {
+  ASSERT_TRUE(carry_out_add(add_person(root, "operator", region_tenant(), root), root));
+  const SignedOperation once = sign(operation("route.set", Id::random(), root), root.signer);
+  EXPECT_TRUE(people->verify(once, soon()));
+  EXPECT_EQ(people->verify(once, soon()).error().detail, "the operation was used before");
+  const SignedOperation late = sign(operation("route.set", Id::random(), root), root.signer);
+  clock.advance(operation_life + 1);
+  EXPECT_EQ(people->verify(late, soon()).error().kind, ErrorKind::denied);
+  EXPECT_FALSE(people->verify(once, soon()));
+}
+
+TEST_F(PeopleTest, no_byte_of_an_operation_can_be_changed) {
+  ASSERT_TRUE(carry_out_add(add_person(root, "operator", region_tenant(), root), root));
+  const SignedOperation good = sign(operation("route.set", Id::random(), root, {{"host", "mx.example"}}), root.signer);
+  for (std::size_t i = 0; i < good.bytes.size(); ++i) {
+    SignedOperation changed = good;
+    changed.bytes[i] = static_cast<char>(changed.bytes[i] ^ 1);
+    EXPECT_FALSE(people->verify(changed, soon())) << i;
+  }
+  for (std::size_t i = 0; i < good.signature.size(); ++i) {
+    SignedOperation changed = good;
+    changed.signature[i] = static_cast<char>(changed.signature[i] ^ 1);
+    EXPECT_FALSE(people->verify(changed, soon())) << i;
+  }
+  EXPECT_TRUE(people->verify(good, soon()));
+}
+
+TEST_F(PeopleTest, the_last_operator_stays) {
+  ASSERT_TRUE(carry_out_add(add_person(root, "operator", region_tenant(), root), root));
+  EXPECT_EQ(people->remove(root.id, soon()).error().kind, ErrorKind::denied);
+  EXPECT_EQ(people->list(soon())->size(), 1U);
+  EXPECT_EQ(people->remove(Id::random(), soon()).error().kind, ErrorKind::not_found);
+}
+
+TEST(Operation, comes_back_as_written_and_in_one_form_only) {
+  const Operation operation{"route.set", Id::random(), {{"host", "h"}, {"port", "25"}}, Id::random(), 12345, Id::random()};
+  const auto back = parse_operation(encode(operation));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(encode(*back), encode(operation));
+  EXPECT_EQ(*back->argument("host"), "h");
+  EXPECT_EQ(back->argument("user").error().detail, "route.set needs user");
+  EXPECT_FALSE(parse_operation(encode(operation) + "x"));
+  EXPECT_FALSE(parse_operation(""));
+}
+
+}  // namespace
+}  // namespace mailhold::access

@@ -1,0 +1,61 @@
+#include "core/broker/broker_messages.h"
+
+#include "base/bytes.h"
+
+namespace mailhold::broker {
+
+std::string encode(const OpenSession& request) {
+  return ByteWriter().raw(request.tenant.bytes()).raw(request.route.bytes()).raw(request.job.bytes()).take();
+}
+
+Result<OpenSession> parse_open_session(std::string_view bytes) {
+  ByteReader reader(bytes);
+  OpenSession request;
+  request.tenant = Id::from_bytes(reader.raw(Id::size));
+  request.route = Id::from_bytes(reader.raw(Id::size));
+  request.job = Id::from_bytes(reader.raw(Id::size));
+  RETURN_IF_ERROR(reader.finish());
+  return request;
+}
+
+std::string encode(const AuthdJob& job) {
+  ByteWriter writer;
+  access::write_route(writer, job.route);
+  return writer.text(job.policy).text(job.purpose).text(job.receipt).text(job.our_name).text(job.envelope_id).take();
+}
+
+Result<AuthdJob> parse_authd_job(std::string_view bytes) {
+  ByteReader reader(bytes);
+  AuthdJob job;
+  ASSIGN_OR_RETURN(job.route, access::read_route(reader));
+  job.policy = reader.text();
+  job.purpose = reader.text();
+  job.receipt = reader.text();
+  job.our_name = reader.text();
+  job.envelope_id = reader.text();
+  RETURN_IF_ERROR(reader.finish());
+  return job;
+}
+
+std::string encode(const SessionReport& report) { return ByteWriter().u32(report.messages).u64(report.bytes).text(report.end).take(); }
+
+Result<SessionReport> parse_session_report(std::string_view bytes) {
+  ByteReader reader(bytes);
+  SessionReport report;
+  report.messages = reader.u32();
+  report.bytes = reader.u64();
+  report.end = reader.text();
+  RETURN_IF_ERROR(reader.finish());
+  return report;
+}
+
+std::string policy_of(const access::Route& route) {
+  ByteWriter writer;
+  writer.text("mailhold-policy-1").text(submit_purpose).raw(route.tenant.bytes()).raw(route.id.bytes());
+  writer.text(route.host).u16(route.port).u8(static_cast<std::uint8_t>(route.tls)).u8(route.tls_from_start ? 1 : 0);
+  writer.text(route.name).text(route.ca_file).u32(static_cast<std::uint32_t>(route.pins.size()));
+  for (const auto& pin : route.pins) writer.text(pin);
+  return writer.take();
+}
+
+}  // namespace mailhold::broker

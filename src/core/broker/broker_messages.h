@@ -1,0 +1,62 @@
+// The methods of brokerd and of authd, and the encodings of what is asked and answered.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/id.h"
+#include "base/result.h"
+#include "core/access/route.h"
+
+namespace mailhold::broker {
+
+// brokerd, for gatewayd-out.
+enum class Method : std::uint16_t {
+  open_session = 1,  // OpenSession -> one descriptor: the channel of submission_messages.h
+  routes = 2,        // () -> RouteTable
+};
+
+struct OpenSession {
+  Id tenant;
+  Id route;
+  Id job;  // what the session is for, as the caller names it; stands in the ledger
+};
+std::string encode(const OpenSession& request);
+Result<OpenSession> parse_open_session(std::string_view bytes);  // corrupt
+
+// authd, for brokerd. Each authd answers one `session`, then one `finish`, and ends.
+enum class AuthdMethod : std::uint16_t {
+  session = 1,  // AuthdJob, descriptors: connected socket, channel to the gateway -> () once TLS and AUTH are done
+  finish = 2,   // () -> SessionReport, when the session is over
+};
+
+struct AuthdJob {
+  access::Route route;   // ca_file: PEM text or empty
+  std::string policy;    // policy_of(route): the secret opens for this destination only
+  std::string purpose;
+  std::string receipt;   // of the intent in the ledger
+  std::string our_name;  // for EHLO
+  std::string envelope_id;
+};
+std::string encode(const AuthdJob& job);
+Result<AuthdJob> parse_authd_job(std::string_view bytes);  // corrupt
+
+struct SessionReport {
+  std::uint32_t messages = 0;
+  std::uint64_t bytes = 0;
+  std::string end;  // "closed", or why it ended
+};
+std::string encode(const SessionReport& report);
+Result<SessionReport> parse_session_report(std::string_view bytes);  // corrupt
+
+// Where and for what the secret of a route may be used: the canonical bytes that stand in the seal of the secret.
+// Changing any of it makes the stored secret unreadable, so it must be entered again for the new destination.
+std::string policy_of(const access::Route& route);
+
+inline constexpr std::string_view submit_purpose = "route.submit";
+inline constexpr std::string_view intent_type = "use.intent";
+inline constexpr std::string_view outcome_type = "use.outcome";
+inline constexpr std::string_view end_type = "use.end";
+
+}  // namespace mailhold::broker

@@ -1,0 +1,62 @@
+// brokerd: people, routes and the way to tenants' servers. Wiring only.
+#include <fstream>
+#include <iterator>
+
+#include "base/log.h"
+#include "core/broker/broker.h"
+#include "core/settings/settings.h"
+#include "core/supervisor/supervisor.h"
+#include "platform/dns/resolver_client.h"
+#include "platform/ipc/daemon.h"
+#include "platform/sandbox/profiles.h"
+
+namespace {
+
+using namespace mailhold;
+
+auto calls_to(const std::shared_ptr<ipc::Client>& peer) {
+  return [peer](std::uint16_t method, std::string_view body, const Deadline& deadline) -> Result<std::string> {
+    ASSIGN_OR_RETURN(ipc::Frame reply, peer->call(method, body, deadline));
+    return std::move(reply.bytes);
+  };
+}
+
+Result<ipc::OwnedFd> new_authd(ipc::Client& supervisor) {
+  ASSIGN_OR_RETURN(ipc::Frame reply, supervisor.call(supervisor::method_new_authd, {}, Deadline::after(std::chrono::seconds(10))));
+  if (reply.fds.size() != 1) return Error{ErrorKind::corrupt, "the supervisor gave no authd"};
+  return std::move(reply.fds.front());
+}
+
+Status serve(ipc::Daemon& daemon) {
+  const Deadline deadline = Deadline::after(std::chrono::seconds(30));
+  ASSIGN_OR_RETURN(const Settings settings, Settings::from_map(daemon.settings()));
+  broker::BrokerSettings chosen;
+  chosen.region = settings.text("mailhold.region");
+  chosen.our_name = settings.text("mailhold.hostname");
+  ASSIGN_OR_RETURN(chosen.allowed_networks, net::Networks::parse(settings.text("broker.allowed_networks")));
+  std::ifstream anchors("/etc/ssl/certs/ca-certificates.crt", std::ios::binary);
+  chosen.system_ca.assign(std::istreambuf_iterator<char>(anchors), {});
+  sandbox::enter_or_exit(sandbox::profile_of("brokerd", daemon.directories()));
+
+  ASSIGN_OR_RETURN(const auto records, records::open("sqlite:" + daemon.directory("broker") + "/broker.db", deadline));
+  const Clock& clock = system_clock();
+  ASSIGN_OR_RETURN(const auto people, access::People::open(*records, clock, deadline));
+  keys::KeyClient keys(calls_to(daemon.peer("keyd")));
+  const auto configuration_key = [&](Id tenant, const Deadline& until) { return keys.purpose_key(tenant, keys::Purpose::configuration, until); };
+  ASSIGN_OR_RETURN(const auto routes, broker::RouteBook::open(*records, configuration_key, chosen.region, clock, deadline));
+  ledger::LedgerClient ledger(calls_to(daemon.peer("ledgerd")), [&](Id tenant, const Deadline& until) { return keys.ledger_public_key(tenant, until); }, chosen.region);
+  dns::ResolverClient resolver(daemon.peer("resolverd"), clock);
+  const auto supervisor = daemon.peer("supervisor");
+  broker::Broker broker(chosen, {*people, *routes, keys, ledger, resolver, [&] { return new_authd(*supervisor); }, clock});
+  daemon.run([&](const std::shared_ptr<ipc::Call>& call) { broker.handle(call); }, 64);
+  return done();
+}
+
+}  // namespace
+
+int main() {
+  auto daemon = mailhold::ipc::Daemon::start("brokerd");
+  const mailhold::Status served = serve(*daemon);
+  if (!served) mailhold::log_error("brokerd", served.error().detail);
+  return served ? 0 : 70;
+}
