@@ -32,13 +32,15 @@ std::string decoded_utf8(std::string_view source) {
 
 // Elements whose href is fetched for display or that have another meaning for it; nobody clicks there.
 bool href_is_not_clicked(std::string_view element) {
-  constexpr std::string_view names[] = {"link", "base", "image", "use", "feimage", "script", "textpath", "mpath", "lineargradient",
-                                        "radialgradient", "pattern", "filter"};
-  return std::any_of(std::begin(names), std::end(names), [&](std::string_view name) { return equals_ignoring_case(element, name); });
+  constexpr std::string_view names[] = {"link",  "base",           "image",          "use",     "feimage", "script", "textpath",
+                                        "mpath", "lineargradient", "radialgradient", "pattern", "filter"};
+  return std::any_of(std::begin(names), std::end(names),
+                     [&](std::string_view name) { return equals_ignoring_case(element, name); });
 }
 
 bool is_link_attribute(std::string_view element, std::string_view attribute) {
-  if (equals_ignoring_case(attribute, "href") || equals_ignoring_case(attribute, "xlink:href")) return !href_is_not_clicked(element);
+  if (equals_ignoring_case(attribute, "href") || equals_ignoring_case(attribute, "xlink:href"))
+    return !href_is_not_clicked(element);
   return equals_ignoring_case(attribute, "action") || equals_ignoring_case(attribute, "formaction");
 }
 
@@ -61,7 +63,9 @@ class Collector {
   }
 
  private:
-  std::string_view source(const Attribute& attribute) const { return html_.substr(attribute.value_offset, attribute.value_length); }
+  std::string_view source(const Attribute& attribute) const {
+    return html_.substr(attribute.value_offset, attribute.value_length);
+  }
 
   void note_base(const Tag& tag) {
     if (result_.base) return;
@@ -78,7 +82,8 @@ class Collector {
 
   void add_refresh(const Tag& tag) {
     const auto is_refresh = [this](const Attribute& attribute) {
-      return equals_ignoring_case(attribute.name, "http-equiv") && equals_ignoring_case(decode_attribute(source(attribute)), "refresh");
+      return equals_ignoring_case(attribute.name, "http-equiv") &&
+             equals_ignoring_case(decode_attribute(source(attribute)), "refresh");
     };
     if (std::none_of(tag.attributes.begin(), tag.attributes.end(), is_refresh)) return;
     for (const Attribute& attribute : tag.attributes) {
@@ -89,7 +94,8 @@ class Collector {
       if (!span) continue;
       const std::size_t begin = origins[span->begin];
       const std::size_t length = origins[span->end] - begin;
-      keep({attribute.value_offset + begin, length, attribute.quote, clean_url(decoded_utf8(source(attribute).substr(begin, length)))});
+      keep({attribute.value_offset + begin, length, attribute.quote,
+            clean_url(decoded_utf8(source(attribute).substr(begin, length)))});
     }
   }
 
@@ -111,13 +117,14 @@ bool merge(std::vector<Candidate>& known, std::vector<Candidate> others) {
   const std::size_t before = known.size();
   std::vector<Candidate> all;
   all.reserve(before + others.size());
-  std::merge(std::make_move_iterator(known.begin()), std::make_move_iterator(known.end()), std::make_move_iterator(others.begin()),
-             std::make_move_iterator(others.end()), std::back_inserter(all),
+  std::merge(std::make_move_iterator(known.begin()), std::make_move_iterator(known.end()),
+             std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()), std::back_inserter(all),
              [](const Candidate& a, const Candidate& b) { return a.offset < b.offset; });
   bool changed = false;
   known.clear();
   for (Candidate& candidate : all) {
-    const bool overlaps = !known.empty() && candidate.offset < known.back().offset + std::max<std::size_t>(known.back().length, 1);
+    const bool overlaps =
+        !known.empty() && candidate.offset < known.back().offset + std::max<std::size_t>(known.back().length, 1);
     const bool same = overlaps && candidate.offset == known.back().offset && candidate.length == known.back().length;
     if (overlaps && !same) changed = true;
     if (!overlaps) known.push_back(std::move(candidate));
@@ -164,9 +171,12 @@ std::string escape_for_attribute(std::string_view text) {
       case '>': out += "&gt;"; break;
       case '`': out += "&#96;"; break;
       case '=': out += "&#61;"; break;
-      case ' ': case '\t': case '\n': case '\r': case '\f': case '\v':
-        out += "&#" + std::to_string(static_cast<unsigned char>(c)) + ";";
-        break;
+      case ' ':
+      case '\t':
+      case '\n':
+      case '\r':
+      case '\f':
+      case '\v': out += "&#" + std::to_string(static_cast<unsigned char>(c)) + ";"; break;
       default: out.push_back(c);
     }
   }

@@ -24,8 +24,9 @@ struct HtmlLink {
 
 struct HtmlLinks {
   std::vector<HtmlLink> links;  // by offset, never overlapping
-  bool ambiguous = false;       // browsers and mail programs may disagree about where tags begin; links of every reading are in the list
-  bool truncated = false;       // more than links_max: the rest is not in the list
+  bool ambiguous =
+      false;  // browsers and mail programs may disagree about where tags begin; links of every reading are in the list
+  bool truncated = false;  // more than links_max: the rest is not in the list
 };
 
 inline constexpr std::size_t links_max = 10'000;

@@ -17,7 +17,8 @@ std::string urls_of(std::string_view html) {
 
 std::string spans_of(std::string_view html) {
   std::string all;
-  for (const HtmlLink& link : find_links(html).links) all += (all.empty() ? "" : " | ") + std::string(html.substr(link.offset, link.length));
+  for (const HtmlLink& link : find_links(html).links)
+    all += (all.empty() ? "" : " | ") + std::string(html.substr(link.offset, link.length));
   return all;
 }
 
@@ -32,7 +33,8 @@ TEST(HtmlLinks, finds_every_place_that_a_click_may_lead_to) {
       {R"(<A HREF='HTTPS://a.example/'>)", "https://a.example/"},
       {R"(<a href=http://a.example/x/>)", "http://a.example/x/"},
       {R"(<area href="http://a.example">)", "http://a.example"},
-      {R"(<form action="http://a.example/f"><button formaction=https://b.example/g>)", "http://a.example/f | https://b.example/g"},
+      {R"(<form action="http://a.example/f"><button formaction=https://b.example/g>)",
+       "http://a.example/f | https://b.example/g"},
       {R"(<svg><a xlink:href="http://a.example"/></svg>)", "http://a.example"},
       {R"(<v:roundrect href="http://a.example/b">)", "http://a.example/b"},
       {R"(<meta http-equiv="Refresh" content="0; URL='http://a.example/'">)", "http://a.example/"},
@@ -60,9 +62,17 @@ TEST(HtmlLinks, reads_a_scheme_as_browsers_do) {
       {R"(<a href="h&Tab;ttp&NewLine;://a.example">)", "http://a.example"},
       {R"(<a href="http&#58//a.example/?a=1&copy=2&amp;b">)", "http://a.example/?a=1&copy=2&b"},
       {R"(<a href="xhttp://a.example">)", ""},
-      {"<a href=\"http://b\xfc""cher.example/\">", "http://b\xc3\xbc""cher.example/"},
-      {"<a href=\"http://b\xc3\xbc""cher.example/\">", "http://b\xc3\xbc""cher.example/"},
-      {"<a href=\"http://b&uuml;cher.example/\">", "http://b\xc3\xbc""cher.example/"},
+      {"<a href=\"http://b\xfc"
+       "cher.example/\">",
+       "http://b\xc3\xbc"
+       "cher.example/"},
+      {"<a href=\"http://b\xc3\xbc"
+       "cher.example/\">",
+       "http://b\xc3\xbc"
+       "cher.example/"},
+      {"<a href=\"http://b&uuml;cher.example/\">",
+       "http://b\xc3\xbc"
+       "cher.example/"},
   };
   for (const Case& c : cases) EXPECT_EQ(urls_of(c.html), c.urls) << c.html;
 }
@@ -72,7 +82,8 @@ TEST(HtmlLinks, resolves_relative_links_against_a_base_in_the_mail) {
       {R"(<a href="x/y?z"><base href="http://a.example/d/e?f">)", "http://a.example/d/x/y?z"},
       {R"(<base href="http://a.example"><a href="x"><a href="/y"><a href="?z"><a href="#n"><a href="//b.example/">)",
        "http://a.example/x | http://a.example/y | http://a.example?z | http://b.example/"},
-      {R"(<base href="http://a.example/d/"><a href="http:x"><a href="https:b.example">)", "http://a.example/d/x | https://b.example"},
+      {R"(<base href="http://a.example/d/"><a href="http:x"><a href="https:b.example">)",
+       "http://a.example/d/x | https://b.example"},
       {R"(<base href="http://a.example/"><base href="http://b.example/"><a href=x>)", "http://a.example/x"},
       {R"(<base href="about:blank"><a href=x>)", ""},
   };
@@ -159,16 +170,46 @@ TEST(HtmlLinks, an_escaped_value_decodes_to_itself_and_stays_one_attribute) {
 }
 
 TEST(HtmlLinks, decodes_references_as_the_standard_does_in_attributes) {
-  const Case cases[] = {{"&amp", "&"},          {"&ampx", "&ampx"},     {"&amp=", "&amp="},   {"&amp;x", "&x"},      {"&notit;", "&notit;"},
-                        {"&#0;", "\xef\xbf\xbd"}, {"&#x80;", "\xe2\x82\xac"}, {"&#xD800;", "\xef\xbf\xbd"}, {"&#99999999999;", "\xef\xbf\xbd"},
-                        {"&#;", "&#;"},         {"&#x;", "&#x;"},       {"&", "&"},           {"&nope;", "&nope;"},  {"&fjlig;", "fj"}};
+  const Case cases[] = {{"&amp", "&"},
+                        {"&ampx", "&ampx"},
+                        {"&amp=", "&amp="},
+                        {"&amp;x", "&x"},
+                        {"&notit;", "&notit;"},
+                        {"&#0;", "\xef\xbf\xbd"},
+                        {"&#x80;", "\xe2\x82\xac"},
+                        {"&#xD800;", "\xef\xbf\xbd"},
+                        {"&#99999999999;", "\xef\xbf\xbd"},
+                        {"&#;", "&#;"},
+                        {"&#x;", "&#x;"},
+                        {"&", "&"},
+                        {"&nope;", "&nope;"},
+                        {"&fjlig;", "fj"}};
   for (const Case& c : cases) EXPECT_EQ(decode_attribute(c.html), c.urls) << c.html;
 }
 
 TEST(HtmlLinks, stays_linear_on_hostile_input) {
-  const std::string pieces[] = {"<",  "<a ",  "<!--", "<!--[if", "<!--[if]>", "</", "<script>", "<script><!--", "<style>", "<svg>", "<svg><title>",
-                                "&",  "<a href=&aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "<a href=\"", "<select><style>", "-", "<!---", "<a =", "<a/", "</svg>",
-                                "<a href=http://a.example>", "<a href=x><base href=http://a.example/>"};
+  const std::string pieces[] = {"<",
+                                "<a ",
+                                "<!--",
+                                "<!--[if",
+                                "<!--[if]>",
+                                "</",
+                                "<script>",
+                                "<script><!--",
+                                "<style>",
+                                "<svg>",
+                                "<svg><title>",
+                                "&",
+                                "<a href=&aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                                "<a href=\"",
+                                "<select><style>",
+                                "-",
+                                "<!---",
+                                "<a =",
+                                "<a/",
+                                "</svg>",
+                                "<a href=http://a.example>",
+                                "<a href=x><base href=http://a.example/>"};
   for (const std::string& piece : pieces) {
     std::string html;
     while (html.size() < 500'000) html += piece;

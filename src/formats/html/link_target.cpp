@@ -77,7 +77,9 @@ std::optional<std::string> web_target(std::string_view cleaned, std::string_view
 
 std::optional<ContentSpan> refresh_url(std::string_view content) {
   std::size_t p = 0;
-  const auto skip_spaces = [&] { while (p < content.size() && is_space(content[p])) ++p; };
+  const auto skip_spaces = [&] {
+    while (p < content.size() && is_space(content[p])) ++p;
+  };
   skip_spaces();
   if (p >= content.size() || !(is_digit(content[p]) || content[p] == '.')) return std::nullopt;
   while (p < content.size() && (is_digit(content[p]) || content[p] == '.')) ++p;

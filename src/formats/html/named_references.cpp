@@ -22,8 +22,8 @@ constexpr std::size_t name_bytes_max = 32;  // "CounterClockwiseContourIntegral;
 
 // Numbers 0x80 to 0x9F mean windows-1252, HTML Standard 13.2.5.80.
 constexpr std::array<char32_t, 32> windows_1252 = {
-    0x20AC, 0x81,   0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8D,   0x017D, 0x8F,
-    0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D,   0x017E, 0x0178};
+    0x20AC, 0x81,   0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8D, 0x017D, 0x8F,
+    0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D, 0x017E, 0x0178};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_alphanumeric(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -36,8 +36,9 @@ int hex_digit(char c) {
 }
 
 const Reference* find_exactly(std::string_view name) {
-  const auto* found = std::lower_bound(std::begin(references), std::end(references), name,
-                                       [](const Reference& reference, std::string_view wanted) { return reference.name < wanted; });
+  const auto* found =
+      std::lower_bound(std::begin(references), std::end(references), name,
+                       [](const Reference& reference, std::string_view wanted) { return reference.name < wanted; });
   return found != std::end(references) && found->name == name ? found : nullptr;
 }
 

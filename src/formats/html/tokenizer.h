@@ -60,9 +60,9 @@ class Tokenizer {
 
   std::string_view html_;
   std::size_t position_ = 0;
-  std::size_t end_;                   // of what is being read: the whole, or a conditional comment
-  std::size_t outer_end_ = 0;         // while in a conditional comment: where it is over
-  std::size_t outer_limit_ = 0;       // and the end of the text around it
+  std::size_t end_;              // of what is being read: the whole, or a conditional comment
+  std::size_t outer_end_ = 0;    // while in a conditional comment: where it is over
+  std::size_t outer_limit_ = 0;  // and the end of the text around it
   bool in_conditional_ = false;
   Reading reading_;
   bool readings_differ_ = false;

@@ -14,8 +14,8 @@
 namespace mailhold::http {
 
 struct Request {
-  std::string method;   // "GET"
-  std::string target;   // as sent: "/a/b?c"; printable ASCII, begins with '/'
+  std::string method;  // "GET"
+  std::string target;  // as sent: "/a/b?c"; printable ASCII, begins with '/'
   int minor_version = 1;
   std::vector<std::pair<std::string, std::string>> fields;  // names in lower case, values trimmed
   std::string body;
@@ -39,7 +39,7 @@ class RequestParser {
   // Takes what has arrived. After complete or refused nothing more is read; bytes after the request are ignored.
   State feed(std::string_view bytes);
   const Request& request() const { return request_; }  // after complete
-  int status() const { return status_; }               // after refused: 400, 405, 411, 413, 414, 431, 501 or 505
+  int status() const { return status_; }               // after refused: 400, 411, 413, 414, 417, 431, 501 or 505
 
  private:
   State refuse(int status);

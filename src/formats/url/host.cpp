@@ -21,14 +21,15 @@ Error refused() { return {ErrorKind::invalid_input, "no browser takes this host"
 const UIDNA* idna() {
   static const UIDNA* const instance = [] {
     UErrorCode status = U_ZERO_ERROR;
-    return uidna_openUTS46(UIDNA_CHECK_BIDI | UIDNA_CHECK_CONTEXTJ | UIDNA_NONTRANSITIONAL_TO_ASCII | UIDNA_NONTRANSITIONAL_TO_UNICODE,
-                           &status);
+    return uidna_openUTS46(
+        UIDNA_CHECK_BIDI | UIDNA_CHECK_CONTEXTJ | UIDNA_NONTRANSITIONAL_TO_ASCII | UIDNA_NONTRANSITIONAL_TO_UNICODE, &status);
   }();
   return instance;
 }
 
-constexpr std::uint32_t tolerated_errors = UIDNA_ERROR_EMPTY_LABEL | UIDNA_ERROR_LABEL_TOO_LONG | UIDNA_ERROR_DOMAIN_NAME_TOO_LONG |
-                                           UIDNA_ERROR_LEADING_HYPHEN | UIDNA_ERROR_TRAILING_HYPHEN | UIDNA_ERROR_HYPHEN_3_4;
+constexpr std::uint32_t tolerated_errors = UIDNA_ERROR_EMPTY_LABEL | UIDNA_ERROR_LABEL_TOO_LONG |
+                                           UIDNA_ERROR_DOMAIN_NAME_TOO_LONG | UIDNA_ERROR_LEADING_HYPHEN |
+                                           UIDNA_ERROR_TRAILING_HYPHEN | UIDNA_ERROR_HYPHEN_3_4;
 
 using Conversion = decltype(&uidna_nameToASCII_UTF8);
 
@@ -61,7 +62,8 @@ bool is_ascii(std::string_view text) {
 
 // Capital sharp s means the small one since Unicode 15.1; the older tables that we may be linked to make "ss" of it.
 std::string with_new_sharp_s(std::string host) {
-  for (std::size_t at = host.find("\xe1\xba\x9e"); at != std::string::npos; at = host.find("\xe1\xba\x9e", at)) host.replace(at, 3, "\xc3\x9f");
+  for (std::size_t at = host.find("\xe1\xba\x9e"); at != std::string::npos; at = host.find("\xe1\xba\x9e", at))
+    host.replace(at, 3, "\xc3\x9f");
   return host;
 }
 
@@ -99,7 +101,8 @@ std::string to_unicode(std::string_view ascii_host) {
   std::string out;
   for (std::string_view label : split(ascii_host, '.')) {
     if (!out.empty()) out.push_back('.');
-    const std::string readable = starts_with_ignoring_case(label, "xn--") ? converted(uidna_nameToUnicodeUTF8, label) : std::string();
+    const std::string readable =
+        starts_with_ignoring_case(label, "xn--") ? converted(uidna_nameToUnicodeUTF8, label) : std::string();
     out += readable.empty() ? std::string(label) : readable;
   }
   return out;

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t domains_max = 1000;
 constexpr std::size_t name_bytes_max = 255;
-constexpr std::size_t typo_letters_min = 5;       // of shorter names too many are a letter away
+constexpr std::size_t typo_letters_min = 5;  // of shorter names too many are a letter away
 constexpr std::size_t two_typos_letters_min = 10;
 constexpr std::size_t any_ending_letters_min = 8;  // a misspelt long name is meant, whatever ending it has
 
@@ -40,8 +40,8 @@ std::string uts39_skeleton(std::string_view utf8) {
   if (checker() == nullptr) return std::string(utf8);
   std::string out(utf8.size() * 8 + 64, '\0');
   UErrorCode status = U_ZERO_ERROR;
-  const std::int32_t length = uspoof_getSkeletonUTF8(checker(), 0, utf8.data(), static_cast<std::int32_t>(utf8.size()), out.data(),
-                                                     static_cast<std::int32_t>(out.size()), &status);
+  const std::int32_t length = uspoof_getSkeletonUTF8(checker(), 0, utf8.data(), static_cast<std::int32_t>(utf8.size()),
+                                                     out.data(), static_cast<std::int32_t>(out.size()), &status);
   if (U_FAILURE(status) || length < 0 || static_cast<std::size_t>(length) > out.size()) return std::string(utf8);
   out.resize(static_cast<std::size_t>(length));
   return out;
@@ -52,7 +52,8 @@ std::string without_accents(std::string_view utf8) {
   for (std::size_t position = 0; position < utf8.size();) {
     const char32_t c = next_code_point(utf8, position);
     const int type = u_charType(static_cast<UChar32>(c));
-    if (type != U_NON_SPACING_MARK && type != U_ENCLOSING_MARK) append_utf8(out, static_cast<char32_t>(u_tolower(static_cast<UChar32>(c))));
+    if (type != U_NON_SPACING_MARK && type != U_ENCLOSING_MARK)
+      append_utf8(out, static_cast<char32_t>(u_tolower(static_cast<UChar32>(c))));
   }
   return out;
 }
@@ -98,7 +99,7 @@ std::size_t distance(std::string_view a, std::string_view b, std::size_t limit) 
 }
 
 struct Name {
-  std::string ascii;                    // without a trailing dot
+  std::string ascii;                     // without a trailing dot
   std::vector<std::string_view> labels;  // of ascii
   std::string unicode;
 
@@ -112,7 +113,8 @@ struct Name {
 
 // At least two labels, none of them empty.
 bool is_domain(const Name& name) {
-  return name.labels.size() >= 2 && std::none_of(name.labels.begin(), name.labels.end(), [](std::string_view label) { return label.empty(); });
+  return name.labels.size() >= 2 &&
+         std::none_of(name.labels.begin(), name.labels.end(), [](std::string_view label) { return label.empty(); });
 }
 
 // The last `count` labels.
@@ -156,8 +158,8 @@ bool is_typo(const Name& host, const Name& domain) {
 }
 
 bool is_part_boundary(std::string_view text, std::size_t position) {
-  return position == 0 || position >= text.size() || text[position] == '.' || text[position] == '-' || text[position - 1] == '.' ||
-         text[position - 1] == '-';
+  return position == 0 || position >= text.size() || text[position] == '.' || text[position] == '-' ||
+         text[position - 1] == '.' || text[position - 1] == '-';
 }
 
 // Whether `part` stands in `text` between dots, hyphens or ends.

@@ -29,18 +29,22 @@ std::string found(std::string_view host) {
 }
 
 TEST(LookAlike, warns_of_hosts_that_read_like_an_own_domain) {
-  const struct { std::string_view host, kind; } cases[] = {
+  const struct {
+    std::string_view host, kind;
+  } cases[] = {
       {"example.com", "none"},
       {"www.example.com", "none"},
       {"m\xc3\xbcller.example", "none"},
       {"examp1e.com", "homograph"},
       {"exarnple.com", "homograph"},
       {"www.examp1e.com", "homograph"},
-      {"\xd0\xb5xample.com", "homograph"},       // Cyrillic e
+      {"\xd0\xb5xample.com", "homograph"},  // Cyrillic e
       {"ex\xc3\xa4mple.com", "homograph"},
       {"muller.example", "homograph"},
       {"contoso-bank.co.uk.evil.net", "embedded"},
-      {"contoso\xe2\x80\x90" "bank.co.uk", "homograph"},
+      {"contoso\xe2\x80\x90"
+       "bank.co.uk",
+       "homograph"},
       {"example.com.evil.net", "embedded"},
       {"login.example.com.evil.net", "embedded"},
       {"example-com.evil.net", "embedded"},
@@ -57,18 +61,20 @@ TEST(LookAlike, warns_of_hosts_that_read_like_an_own_domain) {
       {"shop.example", "none"},
       {"sample.org", "none"},
       {"unrelated.example", "none"},
-      {"b\xc3\xbc" "cher.example", "none"},
+      {"b\xc3\xbc"
+       "cher.example",
+       "none"},
       {"com", "none"},
   };
   for (const auto& c : cases) EXPECT_EQ(found(c.host), c.kind) << c.host;
 }
 
 TEST(LookAlike, sees_through_disguised_international_names) {
-  EXPECT_TRUE(is_disguised(parse_host("\xd0\xb0pple.example")->ascii));                                  // one Cyrillic letter among Latin ones
+  EXPECT_TRUE(is_disguised(parse_host("\xd0\xb0pple.example")->ascii));  // one Cyrillic letter among Latin ones
   EXPECT_TRUE(is_disguised(parse_host("\xd0\xb0\xd1\x80\xd1\x80\xd3\x8f\xd0\xb5.example")->ascii));  // all Cyrillic
   EXPECT_FALSE(is_disguised("xn--bcher-kva.example"));
-  EXPECT_FALSE(is_disguised("xn--e1afmkfd.example"));   // a Russian word
-  EXPECT_FALSE(is_disguised("xn--fsqu00a.example"));    // Chinese
+  EXPECT_FALSE(is_disguised("xn--e1afmkfd.example"));  // a Russian word
+  EXPECT_FALSE(is_disguised("xn--fsqu00a.example"));   // Chinese
   EXPECT_FALSE(is_disguised("example.com"));
 }
 
@@ -78,7 +84,8 @@ TEST(LookAlike, one_letter_more_than_the_limit_is_no_typo) {
 }
 
 TEST(LookAlike, survives_hosts_of_any_shape) {
-  for (std::string_view host : {"", ".", "..", "a", "xn--", ".example.com", "example.com..", "-", "example.com-"}) resembles(host, own);
+  for (std::string_view host : {"", ".", "..", "a", "xn--", ".example.com", "example.com..", "-", "example.com-"})
+    resembles(host, own);
   const std::vector<std::string> odd = {"", ".", "com", "a.b.c.d.e.f", "..", std::string(10'000, 'a')};
   EXPECT_EQ(resembles("example.org", odd).kind, LookAlike::none);
 }

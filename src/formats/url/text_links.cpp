@@ -14,8 +14,8 @@ bool ends_address(char32_t c) {
   if (c <= 0x20 || c == '<' || c == '>' || c == '"' || c == 0x7F) return true;
   if (c < 0x80) return false;
   return is_between(c, 0x80, 0xA0) || c == 0xAB || c == 0xBB || is_between(c, 0x2000, 0x200B) || is_between(c, 0x2018, 0x201F) ||
-         is_between(c, 0x2026, 0x202F) || c == 0x205F || is_between(c, 0x3000, 0x3001) || is_between(c, 0x3008, 0x3011) || c == 0xFEFF ||
-         c == 0xFF01 || c == 0xFF08 || c == 0xFF09 || c == 0xFF0C;
+         is_between(c, 0x2026, 0x202F) || c == 0x205F || is_between(c, 0x3000, 0x3001) || is_between(c, 0x3008, 0x3011) ||
+         c == 0xFEFF || c == 0xFF01 || c == 0xFF08 || c == 0xFF09 || c == 0xFF0C;
 }
 
 // The text as code points: UTF-8 if it is that, else Latin-1.

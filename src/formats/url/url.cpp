@@ -100,7 +100,8 @@ Status read_authority(std::string_view authority, Url& url) {
 
 // The scheme of the text, which moves behind the colon; empty if it is not for us.
 std::string take_scheme(std::string_view& rest) {
-  if (rest.size() >= 2 && slashes.find(rest[0]) != std::string_view::npos && slashes.find(rest[1]) != std::string_view::npos) return "https";
+  if (rest.size() >= 2 && slashes.find(rest[0]) != std::string_view::npos && slashes.find(rest[1]) != std::string_view::npos)
+    return "https";
   for (std::string_view scheme : {"https", "http"}) {
     if (starts_with_ignoring_case(rest, scheme) && rest.size() > scheme.size() && rest[scheme.size()] == ':') {
       rest.remove_prefix(scheme.size() + 1);

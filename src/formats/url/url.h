@@ -20,10 +20,10 @@ struct Url {
   std::string password;  // percent-encoded
   std::string host;      // ASCII, lower case: "xn--bcher-kva.example", "127.0.0.1", "[2001:db8::1]"
   HostKind host_kind = HostKind::domain;
-  std::optional<std::uint16_t> port;   // only when it is not the scheme's default
-  std::string path;                    // begins with '/'; dot segments removed
-  std::optional<std::string> query;    // without '?'
-  std::optional<std::string> fragment; // without '#'
+  std::optional<std::uint16_t> port;    // only when it is not the scheme's default
+  std::string path;                     // begins with '/'; dot segments removed
+  std::optional<std::string> query;     // without '?'
+  std::optional<std::string> fragment;  // without '#'
 
   bool has_userinfo() const { return !username.empty() || !password.empty(); }
   std::string href() const;  // ASCII without spaces or control characters: fit for a Location header

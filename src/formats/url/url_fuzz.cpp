@@ -16,7 +16,9 @@ void check_url(std::string_view text) {
   }
   const auto again = mailhold::url::parse(href);
   if (!again || again->href() != href || again->host != url->host) std::abort();
-  const std::string domains[] = {"example.com", "b\xc3\xbc" "cher.example"};
+  const std::string domains[] = {"example.com",
+                                 "b\xc3\xbc"
+                                 "cher.example"};
   mailhold::url::resembles(url->host, domains);
   mailhold::url::is_disguised(url->host);
 }

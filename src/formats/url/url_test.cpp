@@ -33,9 +33,15 @@ TEST(Url, finds_the_host_that_a_browser_would_visit) {
       {"https://bank.example\\@evil.example/", "https://bank.example/@evil.example/"},
       {"https://bank.example:x@evil.example/", "https://bank.example:x@evil.example/"},
       {"http://%65xample%2Ecom/", "http://example.com/"},
-      {"http://b\xc3\xbc" "cher.example/\xc3\xa4?\xc3\xa4", "http://xn--bcher-kva.example/%C3%A4?%C3%A4"},
-      {"http://b\xfc" "cher.example/", "http://xn--bcher-kva.example/"},
-      {"http://example\xe3\x80\x82" "com/", "http://example.com/"},
+      {"http://b\xc3\xbc"
+       "cher.example/\xc3\xa4?\xc3\xa4",
+       "http://xn--bcher-kva.example/%C3%A4?%C3%A4"},
+      {"http://b\xfc"
+       "cher.example/",
+       "http://xn--bcher-kva.example/"},
+      {"http://example\xe3\x80\x82"
+       "com/",
+       "http://example.com/"},
       {"http://\xef\xbd\x85xample.com/", "http://example.com/"},
       {"http://0x7f.1/", "http://127.0.0.1/"},
       {"http://2130706433/", "http://127.0.0.1/"},
@@ -86,10 +92,15 @@ TEST(Url, keeps_what_it_wrote) {
 }
 
 TEST(Host, converts_between_ascii_and_unicode) {
-  EXPECT_EQ(to_unicode("xn--bcher-kva.example"), "b\xc3\xbc" "cher.example");
+  EXPECT_EQ(to_unicode("xn--bcher-kva.example"),
+            "b\xc3\xbc"
+            "cher.example");
   EXPECT_EQ(to_unicode("xn--.example"), "xn--.example");
   EXPECT_EQ(to_unicode("example.com"), "example.com");
-  EXPECT_EQ(parse_host("stra\xc3\x9f" "e.de")->ascii, "xn--strae-oqa.de");
+  EXPECT_EQ(parse_host("stra\xc3\x9f"
+                       "e.de")
+                ->ascii,
+            "xn--strae-oqa.de");
   EXPECT_EQ(parse_host("127.1")->kind, HostKind::ipv4);
   EXPECT_EQ(parse_host("[::]")->kind, HostKind::ipv6);
 }
@@ -113,9 +124,12 @@ std::string text_links(std::string_view text) {
 
 TEST(TextLinks, leave_the_sentence_around_them) {
   const Case cases[] = {
-      {"See http://a.example/x. Or https://b.example/?y=1, or HTTP://C.example!", "http://a.example/x | https://b.example/?y=1 | HTTP://C.example"},
-      {"<http://a.example/x> \"http://b.example\" (http://c.example/)", "http://a.example/x | http://b.example | http://c.example/"},
-      {"http://a.example/wiki/X_(y) and (http://a.example/wiki/X_(y))", "http://a.example/wiki/X_(y) | http://a.example/wiki/X_(y)"},
+      {"See http://a.example/x. Or https://b.example/?y=1, or HTTP://C.example!",
+       "http://a.example/x | https://b.example/?y=1 | HTTP://C.example"},
+      {"<http://a.example/x> \"http://b.example\" (http://c.example/)",
+       "http://a.example/x | http://b.example | http://c.example/"},
+      {"http://a.example/wiki/X_(y) and (http://a.example/wiki/X_(y))",
+       "http://a.example/wiki/X_(y) | http://a.example/wiki/X_(y)"},
       {"[text](http://a.example/x)", "http://a.example/x"},
       {"*http://a.example/x* 'http://b.example'", "http://a.example/x | http://b.example"},
       {"http://a.example/one\r\nhttp://a.example/two", "http://a.example/one | http://a.example/two"},
@@ -123,8 +137,14 @@ TEST(TextLinks, leave_the_sentence_around_them) {
       {"http:// https://. http", ""},
       {"http://a.example/?u=http://b.example/", "http://a.example/?u=http://b.example/"},
       {"\xc2\xbbhttp://a.example\xc2\xab \xe2\x80\x9ehttp://b.example\xe2\x80\x9c", "http://a.example | http://b.example"},
-      {"http://b\xc3\xbc" "cher.example/\xe3\x80\x82", "http://b\xc3\xbc" "cher.example/"},
-      {"http://b\xfc" "cher.example\xa0 x", "http://b\xc3\xbc" "cher.example"},
+      {"http://b\xc3\xbc"
+       "cher.example/\xe3\x80\x82",
+       "http://b\xc3\xbc"
+       "cher.example/"},
+      {"http://b\xfc"
+       "cher.example\xa0 x",
+       "http://b\xc3\xbc"
+       "cher.example"},
       {"http://[::1]/ x", "http://[::1]/"},
       {"https://a.example/x?y=[1]&z={2}", "https://a.example/x?y=[1]&z={2}"},
   };

@@ -40,7 +40,8 @@ std::string with_marked_surrogates(std::string text) {
   for (std::size_t at = text.find("\\u"); at != std::string::npos && at + 12 < text.size(); at = text.find("\\u", at + 2)) {
     for (std::size_t i = 2; i < 6; ++i) text[at + i] = static_cast<char>(std::tolower(text[at + i]));
     if (is_surrogate(at, '8', 'b')) {
-      for (std::size_t i = 8; i < 12; ++i) text[at + i] = text[at + 6] == '\\' ? static_cast<char>(std::tolower(text[at + i])) : text[at + i];
+      for (std::size_t i = 8; i < 12; ++i)
+        text[at + i] = text[at + 6] == '\\' ? static_cast<char>(std::tolower(text[at + i])) : text[at + i];
       if (is_surrogate(at + 6, 'c', 'f')) {
         at += 6;
         continue;
@@ -138,10 +139,12 @@ void check_hosts(const char* name, const std::filesystem::path& file, double sha
     }
     ++count.failed;
     if (!actual.empty() && !expected.empty()) ++accepted_wrongly;
-    if (count.failed <= 12) std::printf("  differs: %s\n    is  %s\n    not %s\n", input.c_str(), actual.c_str(), expected.c_str());
+    if (count.failed <= 12)
+      std::printf("  differs: %s\n    is  %s\n    not %s\n", input.c_str(), actual.c_str(), expected.c_str());
   }
   count.print(name);
-  std::printf("%s: of the failed ones %zu led to another host; the others are refused by the older Unicode tables of our ICU\n", name, accepted_wrongly);
+  std::printf("%s: of the failed ones %zu led to another host; the others are refused by the older Unicode tables of our ICU\n",
+              name, accepted_wrongly);
   EXPECT_EQ(accepted_wrongly, 0U);
   EXPECT_GE(static_cast<double>(count.passed), share_min * static_cast<double>(count.passed + count.failed));
 }
