@@ -22,9 +22,11 @@ struct SmtpTimes {
 class SmtpSession {
  public:
   // Returns when the server takes messages: encrypted and signed in where the settings ask for it. `tls` may be null when
-  // settings.tls is none. Errors are those of ClientDialogue::receive and TlsClient::start.
+  // settings.tls is none. Errors are those of ClientDialogue::receive and TlsClient::start; `refusal`, if given, gets the
+  // server's own words when it was the server that said no.
   static Result<std::unique_ptr<SmtpSession>> open(std::unique_ptr<net::Stream> stream, std::shared_ptr<net::TlsClient> tls,
-                                                   smtp::ClientSettings settings, SmtpTimes times, const Deadline& deadline);
+                                                   smtp::ClientSettings settings, SmtpTimes times, const Deadline& deadline,
+                                                   std::optional<smtp::Reply>* refusal = nullptr);
   ~SmtpSession();
 
   // One outcome for each recipient. What the server did not answer any more is deferred with a reply 451 4.4.2 of our own;
@@ -38,8 +40,10 @@ class SmtpSession {
 
  private:
   SmtpSession(std::unique_ptr<net::Stream> stream, smtp::ClientSettings settings, SmtpTimes times);
+  Status become_ready(const std::shared_ptr<net::TlsClient>& tls, const Deadline& deadline);
   Status send_what_is_due(const Deadline& deadline);
   Status read_once(std::chrono::milliseconds limit, const Deadline& deadline);
+  Status transfer(const Deadline& deadline, std::optional<smtp::SubmissionOutcome>& outcome);
 
   std::unique_ptr<net::Stream> stream_;
   smtp::ClientDialogue dialogue_;

@@ -1,0 +1,242 @@
+#include "platform/net/tls_client.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "base/text.h"
+
+namespace mailhold::net {
+namespace {
+
+std::string openssl_error() {
+  const unsigned long code = ::ERR_get_error();
+  ::ERR_clear_error();
+  const char* reason = code == 0 ? nullptr : ::ERR_reason_error_string(code);
+  return reason == nullptr ? "TLS failed" : reason;
+}
+
+template <class T, void (*release)(T*)>
+struct Freed {
+  void operator()(T* object) const { release(object); }
+};
+using Context = std::unique_ptr<SSL_CTX, Freed<SSL_CTX, ::SSL_CTX_free>>;
+using Connection = std::unique_ptr<SSL, Freed<SSL, ::SSL_free>>;
+using Certificate = std::unique_ptr<X509, Freed<X509, ::X509_free>>;
+
+std::string pin_of(X509* certificate) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  unsigned char* key = nullptr;
+  const int key_bytes = ::i2d_X509_PUBKEY(::X509_get_X509_PUBKEY(certificate), &key);
+  if (key_bytes <= 0) return {};
+  ::EVP_Digest(key, static_cast<std::size_t>(key_bytes), digest, &size, ::EVP_sha256(), nullptr);
+  ::OPENSSL_free(key);
+  return to_hex({reinterpret_cast<const char*>(digest), size});
+}
+
+std::optional<std::string> pin_as_hex(std::string_view text) {
+  const std::optional<std::string> bytes = text.size() == 64 ? from_hex(text) : from_base64(text);
+  if (!bytes || bytes->size() != 32) return std::nullopt;
+  return to_hex(*bytes);
+}
+
+bool is_numeric_address(const std::string& name) {
+  unsigned char buffer[16];
+  return ::inet_pton(AF_INET, name.c_str(), buffer) == 1 || ::inet_pton(AF_INET6, name.c_str(), buffer) == 1;
+}
+
+// OpenSSL's way out and in: our Stream, which waits by itself for as long as the call under way may.
+struct Wire {
+  std::unique_ptr<Stream> stream;
+  std::string arrived;        // bytes OpenSSL has not taken yet
+  std::size_t taken = 0;
+  const Deadline* deadline = nullptr;
+  std::optional<Error> error; // the first failure of the stream
+};
+
+int wire_write(BIO* bio, const char* bytes, int count) {
+  auto* wire = static_cast<Wire*>(::BIO_get_data(bio));
+  Status written = wire->stream->write_all({bytes, static_cast<std::size_t>(count)}, *wire->deadline);
+  if (written) return count;
+  wire->error = std::move(written.error());
+  return -1;
+}
+
+int wire_read(BIO* bio, char* buffer, int count) {
+  auto* wire = static_cast<Wire*>(::BIO_get_data(bio));
+  if (wire->taken == wire->arrived.size()) {
+    Result<std::string> bytes = wire->stream->read_some(*wire->deadline);
+    if (!bytes) {
+      wire->error = std::move(bytes.error());
+      return -1;
+    }
+    if (bytes->empty()) return 0;
+    wire->arrived = std::move(*bytes);
+    wire->taken = 0;
+  }
+  const std::size_t size = std::min(static_cast<std::size_t>(count), wire->arrived.size() - wire->taken);
+  std::memcpy(buffer, wire->arrived.data() + wire->taken, size);
+  wire->taken += size;
+  return static_cast<int>(size);
+}
+
+long wire_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+
+const BIO_METHOD* wire_method() {
+  static const BIO_METHOD* const method = [] {
+    BIO_METHOD* made = ::BIO_meth_new(::BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
+    ::BIO_meth_set_write(made, wire_write);
+    ::BIO_meth_set_read(made, wire_read);
+    ::BIO_meth_set_ctrl(made, wire_control);
+    return made;
+  }();
+  return method;
+}
+
+class TlsStream final : public Stream {
+ public:
+  TlsStream(Connection connection, std::unique_ptr<Wire> wire) : wire_(std::move(wire)), connection_(std::move(connection)) {}
+
+  ~TlsStream() override {
+    const Deadline brief = Deadline::after(std::chrono::milliseconds(200));
+    wire_->deadline = &brief;
+    if (!wire_->error && ::SSL_is_init_finished(connection_.get())) ::SSL_shutdown(connection_.get());  // close_notify, unanswered
+    ::ERR_clear_error();
+  }
+  TlsStream(const TlsStream&) = delete;
+  TlsStream& operator=(const TlsStream&) = delete;
+
+  Result<std::string> read_some(const Deadline& deadline) override {
+    wire_->deadline = &deadline;
+    char buffer[16 * 1024];
+    ::ERR_clear_error();
+    const int count = ::SSL_read(connection_.get(), buffer, sizeof buffer);
+    if (count > 0) return std::string(buffer, static_cast<std::size_t>(count));
+    if (!wire_->error && ::SSL_get_error(connection_.get(), count) == SSL_ERROR_ZERO_RETURN) return std::string();
+    return failure();
+  }
+
+  Status write_all(std::string_view bytes, const Deadline& deadline) override {
+    wire_->deadline = &deadline;
+    while (!bytes.empty()) {
+      std::size_t written = 0;
+      ::ERR_clear_error();
+      if (::SSL_write_ex(connection_.get(), bytes.data(), bytes.size(), &written) != 1) return failure();
+      bytes.remove_prefix(written);
+    }
+    return done();
+  }
+
+ private:
+  // A peer that ends TCP without close_notify may have been cut off: an error, not an end.
+  Error failure() {
+    if (wire_->error) return *wire_->error;
+    wire_->error = Error{ErrorKind::unavailable, openssl_error()};
+    return *wire_->error;
+  }
+
+  std::unique_ptr<Wire> wire_;
+  Connection connection_;
+};
+
+class OpenSslClient final : public TlsClient {
+ public:
+  OpenSslClient(TlsPeer peer, Context context) : peer_(std::move(peer)), context_(std::move(context)) {}
+
+  Result<std::unique_ptr<Stream>> start(std::unique_ptr<Stream> plain, const Deadline& deadline) override {
+    auto wire = std::make_unique<Wire>();
+    wire->stream = std::move(plain);
+    wire->deadline = &deadline;
+    Connection connection(::SSL_new(context_.get()));
+    BIO* bio = ::BIO_new(wire_method());
+    if (connection == nullptr || bio == nullptr) return Error{ErrorKind::unavailable, openssl_error()};
+    ::BIO_set_data(bio, wire.get());
+    ::BIO_set_init(bio, 1);
+    ::SSL_set_bio(connection.get(), bio, bio);
+    RETURN_IF_ERROR(name_the_peer(connection.get()));
+    ::ERR_clear_error();
+    if (::SSL_connect(connection.get()) != 1) {
+      if (wire->error) return std::move(*wire->error).while_doing("TLS handshake");
+      const long verdict = ::SSL_get_verify_result(connection.get());
+      if (verifies_chain() && verdict != X509_V_OK) {
+        ::ERR_clear_error();
+        return Error{ErrorKind::denied, std::string("certificate refused: ") + ::X509_verify_cert_error_string(verdict)};
+      }
+      return Error{ErrorKind::unavailable, "TLS handshake: " + openssl_error()};
+    }
+    RETURN_IF_ERROR(check_pin(connection.get()));
+    return std::unique_ptr<Stream>(std::make_unique<TlsStream>(std::move(connection), std::move(wire)));
+  }
+
+ private:
+  bool verifies_chain() const { return peer_.pins.empty() && !peer_.ca_file.empty(); }
+
+  Status name_the_peer(SSL* connection) const {
+    const bool is_address = is_numeric_address(peer_.name);
+    // SNI carries names only (RFC 6066 section 3).
+    if (!peer_.name.empty() && !is_address) ::SSL_set_tlsext_host_name(connection, peer_.name.c_str());
+    if (!verifies_chain()) return done();
+    X509_VERIFY_PARAM* rule = ::SSL_get0_param(connection);
+    ::X509_VERIFY_PARAM_set_hostflags(rule, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    const int named = is_address ? ::X509_VERIFY_PARAM_set1_ip_asc(rule, peer_.name.c_str())
+                                 : ::X509_VERIFY_PARAM_set1_host(rule, peer_.name.c_str(), 0);
+    if (named != 1) return Error{ErrorKind::invalid_input, "a name no certificate can carry"};
+    return done();
+  }
+
+  Status check_pin(SSL* connection) const {
+    if (peer_.pins.empty()) return done();
+    const Certificate certificate(::SSL_get1_peer_certificate(connection));
+    const std::string pin = certificate == nullptr ? std::string() : pin_of(certificate.get());
+    if (!pin.empty() && std::find(peer_.pins.begin(), peer_.pins.end(), pin) != peer_.pins.end()) return done();
+    return Error{ErrorKind::denied, "certificate refused: its key is not one of the pinned ones"};
+  }
+
+  const TlsPeer peer_;
+  const Context context_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<TlsClient>> TlsClient::create(TlsPeer peer) {
+  for (std::string& pin : peer.pins) {
+    const std::optional<std::string> hex = pin_as_hex(pin);
+    if (!hex) return Error{ErrorKind::invalid_input, "not the SHA-256 of a public key: " + pin};
+    pin = *hex;
+  }
+  Context context(::SSL_CTX_new(::TLS_client_method()));
+  if (context == nullptr) return Error{ErrorKind::unavailable, openssl_error()};
+  ::SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  ::SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  ::SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
+  if (peer.pins.empty() && !peer.ca_file.empty()) {
+    if (peer.name.empty()) return Error{ErrorKind::invalid_input, "a name is needed to verify a certificate"};
+    const int loaded = peer.ca_file == "system" ? ::SSL_CTX_set_default_verify_paths(context.get())
+                                                : ::SSL_CTX_load_verify_file(context.get(), peer.ca_file.c_str());
+    if (loaded != 1) return Error{ErrorKind::invalid_input, "cannot read the CA file " + peer.ca_file + ": " + openssl_error()};
+    ::SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  } else {
+    ::SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);  // pins are checked after the handshake, before any byte
+  }
+  return std::shared_ptr<TlsClient>(std::make_shared<OpenSslClient>(std::move(peer), std::move(context)));
+}
+
+Result<std::string> pin_of_certificate(std::string_view pem) {
+  const std::unique_ptr<BIO, Freed<BIO, ::BIO_free_all>> bio(::BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  const Certificate certificate(::PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+  ::ERR_clear_error();
+  if (certificate == nullptr) return Error{ErrorKind::invalid_input, "no PEM certificate"};
+  return pin_of(certificate.get());
+}
+
+}  // namespace mailhold::net
