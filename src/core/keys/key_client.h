@@ -50,8 +50,10 @@ class KeyClient {
   Result<LinkKey> link_key(Id tenant, const Deadline& deadline);                          // the newest
   Result<LinkKey> link_key(Id tenant, std::uint32_t version, const Deadline& deadline);   // not_found if never made
 
-  // Under which data keys of that day are wrapped. `day` counts from 1970, UTC; from yesterday's past to tomorrow:
-  // days that never had a key get one if they are at most one day from now, else not_found.
+  Status rotate_link_key(Id tenant, const Deadline& deadline);  // the old ones still open what was made under them
+
+  // Under which data keys of that day are wrapped. `day` counts from 1970, UTC. Days of the last five weeks and tomorrow get
+  // a key when they are first asked for; not_found for others that have none and for destroyed ones.
   Result<DayKey> day_key(Id tenant, std::uint32_t day, const Deadline& deadline);
 
   Result<PurposeKey> purpose_key(Id tenant, Purpose purpose, const Deadline& deadline);   // trace, configuration
@@ -69,7 +71,7 @@ class KeyClient {
   // for the tenant unreadable; it cannot be undone.
   Status create_tenant(Id tenant, const Deadline& deadline);
   Status destroy_tenant(Id tenant, const Deadline& deadline);
-  // Retention: forgets the store key of a day, and with it what hangs from it alone.
+  // Retention: forgets the store key of a day, and with it what hangs from it alone. invalid_input before the day is over.
   Status destroy_day(Id tenant, std::uint32_t day, const Deadline& deadline);
 
   // Secrets of connections. put_secret gives the version it was stored as.

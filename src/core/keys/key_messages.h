@@ -33,6 +33,7 @@ enum class Method : std::uint16_t {
   use = 18,                  // UseRequest -> the template's result
   destroy_day = 19,          // tenant, day -> ()
   token_key = 20,            // tenant -> version, key
+  rotate_link_key = 21,      // tenant -> ()
 };
 
 std::string_view name_of(Method method);  // "spool_public_key"; "unknown" for a number that is none

@@ -60,7 +60,7 @@ class KeyService {
   Result<SecretText> spool_private_key(Id tenant, std::uint32_t version);
   Result<SymmetricKey> link_key(Id tenant, std::uint32_t version);  // version 0: the newest
   Status rotate_link_key(Id tenant);
-  Result<SymmetricKey> day_key(Id tenant, std::uint32_t day);
+  Result<SymmetricKey> day_key(Id tenant, std::uint32_t day);  // see KeyClient::day_key
   Status destroy_day(Id tenant, std::uint32_t day);
   Result<SymmetricKey> purpose_key(Id tenant, Purpose purpose);  // configuration, token or trace; else denied
   Result<BoxPublicKey> ledger_public_key(Id tenant);

@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/result.h"
 #include "base/secret_text.h"
 #include "formats/sealed/context.h"
 
@@ -73,6 +75,10 @@ struct UseRequest {
   std::string fields{};   // the intent as the ledger room encodes it: the receipt must be for exactly this
   std::string receipt{};  // encoded ledger receipt
 };
+
+// What is sealed into SecretRecord::box for the template "smtp_plain". invalid_input: empty, over 1 KiB, or with a zero byte,
+// which RFC 4616 keeps as its separator.
+Result<SecretText> encode_password(std::string_view user, std::string_view password);
 
 // The context of SecretRecord::box: the box opens for this tenant, connection and policy only.
 sealed::Context entry_context(const std::string& region, Id tenant, Id connection, std::string_view policy);

@@ -1,0 +1,179 @@
+#include "core/keys/key_door.h"
+
+#include <algorithm>
+#include <initializer_list>
+
+#include "base/bytes.h"
+#include "base/log.h"
+
+namespace mailhold::keys {
+namespace {
+
+struct Permission {
+  std::string_view role;
+  std::initializer_list<Method> methods;
+};
+
+// Who may ask what. Whatever is not written here is denied.
+const Permission permissions[] = {
+    {"gatewayd-in", {Method::spool_public_key, Method::link_key}},
+    {"gatewayd-out", {Method::spool_private_keys, Method::day_key, Method::destroy_day, Method::purpose_key, Method::token_key}},
+    {"linkd", {Method::link_key}},
+    {"apid",
+     {Method::status, Method::initialise, Method::unseal, Method::create_tenant, Method::destroy_tenant, Method::purpose_key,
+      Method::ledger_public_key, Method::open_ledger_box, Method::ledger_verifying_key, Method::secret_public_key, Method::put_secret,
+      Method::destroy_secret, Method::rotate_link_key}},
+    {"brokerd", {Method::ledger_public_key, Method::ledger_verifying_key, Method::put_secret, Method::destroy_secret}},
+    {"ledgerd", {Method::ledger_signing_seed, Method::ledger_verifying_key}},
+    {"authd", {Method::use}},
+};
+
+// purpose_key is not one question but several: each role has its one purpose.
+bool may_have(std::string_view role, Purpose purpose) {
+  return (role == "gatewayd-out" && purpose == Purpose::trace) || (role == "apid" && purpose == Purpose::configuration);
+}
+
+Error denied(std::string_view role, std::string_view method) {
+  log_warning("keys", std::string(role) + " asked for " + std::string(method) + ": denied");
+  return Error{ErrorKind::denied, std::string(role) + " may not ask keyd for " + std::string(method)};
+}
+
+// Reads the fields of a question; check with fields.finish() before the answer is computed.
+class Question {
+ public:
+  explicit Question(std::string_view body) : reader_(body) {}
+  Id id() { return Id::from_bytes(reader_.raw(Id::size)); }
+  std::uint32_t number() { return reader_.u32(); }
+  std::uint8_t small_number() { return reader_.u8(); }
+  std::string_view text() { return reader_.text(); }
+  Status finish() const {
+    if (!reader_.finish()) return Error{ErrorKind::invalid_input, "a malformed question to keyd"};
+    return done();
+  }
+
+ private:
+  ByteReader reader_;
+};
+
+Result<std::string> empty_answer(const Status& status) {
+  if (!status) return status.error();
+  return std::string();
+}
+Result<std::string> answer_with(const Result<SymmetricKey>& key) {
+  if (!key) return key.error();
+  return encode(*key);
+}
+Result<std::string> answer_with(const Result<SecretText>& secret) {
+  if (!secret) return secret.error();
+  return std::string(secret->reveal());
+}
+template <class PublicKey>
+Result<std::string> answer_public(const Result<PublicKey>& key) {
+  if (!key) return key.error();
+  return encode_public(key->version, key->public_key);
+}
+
+Result<std::string> spool_private_keys(KeyService& service, Id tenant, std::uint32_t version) {
+  ASSIGN_OR_RETURN(const SecretText key, service.spool_private_key(tenant, version));
+  ByteWriter writer;
+  writer.u32(version).raw(key.reveal());
+  auto next = service.spool_private_key(tenant, version + 1);
+  if (next) writer.raw(next->reveal());
+  return writer.take();
+}
+
+}  // namespace
+
+bool may_call(std::string_view role, Method method) {
+  for (const Permission& permission : permissions) {
+    if (permission.role == role) return std::find(permission.methods.begin(), permission.methods.end(), method) != permission.methods.end();
+  }
+  return false;
+}
+
+Result<std::string> KeyDoor::answer(std::string_view role, std::uint16_t number, std::string_view body) {
+  const Method method = static_cast<Method>(number);
+  if (!may_call(role, method)) return denied(role, name_of(method));
+  switch (method) {
+    case Method::initialise: return empty_answer(service_.initialise(body));
+    case Method::unseal: return empty_answer(service_.unseal(body));
+    case Method::put_secret: {
+      ASSIGN_OR_RETURN(const SecretRecord record, parse_secret_record(body));
+      ASSIGN_OR_RETURN(const std::uint64_t version, service_.put_secret(record));
+      return ByteWriter().u64(version).take();
+    }
+    case Method::use: {
+      ASSIGN_OR_RETURN(const UseRequest request, parse_use_request(body));
+      auto outcome = service_.use(request);
+      if (!outcome) log_warning("keys", "a use of connection " + request.connection.text() + " failed: " + outcome.error().detail);
+      return answer_with(outcome);
+    }
+    default: return answer_simple(role, method, body);
+  }
+}
+
+Result<std::string> KeyDoor::answer_simple(std::string_view role, Method method, std::string_view body) {
+  Question question(body);
+  switch (method) {
+    case Method::status:
+    case Method::ledger_signing_seed:
+    case Method::ledger_verifying_key:
+    case Method::secret_public_key: {
+      RETURN_IF_ERROR(question.finish());
+      if (method == Method::status) return encode(service_.status());
+      if (method == Method::ledger_signing_seed) return answer_with(service_.ledger_signing_seed());
+      return method == Method::ledger_verifying_key ? service_.ledger_verifying_key() : service_.secret_public_key();
+    }
+    case Method::create_tenant:
+    case Method::destroy_tenant:
+    case Method::rotate_link_key:
+    case Method::spool_public_key:
+    case Method::ledger_public_key:
+    case Method::token_key: {
+      const Id tenant = question.id();
+      RETURN_IF_ERROR(question.finish());
+      if (method == Method::create_tenant) return empty_answer(service_.create_tenant(tenant));
+      if (method == Method::destroy_tenant) return empty_answer(service_.destroy_tenant(tenant));
+      if (method == Method::rotate_link_key) return empty_answer(service_.rotate_link_key(tenant));
+      if (method == Method::spool_public_key) return answer_public(service_.spool_public_key(tenant));
+      if (method == Method::ledger_public_key) return answer_public(service_.ledger_public_key(tenant));
+      return answer_with(service_.purpose_key(tenant, Purpose::token));
+    }
+    case Method::spool_private_keys:
+    case Method::link_key:
+    case Method::day_key:
+    case Method::destroy_day: {
+      const Id tenant = question.id();
+      const std::uint32_t which = question.number();
+      RETURN_IF_ERROR(question.finish());
+      if (method == Method::spool_private_keys) return spool_private_keys(service_, tenant, which);
+      if (method == Method::link_key) return answer_with(service_.link_key(tenant, which));
+      if (method == Method::day_key) return answer_with(service_.day_key(tenant, which));
+      return empty_answer(service_.destroy_day(tenant, which));
+    }
+    case Method::purpose_key: {
+      const Id tenant = question.id();
+      const Purpose purpose = static_cast<Purpose>(question.small_number());
+      RETURN_IF_ERROR(question.finish());
+      if (!may_have(role, purpose)) return denied(role, "a key of another purpose");
+      return answer_with(service_.purpose_key(tenant, purpose));
+    }
+    case Method::open_ledger_box: {
+      const Id tenant = question.id();
+      const std::uint32_t version = question.number();
+      const std::string_view context = question.text();
+      const std::string_view box = question.text();
+      RETURN_IF_ERROR(question.finish());
+      return answer_with(service_.open_ledger_box(tenant, version, context, box));
+    }
+    case Method::destroy_secret: {
+      const Id tenant = question.id();
+      const Id connection = question.id();
+      RETURN_IF_ERROR(question.finish());
+      return empty_answer(service_.destroy_secret(tenant, connection));
+    }
+    default: return Error{ErrorKind::bug, "a method without an answer"};
+  }
+}
+
+}  // namespace mailhold::keys
