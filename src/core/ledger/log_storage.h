@@ -27,6 +27,8 @@ class LogStorage {
   virtual Status write_file(const std::filesystem::path& path, std::string_view bytes) = 0;
   virtual Status sync_all(const std::filesystem::path& folder) = 0;  // syncfs: all that was written to its file system
   virtual Status sync_folder(const std::filesystem::path& folder) = 0;
+  // Moves what follows `keep_bytes` to the end of `evidence`. Durable when it returns.
+  virtual Status cut_file(const std::filesystem::path& path, std::uint64_t keep_bytes, const std::filesystem::path& evidence) = 0;
 };
 
 LogStorage& disk_storage();

@@ -23,6 +23,7 @@ struct Verdict {
   std::uint64_t checkpoint_size = 0;
   std::uint64_t tenants = 0;
   std::uint64_t heads = 0;                     // heads entries among them
+  bool torn_tail = false;                      // a batch that was never acknowledged follows; harmless
 };
 
 Verdict verify_log(const std::filesystem::path& folder, const tlog::NoteKey& log_key, Journal journal);

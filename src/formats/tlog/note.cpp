@@ -1,9 +1,11 @@
 #include "formats/tlog/note.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "platform/crypto/hash.h"
 
 namespace mailhold::tlog {
@@ -14,34 +16,13 @@ constexpr char ed25519_signature_type = 1;
 
 Error not_a_note(const char* what) { return Error{ErrorKind::corrupt, std::string("signed note: ") + what}; }
 
-// The code points of UTF-8 text, one by one; nothing at the first byte that is not UTF-8 (RFC 3629).
-std::optional<char32_t> next_code_point(std::string_view& text) {
-  const auto byte_at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte_at(0);
-  const std::size_t length = lead < 0x80 ? 1 : lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3 : lead >> 3 == 30 ? 4 : 0;
-  if (length == 0 || text.size() < length) return std::nullopt;
-  char32_t point = length == 1 ? lead : lead & (0x7fU >> length);
-  for (std::size_t i = 1; i < length; ++i) {
-    if (byte_at(i) >> 6 != 2) return std::nullopt;
-    point = point << 6 | (byte_at(i) & 0x3fU);
-  }
-  constexpr char32_t shortest[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (point < shortest[length] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return std::nullopt;
-  text.remove_prefix(length);
-  return point;
-}
-
 bool is_space(char32_t point) {
   return point <= 0x20 || point == 0x85 || point == 0xa0 || point == 0x1680 || (point >= 0x2000 && point <= 0x200a) ||
          point == 0x2028 || point == 0x2029 || point == 0x202f || point == 0x205f || point == 0x3000;
 }
 
 bool is_plain_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const auto point = next_code_point(text);
-    if (!point || (*point < 0x20 && *point != '\n')) return false;
-  }
-  return true;
+  return is_utf8(text) && std::none_of(text.begin(), text.end(), [](char byte) { return static_cast<unsigned char>(byte) < 0x20 && byte != '\n'; });
 }
 
 std::string key_id_bytes(std::uint32_t id) { return ByteWriter().u32(id).take(); }
@@ -86,10 +67,10 @@ Result<NoteKey> NoteKey::parse(std::string_view text) {
 }
 
 bool is_key_name(std::string_view name) {
-  if (name.empty()) return false;
-  while (!name.empty()) {
-    const auto point = next_code_point(name);
-    if (!point || is_space(*point) || *point == '+') return false;
+  if (name.empty() || !is_utf8(name)) return false;
+  for (std::size_t position = 0; position < name.size();) {
+    const char32_t point = next_code_point(name, position);
+    if (is_space(point) || point == '+') return false;
   }
   return true;
 }
