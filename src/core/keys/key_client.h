@@ -78,7 +78,7 @@ class KeyClient {
   Result<std::string> secret_public_key(const Deadline& deadline);
   Result<std::uint64_t> put_secret(const SecretRecord& record, const Deadline& deadline);
   Status destroy_secret(Id tenant, Id connection, const Deadline& deadline);
-  // authd: denied unless the receipt is genuine, fresh, unused and for exactly these fields; corrupt if the secret was
+  // authd: denied unless the receipt is genuine, fresh, unused and for exactly this use; corrupt if the secret was
   // not put for this policy. Template "smtp_plain" gives the SASL PLAIN message (RFC 4616), not yet base64.
   Result<SecretText> use(const UseRequest& request, const Deadline& deadline);
 

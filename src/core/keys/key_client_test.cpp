@@ -63,7 +63,7 @@ TEST_F(KeyClientTest, each_role_may_ask_only_what_its_work_needs) {
       {"apid", {Method::status, Method::initialise, Method::unseal, Method::create_tenant, Method::destroy_tenant, Method::purpose_key,
                 Method::ledger_public_key, Method::open_ledger_box, Method::ledger_verifying_key, Method::secret_public_key,
                 Method::put_secret, Method::destroy_secret, Method::rotate_link_key}},
-      {"brokerd", {Method::ledger_public_key, Method::ledger_verifying_key, Method::put_secret, Method::destroy_secret}},
+      {"brokerd", {Method::purpose_key, Method::ledger_public_key, Method::ledger_verifying_key, Method::put_secret, Method::destroy_secret}},
       {"ledgerd", {Method::ledger_signing_seed, Method::ledger_verifying_key}},
       {"authd", {Method::use}},
       {"scannerd", {}},
@@ -84,6 +84,8 @@ TEST_F(KeyClientTest, each_role_may_ask_only_what_its_work_needs) {
 TEST_F(KeyClientTest, purpose_keys_go_to_the_role_they_are_for) {
   EXPECT_TRUE(client("gatewayd-out")->purpose_key(tenant_, Purpose::trace, soon()));
   EXPECT_TRUE(client("apid")->purpose_key(tenant_, Purpose::configuration, soon()));
+  EXPECT_TRUE(client("brokerd")->purpose_key(tenant_, Purpose::configuration, soon()));
+  EXPECT_EQ(client("brokerd")->purpose_key(tenant_, Purpose::trace, soon()).error().kind, ErrorKind::denied);
   EXPECT_EQ(client("gatewayd-out")->purpose_key(tenant_, Purpose::configuration, soon()).error().kind, ErrorKind::denied);
   EXPECT_EQ(client("apid")->purpose_key(tenant_, Purpose::trace, soon()).error().kind, ErrorKind::denied);
   for (const Purpose purpose : {Purpose::connection, Purpose::spool, Purpose::ledger, Purpose::store, Purpose::link}) {

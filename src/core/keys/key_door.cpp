@@ -23,14 +23,16 @@ const Permission permissions[] = {
      {Method::status, Method::initialise, Method::unseal, Method::create_tenant, Method::destroy_tenant, Method::purpose_key,
       Method::ledger_public_key, Method::open_ledger_box, Method::ledger_verifying_key, Method::secret_public_key, Method::put_secret,
       Method::destroy_secret, Method::rotate_link_key}},
-    {"brokerd", {Method::ledger_public_key, Method::ledger_verifying_key, Method::put_secret, Method::destroy_secret}},
+    {"brokerd",
+     {Method::purpose_key, Method::ledger_public_key, Method::ledger_verifying_key, Method::put_secret, Method::destroy_secret}},
     {"ledgerd", {Method::ledger_signing_seed, Method::ledger_verifying_key}},
     {"authd", {Method::use}},
 };
 
 // purpose_key is not one question but several: each role has its one purpose.
 bool may_have(std::string_view role, Purpose purpose) {
-  return (role == "gatewayd-out" && purpose == Purpose::trace) || (role == "apid" && purpose == Purpose::configuration);
+  return (role == "gatewayd-out" && purpose == Purpose::trace) ||
+         ((role == "apid" || role == "brokerd") && purpose == Purpose::configuration);
 }
 
 Error denied(std::string_view role, std::string_view method) {

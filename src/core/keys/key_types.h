@@ -72,7 +72,6 @@ struct UseRequest {
   std::string policy{};   // as the broker gave it; must be the one the secret was put with
   std::string purpose{};  // such as "route.submit"
   std::string template_name = "smtp_plain";
-  std::string fields{};   // the intent as the ledger room encodes it: the receipt must be for exactly this
   std::string receipt{};  // encoded ledger receipt
 };
 
