@@ -27,7 +27,7 @@ constexpr std::initializer_list<const char*> everybody = {
 constexpr std::initializer_list<const char*> with_files = {
     "openat", "open", "newfstatat", "stat", "lstat", "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents64", "unlink", "unlinkat",
     "rename", "renameat", "renameat2", "link", "linkat", "mkdir", "mkdirat", "rmdir", "fsync", "fdatasync", "sync_file_range", "fallocate", "fchmod", "umask",
-    "flock", "getcwd", "statfs", "fstatfs", "fadvise64", "copy_file_range", "utimensat", "inotify_init1", "inotify_add_watch", "inotify_rm_watch"};
+    "flock", "getcwd", "statfs", "fstatfs", "fadvise64", "syncfs", "copy_file_range", "utimensat", "inotify_init1", "inotify_add_watch", "inotify_rm_watch"};
 
 constexpr std::initializer_list<const char*> with_accept = {"accept4", "accept", "setsockopt", "getsockname", "getpeername", "listen"};
 constexpr std::initializer_list<const char*> with_connect = {"connect", "bind", "setsockopt", "getsockname", "getpeername", "recvmmsg", "sendmmsg"};
