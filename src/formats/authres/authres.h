@@ -29,7 +29,9 @@ struct Header {
 };
 
 // The whole field, folded, ending in CRLF. No line over 998 bytes, none over 78 where a fold is possible.
+// Values are cut at 320 bytes; control and 8-bit bytes become "?".
 std::string write(const Header& header);
+std::string write_value(const Header& header);  // without "Authentication-Results: " and the final CRLF
 
 // The value of an Authentication-Results field, folding, comments and quoted strings allowed. invalid_input if it breaks the grammar.
 // At most 64 KiB and 100 results.
