@@ -24,7 +24,7 @@ const Permission permissions[] = {
       Method::ledger_public_key, Method::open_ledger_box, Method::ledger_verifying_key, Method::secret_public_key, Method::put_secret,
       Method::destroy_secret, Method::rotate_link_key}},
     {"brokerd",
-     {Method::purpose_key, Method::ledger_public_key, Method::ledger_verifying_key, Method::put_secret, Method::destroy_secret}},
+     {Method::purpose_key, Method::ledger_public_key, Method::ledger_verifying_key, Method::secret_public_key, Method::put_secret, Method::destroy_secret}},
     {"ledgerd", {Method::ledger_signing_seed, Method::ledger_verifying_key}},
     {"authd", {Method::use}},
 };

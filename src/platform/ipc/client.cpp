@@ -110,4 +110,11 @@ Result<Frame> Client::call(std::uint16_t method, std::string_view body, std::spa
   return Error{ErrorKind::timed_out, peer_name_ + " did not answer in time"};
 }
 
+CallBytes calls_to(std::shared_ptr<Client> peer) {
+  return [peer = std::move(peer)](std::uint16_t method, std::string_view body, const Deadline& deadline) -> Result<std::string> {
+    ASSIGN_OR_RETURN(Frame reply, peer->call(method, body, deadline));
+    return std::move(reply.bytes);
+  };
+}
+
 }  // namespace mailhold::ipc

@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,5 +43,9 @@ class Client {
   mutable std::mutex mutex_;
   std::shared_ptr<Connection> connection_;  // guarded by mutex_
 };
+
+// The same as a function of bytes, which the clients of our rooms take: keys::KeyClient keys(calls_to(keyd)).
+using CallBytes = std::function<Result<std::string>(std::uint16_t method, std::string_view body, const Deadline& deadline)>;
+CallBytes calls_to(std::shared_ptr<Client> peer);
 
 }  // namespace mailhold::ipc

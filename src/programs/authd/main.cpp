@@ -8,11 +8,7 @@ int main() {
   using namespace mailhold;
   auto daemon = ipc::Daemon::start("authd");
   sandbox::enter_or_exit(sandbox::profile_of("authd", daemon->directories()));
-  const auto keyd = daemon->peer("keyd");
-  keys::KeyClient keys([keyd](std::uint16_t method, std::string_view body, const Deadline& deadline) -> Result<std::string> {
-    ASSIGN_OR_RETURN(ipc::Frame reply, keyd->call(method, body, deadline));
-    return std::move(reply.bytes);
-  });
+  keys::KeyClient keys(ipc::calls_to(daemon->peer("keyd")));
   broker::AuthdSession session(keys, [&] { daemon->stop(); });
   return daemon->run([&](const std::shared_ptr<ipc::Call>& call) { session.handle(call); }, 2);
 }
