@@ -1,5 +1,6 @@
 // Authentication: SPF, DKIM and DMARC of one message together, and our Authentication-Results field for it.
-// Pure: time, sampling, suffix list and DNS come in. Does not decide what happens to the message.
+// Pure: time, sampling, suffix list and DNS come in. Does not decide what happens to the message: but note that
+// dmarc.outcome permerror means that readers could see different authors, so that no policy could be applied.
 #pragma once
 
 #include <chrono>
@@ -29,6 +30,7 @@ struct AuthenticationResult {
   std::vector<dkim::SignatureResult> dkim{};
   dmarc::Evaluation dmarc{};
   std::string header_field{};                  // "Authentication-Results: ...\r\n", to stand above the message
+  std::string header_value{};                  // the same without name and final CRLF
   std::vector<std::size_t> forged_results{};   // index of fields in `message` that claim our authserv_id: remove them
 
   // The From domain, if it was proved by an aligned SPF or DKIM pass, even without a DMARC record; else empty.
