@@ -1,0 +1,26 @@
+// What each noun of the command line stands for.
+#include "programs/mailhold/command.h"
+
+namespace mailhold::cli {
+
+std::string noun_meaning(const std::string& noun) {
+  static const std::map<std::string, std::string> meanings = {
+      {"key", "The keys of this region and their seal"},
+      {"settings", "The settings file"},
+      {"person", "Who may change routes and secrets"},
+      {"route", "Where a tenant's mail goes"},
+      {"secret", "User and password of a route; they go in and never come out"},
+      {"tenant", "The companies this region protects"},
+      {"domain", "Domains and recipients of a tenant"},
+      {"link", "Rewritten links: rules, checks"},
+      {"message", "Messages: find, trace, show"},
+      {"queue", "Messages on their way out"},
+      {"held", "Messages that policy holds back"},
+      {"gateway", "The SMTP side that takes mail in"},
+      {"ledger", "The tamper-evident log of every use of a secret and every change"},
+  };
+  const auto found = meanings.find(noun);
+  return found == meanings.end() ? "" : found->second;
+}
+
+}  // namespace mailhold::cli

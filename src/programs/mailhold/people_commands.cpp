@@ -1,0 +1,154 @@
+// person, route, secret: what takes the signature of a person.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "base/bytes.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "core/access/operation.h"
+#include "core/keys/key_types.h"
+#include "formats/sealed/box.h"
+#include "platform/crypto/hash.h"
+#include "programs/mailhold/console.h"
+
+namespace mailhold::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view key_file_head = "mailhold-person-key-1";
+
+// A person's key: an id and an Ed25519 seed in a file of mode 0600.
+struct PersonKey {
+  Id id;
+  crypto::Ed25519Signer signer;
+};
+
+Result<PersonKey> read_key(const std::string& path) {
+  struct stat state{};
+  if (::stat(path.c_str(), &state) != 0) return Error{ErrorKind::not_found, path + " cannot be read"};
+  if ((state.st_mode & 077) != 0) return Error{ErrorKind::denied, path + " is open to others; chmod 600 it"};
+  std::ifstream file(path);
+  std::string head, id, seed;
+  file >> head >> id >> seed;
+  const auto bytes = from_base64(seed);
+  wipe(seed);
+  if (head != key_file_head || !bytes) return Error{ErrorKind::invalid_input, path + " is no key of a person"};
+  ASSIGN_OR_RETURN(const Id person, Id::parse(id));
+  ASSIGN_OR_RETURN(crypto::Ed25519Signer signer, crypto::Ed25519Signer::from_seed(*bytes));
+  return PersonKey{person, std::move(signer)};
+}
+
+Status new_key(Console& console, const Typed& typed) {
+  const std::string path = typed.one("out");
+  const Id id = Id::random();
+  const SecretText seed = SecretText::random(crypto::ed25519_seed_size);
+  ASSIGN_OR_RETURN(const crypto::Ed25519Signer signer, crypto::Ed25519Signer::from_seed(seed.reveal()));
+  const int file = ::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+  if (file < 0) return Error{ErrorKind::already_exists, path + " cannot be made; an existing key is never overwritten"};
+  std::string text = std::string(key_file_head) + "\n" + id.text() + "\n" + to_base64(seed.reveal()) + "\n";
+  const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(file) == 0;
+  wipe(text);
+  ::close(file);
+  if (!written) return Error{ErrorKind::unavailable, path + " could not be written"};
+  console.print(json::serialize(json::object{{"person", id.text()}, {"public_key", to_base64(signer.public_key())}, {"key_file", path}}));
+  return done();
+}
+
+// Signs the operation with --key and sends it; `more` goes along unsigned.
+Status apply(Console& console, const Typed& typed, const std::string& type, Id tenant, std::map<std::string, std::string> arguments, json::object more = {}) {
+  ASSIGN_OR_RETURN(const PersonKey key, read_key(typed.one("key")));
+  const access::Operation operation{type, tenant, std::move(arguments), key.id, system_clock().now(), Id::random()};
+  const access::SignedOperation signed_operation = access::sign(operation, key.signer);
+  more["verb"] = "operation.apply";
+  more["operation"] = to_base64(signed_operation.bytes);
+  more["signature"] = to_base64(signed_operation.signature);
+  ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(more)));
+  console.print(answer);
+  return done();
+}
+
+Result<Id> tenant_of(Console& console, const Typed& typed) {
+  if (!typed.has("tenant")) return access::region_tenant();
+  ASSIGN_OR_RETURN(const std::string id, console.tenant_id(typed.one("tenant")));
+  return Id::parse(id);
+}
+
+Status add_person(Console& console, const Typed& typed) {
+  ASSIGN_OR_RETURN(const Id tenant, tenant_of(console, typed));
+  return apply(console, typed, "person.add", tenant, {{"person", typed.one("person")}, {"public_key", typed.one("public-key")}, {"role", typed.has("tenant") ? "administrator" : "operator"}});
+}
+
+Status set_route(Console& console, const Typed& typed) {
+  ASSIGN_OR_RETURN(const Id tenant, tenant_of(console, typed));
+  std::map<std::string, std::string> arguments;
+  for (const char* name : {"kind", "host", "port", "tls", "name", "pins", "concurrency", "failover"}) {
+    if (typed.has(name)) arguments[name] = typed.one(name);
+  }
+  arguments["route"] = typed.has("route") ? typed.one("route") : Id::random().text();
+  if (typed.has("tls-from-start")) arguments["tls_from_start"] = "true";
+  if (const std::string ca = typed.one("ca"); ca == "system") {
+    arguments["ca"] = ca;
+  } else if (!ca.empty()) {
+    std::ifstream file(ca, std::ios::binary);
+    arguments["ca"] = std::string{std::istreambuf_iterator<char>(file), {}};
+    if (arguments["ca"].empty()) return Error{ErrorKind::not_found, ca + " cannot be read"};
+  }
+  return apply(console, typed, "route.set", tenant, std::move(arguments));
+}
+
+Status name_route(Console& console, const Typed& typed, const std::string& type) {
+  ASSIGN_OR_RETURN(const Id tenant, tenant_of(console, typed));
+  return apply(console, typed, type, tenant, {{"route", typed.one("route")}});
+}
+
+// The secret is sealed here, to keyd, for this route's destination only; nobody in between can read it.
+Status set_secret(Console& console, const Typed& typed) {
+  ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(json::object{{"verb", "secret.entry"}, {"route", typed.one("route")}})));
+  const json::object entry = json::parse(answer).as_object();
+  const auto text = [&](const char* name) { return std::string(entry.at(name).as_string()); };
+  ASSIGN_OR_RETURN(const Id tenant, Id::parse(text("tenant")));
+  ASSIGN_OR_RETURN(const Id route, Id::parse(text("route")));
+  const std::string policy = from_base64(text("policy")).value_or("");
+  std::cerr << "This secret will work for " << text("host") << ":" << entry.at("port").as_int64() << " only.\n";
+  ASSIGN_OR_RETURN(const SecretText password, read_secret(typed.one("password-file"), "password", true));
+  // The SASL PLAIN message of RFC 4616, as keyd hands it to authd.
+  SecretText plain = SecretText::take(std::string(1, '\0') + typed.one("user") + std::string(1, '\0') + std::string(password.reveal()));
+  ASSIGN_OR_RETURN(const std::string box, sealed::seal_box(from_base64(text("public_key")).value_or(""), keys::entry_context(text("region"), tenant, route, policy), plain.reveal()));
+  return apply(console, typed, "secret.set", tenant, {{"route", route.text()}, {"box_sha256", to_hex(crypto::sha256(box))}}, {{"box", to_base64(box)}});
+}
+
+}  // namespace
+
+std::vector<Command> people_commands() {
+  const Option key{"key", "File with your own key; it signs the operation", true};
+  const Option tenant{"tenant", "Name or id of the tenant", true};
+  const Option route{"route", "Id of the route", true};
+  return {
+      {"person", "new-key", "Make a key for yourself; send the public part to an operator", {{"out", "File to write, mode 600", true}}, "mailhold person new-key --out ~/.mailhold.key", new_key},
+      {"person", "add", "Let a person act: for a tenant as its administrator, else as operator. The first operator signs for itself",
+       {{"person", "The person's id", true}, {"public-key", "The person's public key", true}, {"tenant", "Name or id of the tenant"}, key}, "mailhold person add --person 4f… --public-key bX… --key ~/.mailhold.key", add_person},
+      {"person", "remove", "Take a person's rights away", {{"person", "The person's id", true}, key}, "",
+       [](Console& console, const Typed& typed) { return apply(console, typed, "person.remove", access::region_tenant(), {{"person", typed.one("person")}}); }},
+      {"person", "list", "Show who may act", {}, "", {}},
+      {"route", "list", "Show the routes of all tenants", {}, "", {}},
+      {"route", "set", "Make or change a route. Another destination makes its secret unreadable: it must be entered again",
+       {tenant, {"route", "Id of the route to change; without it a new one is made"}, {"kind", "mx, relay or smtp-auth"}, {"host", "Name or address of the next hop"}, {"port", "Its port", false, Form::number},
+        {"tls", "none, opportunistic or required"}, {"tls-from-start", "TLS from the first byte on (port 465)", false, Form::flag}, {"name", "Name that the certificate must carry"}, {"ca", "system, or a PEM file with the authority to trust"},
+        {"pins", "SHA-256 of the public key of its certificate; several separated by commas"}, {"concurrency", "Sessions at once", false, Form::number}, {"failover", "Id of the route to take when this one does not answer"}, key},
+       "mailhold route set --tenant example --kind smtp-auth --host mx.example.com --port 587 --ca system --key ~/.mailhold.key", set_route},
+      {"route", "default", "Send a tenant's mail over this route", {tenant, route, key}, "", [](Console& console, const Typed& typed) { return name_route(console, typed, "route.default"); }},
+      {"route", "remove", "Remove a route and its secret", {tenant, route, key}, "", [](Console& console, const Typed& typed) { return name_route(console, typed, "route.remove"); }},
+      {"secret", "set", "Enter user and password of an smtp-auth route; nobody can read them back",
+       {route, {"user", "User name at the next hop", true}, {"password-file", "Read the password from this file instead of the terminal"}, key}, "mailhold secret set --route 8a… --user mailhold --key ~/.mailhold.key", set_secret},
+      {"secret", "remove", "Destroy the secret of a route", {tenant, route, key}, "", [](Console& console, const Typed& typed) { return name_route(console, typed, "secret.remove"); }},
+  };
+}
+
+}  // namespace mailhold::cli

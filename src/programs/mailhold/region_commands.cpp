@@ -1,0 +1,99 @@
+// up, status, key, settings.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <iostream>
+
+#include "base/log.h"
+#include "core/supervisor/supervisor.h"
+#include "programs/mailhold/console.h"
+
+namespace mailhold::cli {
+namespace {
+
+namespace json = boost::json;
+
+supervisor::Supervisor* running = nullptr;
+
+Status up(Console& console, const Typed& typed) {
+  if (::geteuid() != 0) return Error{ErrorKind::denied, "`mailhold up` needs root: it makes users and namespaces for its processes, and gives its rights up after that"};
+  Settings settings;
+  if (typed.has("config")) {
+    ASSIGN_OR_RETURN(settings, Settings::from_file(typed.one("config")));
+  }
+  supervisor::Supervisor supervisor(settings, console.programs);
+  running = &supervisor;
+  struct sigaction action{};
+  action.sa_handler = [](int) { running->stop(); };
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  RETURN_IF_ERROR(supervisor.start(Deadline::after(std::chrono::seconds(60))));
+  log_info("supervisor", "all processes are ready");
+  supervisor.run();
+  log_info("supervisor", "stopped");
+  return done();
+}
+
+// The passphrase goes to keyd in memory that is nobody's file; what stands between only passes the descriptor on.
+Result<ipc::OwnedFd> in_memory(const SecretText& secret) {
+  ipc::OwnedFd memory(::memfd_create("passphrase", MFD_CLOEXEC));
+  if (!memory.is_open() || ::write(memory.get(), secret.reveal().data(), secret.size()) != static_cast<ssize_t>(secret.size()) ||
+      ::lseek(memory.get(), 0, SEEK_SET) != 0) {
+    return Error{ErrorKind::unavailable, "no memory for the passphrase"};
+  }
+  return memory;
+}
+
+Status give_passphrase(Console& console, const Typed& typed, const std::string& verb) {
+  ASSIGN_OR_RETURN(const SecretText passphrase, read_secret(typed.one("passphrase-file"), "passphrase", verb == "key.initialise"));
+  ASSIGN_OR_RETURN(const ipc::OwnedFd memory, in_memory(passphrase));
+  const int fds[] = {memory.get()};
+  ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(json::object{{"verb", verb}}), fds));
+  console.print(answer);
+  return done();
+}
+
+Status list_settings(Console& console, const Typed&) {
+  json::array list;
+  for (const KnownSetting& setting : known_settings()) {
+    list.push_back({{"setting", setting.key}, {"default", setting.default_value}, {"meaning", setting.meaning}});
+  }
+  console.print(json::serialize(json::object{{"settings", list}}));
+  return done();
+}
+
+Status check_settings(Console& console, const Typed& typed) {
+  ASSIGN_OR_RETURN(const Settings settings, Settings::from_file(typed.one("file")));
+  json::object differing;
+  for (const auto& [key, value] : settings.values()) differing[key] = value;
+  console.print(json::serialize(json::object{{"settings", differing}, {"good", true}}));
+  return done();
+}
+
+}  // namespace
+
+std::vector<Command> region_commands() {
+  const Option passphrase_file{"passphrase-file", "Read the passphrase from this file instead of the terminal"};
+  return {
+      {"up", "", "Run Mailhold: start all processes and keep them running (root)", {{"config", "The settings file; without it all defaults hold"}}, "mailhold up --config /etc/mailhold/mailhold.toml", up},
+      {"status", "", "Show the processes, the seal and the ledger", {}, "mailhold status",
+       [](Console& console, const Typed&) -> Status {
+         ASSIGN_OR_RETURN(const std::string answer, console.ask(R"({"verb":"status"})"));
+         console.print(answer);
+         return done();
+       }},
+      {"key", "status", "Show whether the region is sealed", {}, "", {}},
+      {"key", "initialise", "Make the keys of this region, once, and seal them with a passphrase", {passphrase_file}, "mailhold key initialise",
+       [](Console& console, const Typed& typed) { return give_passphrase(console, typed, "key.initialise"); }},
+      {"key", "unseal", "Open the keys of this region after a start", {passphrase_file}, "mailhold key unseal",
+       [](Console& console, const Typed& typed) { return give_passphrase(console, typed, "key.unseal"); }},
+      {"settings", "list", "Show every setting with its default and what it means", {}, "", list_settings},
+      {"settings", "check", "Check a settings file without using it", {{"file", "The file", true, Form::position}}, "mailhold settings check /etc/mailhold/mailhold.toml", check_settings},
+  };
+}
+
+}  // namespace mailhold::cli
