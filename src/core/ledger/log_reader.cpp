@@ -13,7 +13,7 @@
 namespace mailhold::ledger {
 namespace {
 
-constexpr std::size_t journal_name_digits = 20;
+constexpr std::size_t journal_name_digits = 19;  // a log has fewer than 2^63 entries
 constexpr std::size_t journal_file_bytes_max = std::size_t{4} << 30;
 constexpr std::size_t bundle_file_bytes_max = tlog::tile_width * (tlog::entry_bytes_max + 2);
 
