@@ -1,0 +1,38 @@
+// What ledgerd and keyd read from others: entries, batches, receipts, head proofs, appends and clear texts. Whatever parses is written back byte for byte.
+#include <cstdlib>
+
+#include "core/ledger/batch.h"
+#include "core/ledger/ledger_messages.h"
+#include "core/ledger/log.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const char* bytes, std::size_t count) {
+  using namespace mailhold::ledger;
+  if (count == 0) return 0;
+  const std::string_view input(bytes + 1, count - 1);
+  switch (bytes[0] % 6) {
+    case 0:
+      if (const auto entry = parse_log_entry(input)) {
+        const std::string again = std::visit([](const auto& kind) { return encode(kind); }, *entry);
+        if (again != input) std::abort();
+      }
+      break;
+    case 1:
+      if (const auto parsed = parse_batch(input, 0); parsed.state == BatchState::whole && encode(parsed.batch) != input.substr(0, parsed.bytes)) std::abort();
+      break;
+    case 2:
+      if (const auto receipt = Receipt::parse(input)) {
+        if (receipt->encode() != input) std::abort();
+        (void)verify_receipt(*receipt, {receipt->origin, std::string(32, 'k')}, {}, receipt->time);
+      }
+      break;
+    case 3:
+      if (const auto proof = HeadProof::parse(input); proof && proof->encode() != input) std::abort();
+      break;
+    case 4:
+      if (const auto append = parse_append(input); append && encode(*append) != input) std::abort();
+      break;
+    default:
+      (void)parse_clear_text(input);  // checks by itself that it would write the same
+  }
+  return 0;
+}
