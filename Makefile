@@ -1,0 +1,58 @@
+# The verbs of this project. `make run` and `make test` are the two to know; both set up what they need on a bare Debian 12.
+export CCACHE_SLOPPINESS = pch_defines,time_macros,include_file_mtime,include_file_ctime
+export CCACHE_BASEDIR = $(CURDIR)
+export MAILHOLD_CORPORA ?= $(abspath $(CURDIR)/../shared/corpora)
+AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
+PROGRAMS := mailhold keyd ledgerd brokerd authd apid resolverd scannerd gatewayd linkd
+
+.PHONY: run test check bench bench-seal bench-gateway fuzz soak mutants fmt fresh peers programs
+
+run: programs peers
+	$(AS_ROOT) python3 packaging/demo/demo.py
+
+programs:
+	packaging/setup build run
+	cmake --preset release >build-release.log || (cat build-release.log; false)
+	@rm -f build-release.log
+	ninja -C build/release $(PROGRAMS)
+
+peers:
+	packaging/setup run
+	$(AS_ROOT) tests/peers/unpack build/peers/root
+
+test: peers
+	packaging/setup build run test
+	cmake --preset release >/dev/null
+	ninja -C build/release
+	$(AS_ROOT) tests/run-tests build/release
+
+check:
+	packaging/setup build test
+	tools/check
+
+bench: bench-seal bench-gateway
+
+bench-seal: programs
+	ninja -C build/release seal_bench && build/release/bin/seal_bench
+
+bench-gateway: programs peers
+	ninja -C build/release smtp_load smtp_sink
+	$(AS_ROOT) python3 bench/gateway_bench.py
+
+fuzz:
+	packaging/setup build test
+	tools/fuzz $${SECONDS_EACH:-60}
+
+soak: programs peers
+	$(AS_ROOT) python3 tests/faults/kill_rounds.py 500
+	tools/fuzz 1800
+
+mutants: peers
+	packaging/setup build run test
+	$(AS_ROOT) tests/mutants/run
+
+fmt:
+	git ls-files '*.cpp' '*.h' | xargs clang-format-19 -i
+
+fresh:
+	$(AS_ROOT) packaging/fresh
