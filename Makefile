@@ -8,7 +8,7 @@ PROGRAMS := mailhold keyd ledgerd brokerd authd apid resolverd scannerd gatewayd
 .PHONY: run test check bench bench-seal bench-gateway fuzz soak mutants fmt fresh peers programs
 
 run: programs peers
-	$(AS_ROOT) python3 packaging/demo/demo.py
+	$(AS_ROOT) /usr/bin/python3 packaging/demo/demo.py
 
 programs:
 	packaging/setup build run
@@ -37,14 +37,14 @@ bench-seal: programs
 
 bench-gateway: programs peers
 	ninja -C build/release smtp_load smtp_sink
-	$(AS_ROOT) python3 bench/gateway_bench.py
+	$(AS_ROOT) /usr/bin/python3 bench/gateway_bench.py
 
 fuzz:
 	packaging/setup build test
 	tools/fuzz $${SECONDS_EACH:-60}
 
 soak: programs peers
-	$(AS_ROOT) python3 tests/faults/kill_rounds.py 500
+	$(AS_ROOT) /usr/bin/python3 tests/faults/kill_rounds.py 500
 	tools/fuzz 1800
 
 mutants: peers

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Holds the sources to words: what may not stand in them, and what to use instead."""
 import pathlib
 import re

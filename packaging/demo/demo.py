@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Shows Mailhold doing its job: real servers, real mail, every step read back and checked.
 
 The company example.test has a mail server of its own: Postfix, which takes mail only over TLS from who signs in, and
