@@ -1,0 +1,22 @@
+// Record data as it comes from the net, and answers and requests as they come from another process.
+#include <cstdint>
+#include <cstdlib>
+
+#include "platform/dns/record_decoding.h"
+#include "platform/dns/resolver_messages.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace mailhold;
+  if (size == 0) return 0;
+  const std::string_view input(reinterpret_cast<const char*>(data) + 1, size - 1);
+  using dns::RecordType;
+  for (RecordType type : {RecordType::a, RecordType::cname, RecordType::ptr, RecordType::mx, RecordType::txt, RecordType::aaaa, RecordType::tlsa}) {
+    const auto record = dns::decode_record(type, input);
+    if (!record) continue;
+    const bool is_name = type == RecordType::cname || type == RecordType::ptr || (type == RecordType::mx && !record->value.empty());
+    if (is_name && dns::normal_name(record->value) != record->value) std::abort();
+  }
+  if (const auto answers = dns::parse_answers(input, data[0] % 8); answers && dns::encode(*answers) != input) std::abort();
+  if (const auto request = dns::parse_request(input); request && dns::encode(*request) != input) std::abort();
+  return 0;
+}
