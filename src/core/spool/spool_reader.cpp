@@ -9,6 +9,7 @@
 
 namespace mailhold::spool {
 
+using segments::Holes;
 using segments::ScanEnd;
 using segments::ScanStop;
 using segments::Visit;
@@ -22,35 +23,6 @@ struct SpoolReader::KnownKey {
   std::mutex mutex;
   SecretText key;  // empty until it was opened
 };
-
-namespace {
-
-enum class Holes { end_it, may_hide_more };
-
-// All whole records from `from` to the end of its segment, stepping over damage. Returns where to go on.
-Result<Position> scan_segment(const segments::SegmentReader& reader, Position from, const segments::SegmentReader::Visitor& visitor,
-                              std::uint64_t limit, Holes holes, bool& stopped) {
-  Position looked_at_twice{UINT64_MAX, 0};
-  for (;;) {
-    ASSIGN_OR_RETURN(const ScanEnd end, reader.scan(from, visitor, limit));
-    stopped = end.reason == ScanStop::visitor;
-    const bool is_gap = end.reason == ScanStop::torn || (end.reason == ScanStop::hole && holes == Holes::may_hide_more);
-    if (!is_gap) return end.next;
-    Result<Position> next = reader.next_whole_record(end.next);
-    if (!next || next->offset >= limit) return end.next;
-    from = end.next;
-    // The writer may have been at work on these bytes just now. What comes later was written later: a second look decides.
-    if (looked_at_twice != end.next) {
-      looked_at_twice = end.next;
-      continue;
-    }
-    log_error("spool", "damage in segment " + segments::segment_file_name(end.next.segment) + " from byte " +
-                           std::to_string(end.next.offset) + " to " + std::to_string(next->offset));
-    from = *next;
-  }
-}
-
-}  // namespace
 
 SpoolReader::SpoolReader(std::filesystem::path folder, std::string region, BoxOpener open_box)
     : reader_(std::move(folder)), region_(std::move(region)), open_box_(std::move(open_box)) {}
@@ -85,15 +57,14 @@ Result<Position> SpoolReader::scan(Position from, const std::function<Visit(cons
   Position next = from;
   for (const segments::SegmentFile& file : files) {
     if (file.number < from.segment) continue;
-    bool stopped = false;
     const Position begin{file.number, file.number == from.segment ? from.offset : 0};
-    const Holes holes = std::ranges::binary_search(finished, file.number) ? Holes::may_hide_more : Holes::end_it;
-    Result<Position> end = scan_segment(reader_, begin, visit_items, UINT64_MAX, holes, stopped);
+    const Holes holes = std::ranges::binary_search(finished, file.number) ? Holes::may_hide_more : Holes::are_the_end;
+    Result<ScanEnd> end = reader_.scan_past_damage(begin, visit_items, holes);
     if (!end && end.error().kind == ErrorKind::not_found) continue;  // removed a moment ago
     if (!end) return end.error();
     // An empty segment may be one made ahead while the one before it is still being written.
-    if (end->offset > 0) next = *end;
-    if (stopped) break;
+    if (end->next.offset > 0) next = end->next;
+    if (end->reason == ScanStop::visitor) break;
   }
   return next;
 }
@@ -129,9 +100,8 @@ Status SpoolReader::learn_keys(std::uint64_t segment, std::uint64_t limit) {
     key->segment = std::max(key->segment, location.segment);
     return Visit::go_on;
   };
-  bool stopped = false;
-  ASSIGN_OR_RETURN(const Position end, scan_segment(reader_, {segment, from}, visit_keys, limit, Holes::end_it, stopped));
-  learned_to_[segment] = end.offset;
+  ASSIGN_OR_RETURN(const ScanEnd end, reader_.scan_past_damage({segment, from}, visit_keys, Holes::are_the_end, limit));
+  learned_to_[segment] = end.next.offset;
   return done();
 }
 

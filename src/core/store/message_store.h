@@ -37,9 +37,9 @@ struct BodySpan {
 struct NewMessage {
   Id tenant;
   Id message;
-  Milliseconds received_at = 0;  // its day decides how long it is kept
+  Milliseconds kept_since = 0;   // its day decides how long it is kept: the time of keeping, so that the day has its key
   std::string_view bytes;        // the final bytes, at most StoreSettings::message_bytes_max
-  std::vector<BodySpan> bodies;  // in rising order; overlapping or outlying ones are ignored
+  std::vector<BodySpan> bodies;  // in rising order; empty, overlapping and outlying ones are ignored
 };
 
 struct StoreSettings {
@@ -61,6 +61,7 @@ struct Reclaimed {
   std::uint32_t segments = 0;
   std::uint32_t blobs = 0;
   std::uint64_t tokens = 0;
+  std::uint64_t moved = 0;  // objects that were written anew
 };
 
 class MessageStore {
@@ -82,10 +83,15 @@ class MessageStore {
   // exists; its space comes back with collect(). Returns how many wraps went.
   virtual Result<std::uint64_t> expire_day(Id tenant, Epoch epoch, const Deadline& deadline) = 0;
 
+  // Forgets one message under every epoch: its text and recipe can never be read again. Body parts it shares with others go
+  // with their epochs. Done if there is no such message.
+  virtual Status forget(Id tenant, Id message, const Deadline& deadline) = 0;
+
   // Wraps a message and all its parts under another epoch too (a hold), so that it outlives its day.
   virtual Status rewrap(Id tenant, Id message, Epoch epoch, const Deadline& deadline) = 0;
 
-  // Deletes pack segments and blobs in which nothing living is left.
+  // Deletes pack segments and blobs in which nothing living is left, and moves what still lives out of segments that are
+  // nearly empty.
   virtual Result<Reclaimed> collect(const Deadline& deadline) = 0;
 
   // Writes the places and tokens anew from the packs. Wraps are not in the packs: they are the records' alone.

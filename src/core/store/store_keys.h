@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "base/deadline.h"
 #include "base/id.h"
 #include "base/result.h"
 #include "base/secret_text.h"
@@ -21,10 +22,10 @@ struct EpochKey {
 class StoreKeys {
  public:
   virtual ~StoreKeys() = default;
-  // Errors: unavailable when keyd is away or sealed, not_found when the key was destroyed.
-  virtual Result<EpochKey> day_key(Id tenant, Epoch epoch) = 0;
-  virtual Result<SecretText> token_key(Id tenant) = 0;  // HMAC key for finding equal parts
-  virtual Result<SecretText> trace_key(Id tenant) = 0;
+  // The newest version; rows name the one they were sealed under. Errors: unavailable when keyd is away or sealed, not_found when the key was destroyed.
+  virtual Result<EpochKey> day_key(Id tenant, Epoch epoch, const Deadline& deadline) = 0;
+  virtual Result<SecretText> token_key(Id tenant, const Deadline& deadline) = 0;  // HMAC key for finding equal parts
+  virtual Result<EpochKey> trace_key(Id tenant, const Deadline& deadline) = 0;
 };
 
 }  // namespace mailhold::store

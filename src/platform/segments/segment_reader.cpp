@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/log.h"
 #include "platform/segments/record_format.h"
 
 namespace mailhold::segments {
@@ -166,6 +167,26 @@ Result<ScanEnd> SegmentReader::scan(Position from, const Visitor& visitor, std::
     const Visit visit = visitor(location, look.fields.type, look.payload);
     from = location.end();
     if (visit == Visit::stop) return ScanEnd{from, ScanStop::visitor};
+  }
+}
+
+Result<ScanEnd> SegmentReader::scan_past_damage(Position from, const Visitor& visitor, Holes holes, std::uint64_t limit) const {
+  Position looked_at_before{UINT64_MAX, 0};
+  for (;;) {
+    ASSIGN_OR_RETURN(const ScanEnd end, scan(from, visitor, limit));
+    const bool is_gap = end.reason == ScanStop::torn || (end.reason == ScanStop::hole && holes == Holes::may_hide_more);
+    if (!is_gap) return end;
+    Result<Position> next = next_whole_record(end.next);
+    if (!next || next->offset >= limit) return end;
+    from = end.next;
+    // The writer may have been at work on these bytes just now. What lies behind was written later: a second look decides.
+    if (looked_at_before != end.next) {
+      looked_at_before = end.next;
+      continue;
+    }
+    log_error("segments", "damage in segment " + segment_file_name(end.next.segment) + " from byte " +
+                              std::to_string(end.next.offset) + " to " + std::to_string(next->offset));
+    from = *next;
   }
 }
 

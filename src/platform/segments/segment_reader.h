@@ -34,6 +34,8 @@ enum class ScanStop {
   visitor,  // the visitor said stop
 };
 
+enum class Holes { are_the_end, may_hide_more };
+
 struct ScanEnd {
   Position next;  // where to go on: behind the last whole record
   ScanStop reason = ScanStop::end;
@@ -64,6 +66,10 @@ class SegmentReader {
   // read (all of the file without it). The payload lives until the visitor returns. not_found if the segment is gone.
   using Visitor = std::function<Visit(const Location&, std::uint16_t type, std::string_view payload)>;
   Result<ScanEnd> scan(Position from, const Visitor& visitor, std::uint64_t limit = UINT64_MAX) const;
+
+  // The same, but stepping over damage to whole records behind it; each place is logged. A hole in the middle is damage only
+  // where nothing is being written any more. Never says `torn` unless no whole record follows.
+  Result<ScanEnd> scan_past_damage(Position from, const Visitor& visitor, Holes holes, std::uint64_t limit = UINT64_MAX) const;
 
   // After a scan stopped at `torn`: the next whole record behind that place, if there is one. Only damage in the middle
   // of a segment leaves one that was acknowledged; a power cut leaves at most ones that were not.

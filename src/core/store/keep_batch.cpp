@@ -1,0 +1,136 @@
+#include "core/store/keep_batch.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "formats/sealed/sealed.h"
+#include "platform/crypto/hash.h"
+#include "platform/crypto/mac.h"
+
+namespace mailhold::store {
+namespace {
+
+constexpr std::size_t recent_parts_max = 50'000;
+constexpr std::string_view token_domain = "mailhold part";
+
+}  // namespace
+
+std::string RecentParts::key(Id tenant, Epoch epoch, const std::string& token) {
+  ByteWriter writer;
+  writer.raw(tenant.bytes()).u32(epoch).raw(token);
+  return writer.take();
+}
+
+const Id* RecentParts::find(const std::string& key) const {
+  const auto found = parts_.find(key);
+  return found != parts_.end() ? &found->second : nullptr;
+}
+
+void RecentParts::add(const std::string& key, Id object) {
+  if (parts_.size() >= recent_parts_max) parts_.clear();
+  parts_[key] = object;
+}
+
+Result<Kept> KeepBatch::add(const NewMessage& message, CutMessage& cut) {
+  Kept kept;
+  const Epoch epoch = day_of(message.kept_since);
+  if (!messages_.insert({message.tenant, message.message}).second) return kept;
+  ASSIGN_OR_RETURN(const std::vector<WrapRow> rows, rooms_.rows.wraps_of(message.tenant, message.message, deadline_));
+  if (!rows.empty()) return kept;
+  for (const CutPart& part : cut.parts) {
+    ASSIGN_OR_RETURN(std::string token, token_of(message.tenant, part.bytes()));
+    ASSIGN_OR_RETURN(cut.recipe.pieces[part.piece].part, find_or_add({message.tenant, epoch, std::move(token), part.bytes()}, kept));
+  }
+  RETURN_IF_ERROR(add_object({ObjectKind::message, message.tenant, message.message}, epoch, {}, encode(cut.recipe), kept));
+  return kept;
+}
+
+Result<std::string> KeepBatch::token_of(Id tenant, std::string_view bytes) {
+  auto found = token_keys_.find(tenant);
+  if (found == token_keys_.end()) {
+    ASSIGN_OR_RETURN(SecretText key, rooms_.keys.token_key(tenant, deadline_));
+    found = token_keys_.emplace(tenant, std::move(key)).first;
+  }
+  return crypto::hmac_sha256(found->second.reveal(), std::string(token_domain) + crypto::sha256(bytes));
+}
+
+Result<Id> KeepBatch::find_or_add(const PartToKeep& part, Kept& kept) {
+  const std::string key = RecentParts::key(part.tenant, part.epoch, part.token);
+  if (const auto found = parts_.find(key); found != parts_.end()) {
+    ++kept.parts_shared;
+    return found->second;
+  }
+  if (const Id* known = rooms_.recent.find(key); known != nullptr) {
+    ++kept.parts_shared;
+    return *known;
+  }
+  Result<Id> object = find(part);
+  if (!object && object.error().kind != ErrorKind::not_found) return object.error();
+  if (object) {
+    ++kept.parts_shared;
+  } else {
+    object = Id::random();
+    RETURN_IF_ERROR(add_object({ObjectKind::part, part.tenant, *object}, part.epoch, part.token, part.bytes, kept));
+    tokens_.push_back({part.tenant, part.token, *object});
+    ++kept.parts_new;
+  }
+  parts_.emplace(key, *object);
+  return object;
+}
+
+// A part that the tenant has already, wrapped under this epoch too. not_found if it has to be written.
+Result<Id> KeepBatch::find(const PartToKeep& part) {
+  ASSIGN_OR_RETURN(std::vector<WrapRow> rows, rooms_.rows.wraps_of_token(part.tenant, part.token, deadline_));
+  for (const WrapRow& row : rows) {
+    if (row.epoch == part.epoch) return row.object;
+  }
+  Result<OpenedWrap> opened = rooms_.shelf.unwrap(std::move(rows), epoch_keys_);
+  if (!opened) {
+    if (opened.error().kind != ErrorKind::corrupt) return opened.error();
+    return Error{ErrorKind::not_found, opened.error().detail};  // written anew rather than never again
+  }
+  ASSIGN_OR_RETURN(const EpochKey* const key, epoch_keys_.get(part.tenant, part.epoch));
+  WrapRow row = std::move(opened->row);
+  row.epoch = part.epoch;
+  row.key_version = key->version;
+  row.wrap = wrap_key(rooms_.settings.region, row.tenant, row.object, row.epoch, *key, opened->data_key.reveal());
+  wraps_.push_back(std::move(row));
+  return wraps_.back().object;
+}
+
+Status KeepBatch::add_object(const ObjectName& name, Epoch epoch, std::string_view token, std::string_view content, Kept& kept) {
+  ASSIGN_OR_RETURN(const EpochKey* const key, epoch_keys_.get(name.tenant, epoch));
+  const SecretText data_key = SecretText::random(sealed::key_size);
+  std::string head = encode_object_head(name, token);
+  std::string body = seal_object(rooms_.settings.region, name, data_key.reveal(), rooms_.packing.pack(content));
+  kept.bytes_written += head.size() + body.size();
+  WrapRow row{name.tenant, name.object, epoch, key->version,
+              wrap_key(rooms_.settings.region, name.tenant, name.object, epoch, *key, data_key.reveal()), {}};
+  if (head.size() + body.size() > rooms_.settings.packed_part_bytes_max) {
+    // A number of its own, so that a batch that is handed in again never meets what the first try left.
+    fill_random(&row.place.position, sizeof row.place.position);
+    row.place.position &= INT64_MAX;
+    row.place.length = static_cast<std::uint32_t>(head.size() + body.size());
+    large_.emplace_back(ObjectShelf::blob_name(name.object, row.place.position), head + body);
+  } else {
+    record_wraps_.push_back(wraps_.size());
+    records_.push_back({static_cast<std::uint16_t>(name.kind), std::move(head), std::move(body), nullptr});
+  }
+  wraps_.push_back(std::move(row));
+  return done();
+}
+
+Status KeepBatch::write() {
+  if (wraps_.empty()) return done();
+  for (const auto& [name, bytes] : large_) RETURN_IF_ERROR(rooms_.blobs.put(name, bytes, deadline_));
+  if (!records_.empty()) {
+    ASSIGN_OR_RETURN(const std::vector<segments::Location> locations, rooms_.packs.append_and_wait(std::move(records_), deadline_));
+    for (std::size_t i = 0; i < locations.size(); ++i) {
+      wraps_[record_wraps_[i]].place = {locations[i].segment, locations[i].offset, locations[i].length};
+    }
+  }
+  RETURN_IF_ERROR(rooms_.rows.add(wraps_, tokens_, deadline_));
+  for (const auto& [key, object] : parts_) rooms_.recent.add(key, object);
+  return done();
+}
+
+}  // namespace mailhold::store

@@ -1,0 +1,66 @@
+// KeepBatch: gathers what a batch of messages adds to the store, then writes it: objects first, then rows.
+// Internal to this room; used by one thread, under the store's lock.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/store/message_cut.h"
+#include "core/store/object_shelf.h"
+#include "platform/segments/segment_writer.h"
+
+namespace mailhold::store {
+
+// Parts that were wrapped under an epoch a short while ago, so that a popular one costs no look-up.
+class RecentParts {
+ public:
+  static std::string key(Id tenant, Epoch epoch, const std::string& token);
+  const Id* find(const std::string& key) const;
+  void add(const std::string& key, Id object);
+  void clear() { parts_.clear(); }
+
+ private:
+  std::unordered_map<std::string, Id> parts_;
+};
+
+class KeepBatch {
+ public:
+  struct Rooms {  // what it works with; all outlive it
+    const StoreSettings& settings;
+    StoreRows& rows;
+    ObjectShelf& shelf;
+    segments::SegmentWriter& packs;
+    blobs::BlobStore& blobs;
+    StoreKeys& keys;
+    RecentParts& recent;
+    Packing& packing;
+  };
+  KeepBatch(const Rooms& rooms, const Deadline& deadline) : rooms_(rooms), deadline_(deadline), epoch_keys_(rooms.keys, deadline_) {}
+
+  Result<Kept> add(const NewMessage& message, CutMessage& cut);
+  Status write();
+
+ private:
+  struct PartToKeep { Id tenant; Epoch epoch; std::string token; std::string_view bytes; };
+  Result<std::string> token_of(Id tenant, std::string_view bytes);
+  Result<Id> find_or_add(const PartToKeep& part, Kept& kept);
+  Result<Id> find(const PartToKeep& part);
+  Status add_object(const ObjectName& name, Epoch epoch, std::string_view token, std::string_view content, Kept& kept);
+
+  const Rooms& rooms_;
+  const Deadline& deadline_;
+  EpochKeys epoch_keys_;
+  std::map<Id, SecretText> token_keys_;
+  std::set<std::pair<Id, Id>> messages_;
+  std::map<std::string, Id> parts_;  // seen in this batch, by RecentParts::key
+  std::vector<WrapRow> wraps_;
+  std::vector<TokenRow> tokens_;
+  std::vector<segments::NewRecord> records_;
+  std::vector<std::size_t> record_wraps_;  // which wrap gets the place of which record
+  std::vector<std::pair<std::string, std::string>> large_;
+};
+
+}  // namespace mailhold::store

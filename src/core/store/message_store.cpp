@@ -1,0 +1,140 @@
+#include "core/store/message_store.h"
+
+#include <set>
+
+#include "core/store/keep_batch.h"
+#include "core/store/object_shelf.h"
+#include "core/store/pack_space.h"
+#include "platform/crypto/hash.h"
+
+namespace mailhold::store {
+namespace {
+
+constexpr std::chrono::seconds schema_limit(60);
+
+class PackedStore final : public MessageStore {
+ public:
+  PackedStore(const StoreSettings& settings, records::Records& records, blobs::BlobStore& blobs, StoreKeys& keys,
+              std::unique_ptr<segments::SegmentWriter> packs)
+      : settings_(settings), rows_(records), blobs_(blobs), keys_(keys), packs_(std::move(packs)),
+        shelf_(settings_, rows_, blobs), space_(rows_, shelf_, *packs_, blobs, turn_) {}
+
+  Status migrate() { return rows_.migrate(Deadline::after(schema_limit)); }
+
+  Result<std::vector<Kept>> keep(const std::vector<NewMessage>& messages, const Deadline& deadline) override {
+    std::vector<CutMessage> cuts;
+    for (const NewMessage& message : messages) {
+      if (message.bytes.size() > settings_.message_bytes_max) {
+        return Error{ErrorKind::limit_exceeded, "message " + message.message.text() + " is too large for the store"};
+      }
+      cuts.push_back(cut(message, settings_.shared_part_bytes_min));
+    }
+    const std::lock_guard lock(turn_);
+    const KeepBatch::Rooms rooms{settings_, rows_, shelf_, *packs_, blobs_, keys_, recent_, packing_};
+    KeepBatch batch(rooms, deadline);
+    std::vector<Kept> kept;
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      ASSIGN_OR_RETURN(const Kept one, batch.add(messages[i], cuts[i]));
+      kept.push_back(one);
+    }
+    RETURN_IF_ERROR(batch.write());
+    return kept;
+  }
+
+  Result<std::string> retrieve(Id tenant, Id message, const Deadline& deadline) override {
+    EpochKeys keys(keys_, deadline);
+    ASSIGN_OR_RETURN(const std::string content, shelf_.load({ObjectKind::message, tenant, message}, keys, deadline));
+    ASSIGN_OR_RETURN(const Recipe recipe, parse_recipe(content));
+    if (recipe.message_bytes > settings_.message_bytes_max) return Error{ErrorKind::limit_exceeded, "a kept message is too large"};
+    std::string bytes;
+    bytes.reserve(static_cast<std::size_t>(recipe.message_bytes));
+    std::size_t inline_at = 0;
+    for (const Piece& piece : recipe.pieces) {
+      if (piece.kind == Piece::Kind::inline_text) {
+        bytes.append(recipe.inline_text, inline_at, piece.length);
+        inline_at += piece.length;
+        continue;
+      }
+      ASSIGN_OR_RETURN(const std::string part, shelf_.load({ObjectKind::part, tenant, piece.part}, keys, deadline));
+      if (part.size() != piece.length) return Error{ErrorKind::corrupt, "a part of message " + message.text() + " has another length"};
+      if (piece.kind == Piece::Kind::part) bytes += part;
+      else append_base64_lines(bytes, part, piece.lines);
+    }
+    if (crypto::sha256(bytes) != recipe.sha256) return Error{ErrorKind::corrupt, "message " + message.text() + " is not what was kept"};
+    return bytes;
+  }
+
+  Result<std::uint64_t> expire_day(Id tenant, Epoch epoch, const Deadline& deadline) override {
+    const std::lock_guard lock(turn_);
+    recent_.clear();
+    return rows_.remove_epoch(tenant, epoch, deadline);
+  }
+
+  Status forget(Id tenant, Id message, const Deadline& deadline) override {
+    const std::lock_guard lock(turn_);
+    RETURN_IF_ERROR(rows_.remove_object(tenant, message, deadline));
+    return done();
+  }
+
+  Status rewrap(Id tenant, Id message, Epoch epoch, const Deadline& deadline) override {
+    const std::lock_guard lock(turn_);
+    EpochKeys keys(keys_, deadline);
+    ASSIGN_OR_RETURN(const EpochKey* const key, keys.get(tenant, epoch));
+    OpenedWrap opened;
+    ASSIGN_OR_RETURN(const std::string content, shelf_.load({ObjectKind::message, tenant, message}, keys, deadline, &opened));
+    ASSIGN_OR_RETURN(const Recipe recipe, parse_recipe(content));
+    std::vector<WrapRow> wraps;
+    const auto wrap_again = [&](OpenedWrap from) {
+      from.row.wrap = wrap_key(settings_.region, tenant, from.row.object, epoch, *key, from.data_key.reveal());
+      from.row.epoch = epoch;
+      from.row.key_version = key->version;
+      wraps.push_back(std::move(from.row));
+    };
+    wrap_again(std::move(opened));
+    std::set<Id> parts;
+    for (const Piece& piece : recipe.pieces) {
+      if (piece.kind != Piece::Kind::inline_text) parts.insert(piece.part);
+    }
+    for (const Id& part : parts) {
+      ASSIGN_OR_RETURN(std::vector<WrapRow> rows, rows_.wraps_of(tenant, part, deadline));
+      ASSIGN_OR_RETURN(OpenedWrap from, shelf_.unwrap(std::move(rows), keys));
+      wrap_again(std::move(from));
+    }
+    return rows_.add(wraps, {}, deadline);
+  }
+
+  Result<Reclaimed> collect(const Deadline& deadline) override { return space_.collect(deadline); }
+  Result<std::uint64_t> rebuild(const Deadline& deadline) override { return space_.rebuild(deadline); }
+
+ private:
+  const StoreSettings settings_;
+  StoreRows rows_;
+  blobs::BlobStore& blobs_;
+  StoreKeys& keys_;
+  const std::unique_ptr<segments::SegmentWriter> packs_;
+  ObjectShelf shelf_;
+  std::mutex turn_;  // from looking for a part to the commit that relies on it
+  PackSpace space_;
+  RecentParts recent_;
+  Packing packing_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<MessageStore>> MessageStore::open(const StoreSettings& settings, records::Records& records,
+                                                         blobs::BlobStore& blobs, StoreKeys& keys) {
+  std::error_code failure;
+  std::filesystem::create_directories(settings.folder / "packs", failure);
+  if (failure) return Error{ErrorKind::unavailable, "making the folder of the store: " + failure.message()};
+  segments::SegmentSettings packs;
+  packs.folder = settings.folder / "packs";
+  packs.segment_bytes = settings.segment_bytes;
+  packs.file_mode = 0600;
+  packs.record_bytes_max = settings.packed_part_bytes_max + (1U << 20);
+  ASSIGN_OR_RETURN(std::unique_ptr<segments::SegmentWriter> writer, segments::SegmentWriter::open(packs));
+  auto store = std::make_unique<PackedStore>(settings, records, blobs, keys, std::move(writer));
+  RETURN_IF_ERROR(store->migrate());
+  return std::unique_ptr<MessageStore>(std::move(store));
+}
+
+}  // namespace mailhold::store

@@ -1,0 +1,72 @@
+#include "core/store/object_shelf.h"
+
+#include "base/text.h"
+
+namespace mailhold::store {
+
+Result<const EpochKey*> EpochKeys::get(Id tenant, Epoch epoch) {
+  const auto found = known_.find({tenant, epoch});
+  if (found != known_.end()) return static_cast<const EpochKey*>(&found->second);
+  ASSIGN_OR_RETURN(EpochKey key, keys_.day_key(tenant, epoch, deadline_));
+  return static_cast<const EpochKey*>(&known_.emplace(std::pair(tenant, epoch), std::move(key)).first->second);
+}
+
+Result<OpenedWrap> ObjectShelf::unwrap(std::vector<WrapRow> rows, EpochKeys& keys) const {
+  Error failure{ErrorKind::not_found, "nothing wraps this object any more"};
+  for (WrapRow& row : rows) {
+    Result<const EpochKey*> key = keys.get(row.tenant, row.epoch);
+    if (!key) {
+      if (key.error().kind != ErrorKind::not_found) return key.error();  // away: asking for other epochs would not help
+      continue;
+    }
+    if ((*key)->version != row.key_version) {
+      failure = Error{ErrorKind::not_found, "an object is wrapped under a version of its epoch's key that is gone"};
+      continue;
+    }
+    Result<SecretText> data_key = unwrap_key(settings_.region, row.tenant, row.object, row.epoch, **key, row.wrap);
+    if (data_key) return OpenedWrap{std::move(row), std::move(*data_key)};
+    failure = data_key.error();
+  }
+  return failure;
+}
+
+Result<std::string> ObjectShelf::read(const ObjectName& name, const Place& place, const Deadline& deadline) const {
+  if (place.segment == 0) return blobs_.get(blob_name(name.object, place.position), deadline);
+  ASSIGN_OR_RETURN(segments::Record record, packs_.read(place.location()));
+  if (record.type != static_cast<std::uint16_t>(name.kind)) return Error{ErrorKind::corrupt, "another kind of object lies there"};
+  return std::move(record.payload);
+}
+
+std::string ObjectShelf::blob_name(Id object, std::uint64_t number) {
+  return object.text() + "-" + to_hex(ByteWriter().u64(number).view());
+}
+
+Result<ObjectPlace> ObjectShelf::place_of_blob(std::string_view name) {
+  constexpr std::size_t id_characters = 2 * Id::size;
+  const Error wrong{ErrorKind::invalid_input, "not the name of one of our blobs"};
+  if (name.size() != id_characters + 17 || name[id_characters] != '-') return wrong;
+  ASSIGN_OR_RETURN(const Id object, Id::parse(name.substr(0, id_characters)));
+  const std::optional<std::string> number = from_hex(name.substr(id_characters + 1));
+  if (!number) return wrong;
+  return ObjectPlace{Id(), object, Place{0, ByteReader(*number).u64(), 0}};
+}
+
+Result<std::string> ObjectShelf::load(const ObjectName& name, EpochKeys& keys, const Deadline& deadline, OpenedWrap* opened) {
+  for (int attempt = 0;; ++attempt) {
+    ASSIGN_OR_RETURN(std::vector<WrapRow> rows, rows_.wraps_of(name.tenant, name.object, deadline));
+    ASSIGN_OR_RETURN(OpenedWrap wrap, unwrap(std::move(rows), keys));
+    Result<std::string> bytes = read(name, wrap.row.place, deadline);
+    // It may have been moved between the two look-ups: then the row says so now.
+    if (!bytes && bytes.error().kind == ErrorKind::not_found && attempt == 0) continue;
+    if (!bytes && bytes.error().kind == ErrorKind::not_found) {
+      return Error{ErrorKind::corrupt, "the place of object " + name.object.text() + " is gone"};
+    }
+    if (!bytes) return bytes.error();
+    Result<std::string> content =
+        open_object(settings_.region, name, wrap.data_key.reveal(), *bytes, settings_.message_bytes_max + (4U << 20));
+    if (content && opened != nullptr) *opened = std::move(wrap);
+    return content;
+  }
+}
+
+}  // namespace mailhold::store

@@ -1,0 +1,58 @@
+// ObjectShelf: opens stored objects: finds a wrap whose epoch key is there, the data key in it, the bytes, the content.
+// Internal to this room. Any thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/store/message_store.h"
+#include "core/store/store_rows.h"
+#include "core/store/stored_object.h"
+#include "platform/segments/segment_reader.h"
+
+namespace mailhold::store {
+
+// The epoch keys of one call, each asked for once.
+class EpochKeys {
+ public:
+  EpochKeys(StoreKeys& keys, const Deadline& deadline) : keys_(keys), deadline_(deadline) {}
+  Result<const EpochKey*> get(Id tenant, Epoch epoch);
+
+ private:
+  StoreKeys& keys_;
+  const Deadline& deadline_;
+  std::map<std::pair<Id, Epoch>, EpochKey> known_;
+};
+
+// A data key, and the row it came from.
+struct OpenedWrap {
+  WrapRow row;
+  SecretText data_key;
+};
+
+class ObjectShelf {
+ public:
+  ObjectShelf(const StoreSettings& settings, StoreRows& rows, blobs::BlobStore& blobs)
+      : settings_(settings), rows_(rows), blobs_(blobs), packs_(settings.folder / "packs") {}
+
+  // The first of the rows that opens. not_found if there is none or all their keys are destroyed.
+  Result<OpenedWrap> unwrap(std::vector<WrapRow> rows, EpochKeys& keys) const;
+  // The content of an object; the wrap it was opened with goes to `opened` if that is given.
+  Result<std::string> load(const ObjectName& name, EpochKeys& keys, const Deadline& deadline, OpenedWrap* opened = nullptr);
+  // The record as it lies.
+  Result<std::string> read(const ObjectName& name, const Place& place, const Deadline& deadline) const;
+
+  segments::SegmentReader& packs() { return packs_; }
+  // The id, "-", and the number that stands in Place::position.
+  static std::string blob_name(Id object, std::uint64_t number);
+  static Result<ObjectPlace> place_of_blob(std::string_view name);  // without tenant and length; invalid_input
+
+ private:
+  const StoreSettings& settings_;
+  StoreRows& rows_;
+  blobs::BlobStore& blobs_;
+  segments::SegmentReader packs_;
+};
+
+}  // namespace mailhold::store

@@ -1,0 +1,80 @@
+// StoreRows: the tables of the store. Internal to this room.
+//
+// Design: docs/formats/store.md
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/deadline.h"
+#include "base/id.h"
+#include "base/result.h"
+#include "core/store/store_keys.h"
+#include "platform/records/records.h"
+#include "platform/segments/location.h"
+
+namespace mailhold::store {
+
+// Where an object's record lies; segment 0: a blob.
+struct Place {
+  std::uint64_t segment = 0;
+  std::uint64_t position = 0;
+  std::uint32_t length = 0;
+  segments::Location location() const { return {segment, position, length, 0}; }
+  friend auto operator<=>(const Place&, const Place&) = default;
+};
+
+struct WrapRow {
+  Id tenant;
+  Id object;
+  Epoch epoch = 0;
+  std::uint32_t key_version = 0;
+  std::string wrap;
+  Place place;
+};
+
+struct TokenRow {
+  Id tenant;
+  std::string token;
+  Id object;
+};
+
+struct ObjectPlace {
+  Id tenant;
+  Id object;
+  Place place;
+};
+
+class StoreRows {
+ public:
+  explicit StoreRows(records::Records& records) : records_(records) {}
+  Status migrate(const Deadline& deadline);
+
+  // Newest epoch first, at most 64. Holds are newer than all days.
+  Result<std::vector<WrapRow>> wraps_of(Id tenant, Id object, const Deadline& deadline);
+  // Of the part with that token; at most 4.
+  Result<std::vector<WrapRow>> wraps_of_token(Id tenant, const std::string& token, const Deadline& deadline);
+
+  // One transaction. A wrap that is there stays as it is; a token that is there gets the new object.
+  Status add(const std::vector<WrapRow>& wraps, const std::vector<TokenRow>& tokens, const Deadline& deadline);
+
+  // Deleted, and gone from the files: counts of rows.
+  Result<std::uint64_t> remove_epoch(Id tenant, Epoch epoch, const Deadline& deadline);
+  Result<std::uint64_t> remove_object(Id tenant, Id object, const Deadline& deadline);
+  Result<std::uint64_t> remove_orphaned_tokens(const Deadline& deadline);
+
+  struct SegmentUse { std::uint64_t segment = 0, bytes = 0; };
+  Result<std::vector<SegmentUse>> segments_in_use(const Deadline& deadline);
+  Result<std::vector<ObjectPlace>> objects_in(std::uint64_t segment, const Deadline& deadline);  // segment 0: the blobs
+  Status move(const std::vector<std::pair<ObjectPlace, Place>>& moves, const Deadline& deadline);
+
+  // Sets the places of wrapped objects, and the tokens of those that have one (others are ignored).
+  struct Found { ObjectPlace object; std::string token; };
+  Status set_places(const std::vector<Found>& found, const Deadline& deadline);
+
+ private:
+  records::Records& records_;
+};
+
+}  // namespace mailhold::store

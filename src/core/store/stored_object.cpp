@@ -1,0 +1,141 @@
+#include "core/store/stored_object.h"
+
+#include <zstd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+
+#include "base/bytes.h"
+#include "formats/sealed/sealed.h"
+#include "platform/crypto/hash.h"
+
+namespace mailhold::store {
+namespace {
+
+constexpr int zstd_level = 1;  // three times as fast as 3 for 5 % more bytes of mail
+constexpr std::uint8_t compression_none = 0, compression_zstd = 1;
+
+// Padmé (Nikitin et al., PoPETs 2019, section 4): the last bits of a length are rounded away, at most 12 %.
+std::size_t padded_length(std::size_t length) {
+  if (length < 2) return length;
+  const int exponent = static_cast<int>(std::bit_width(length)) - 1;
+  const int bits_kept = static_cast<int>(std::bit_width(static_cast<unsigned>(exponent)));
+  const int bits_lost = exponent - bits_kept;
+  const std::size_t mask = bits_lost > 0 ? (std::size_t{1} << bits_lost) - 1 : 0;
+  return (length + mask) & ~mask;
+}
+
+sealed::Context object_context(const std::string& region, const ObjectName& name) {
+  sealed::Context context;
+  context.region = region;
+  context.tenant = name.tenant;
+  context.kind = name.kind == ObjectKind::message ? sealed::Kind::message_recipe : sealed::Kind::message_part;
+  context.object_id = std::string(name.object.bytes());
+  context.field = 1;
+  context.version = 1;
+  context.key_id = name.object;
+  context.key_version = 1;
+  return context;
+}
+
+sealed::Context wrap_context(const std::string& region, Id tenant, Id object, Epoch epoch, std::uint32_t key_version) {
+  sealed::Context context;
+  context.region = region;
+  context.tenant = tenant;
+  context.kind = sealed::Kind::data_key;
+  context.object_id = std::string(object.bytes());
+  context.field = 1;
+  context.version = epoch;
+  context.key_id = Id::from_bytes(ByteWriter().u64(0).u32(0).u32(epoch).view());
+  context.key_version = key_version;
+  return context;
+}
+
+}  // namespace
+
+struct Packing::State {
+  ZSTD_CCtx* context = ZSTD_createCCtx();
+  std::string compressed;
+};
+
+Packing::Packing() : state_(new State) {
+  if (state_->context == nullptr) std::abort();
+}
+Packing::~Packing() {
+  ZSTD_freeCCtx(state_->context);
+  delete state_;
+}
+
+std::string Packing::pack(std::string_view content) {
+  std::string& compressed = state_->compressed;
+  compressed.resize(ZSTD_compressBound(content.size()));
+  const std::size_t count =
+      ZSTD_compressCCtx(state_->context, compressed.data(), compressed.size(), content.data(), content.size(), zstd_level);
+  const bool helps = ZSTD_isError(count) == 0 && count < content.size();
+  const std::string_view stored = helps ? std::string_view(compressed).substr(0, count) : content;
+  ByteWriter writer;
+  writer.u8(helps ? compression_zstd : compression_none);
+  writer.u32(static_cast<std::uint32_t>(content.size())).text(stored);
+  std::string packed = writer.take();
+  packed.resize(padded_length(packed.size()), '\0');
+  return packed;
+}
+
+Result<std::string> unpack(std::string_view packed, std::uint64_t content_bytes_max) {
+  ByteReader reader(packed);
+  const std::uint8_t compression = reader.u8();
+  const std::uint32_t length = reader.u32();
+  const std::string_view stored = reader.text();
+  const bool zeros_follow = std::ranges::all_of(reader.rest(), [](char c) { return c == 0; });
+  if (!reader.ok() || !zeros_follow) return Error{ErrorKind::corrupt, "a stored object that makes no sense"};
+  if (length > content_bytes_max) return Error{ErrorKind::limit_exceeded, "a stored object of " + std::to_string(length) + " bytes"};
+  if (compression == compression_none && stored.size() == length) return std::string(stored);
+  if (compression != compression_zstd) return Error{ErrorKind::corrupt, "a stored object that makes no sense"};
+  std::string content(length, '\0');
+  const std::size_t count = ZSTD_decompress(content.data(), content.size(), stored.data(), stored.size());
+  if (ZSTD_isError(count) != 0 || count != length) return Error{ErrorKind::corrupt, "a stored object that does not unpack"};
+  return content;
+}
+
+std::string encode_object_head(const ObjectName& name, std::string_view token) {
+  ByteWriter writer;
+  writer.u8(static_cast<std::uint8_t>(name.kind)).raw(name.tenant.bytes()).raw(name.object.bytes());
+  if (token.empty()) return writer.raw(std::string(crypto::sha256_size, '\0')).take();
+  return writer.raw(token).take();
+}
+
+Result<ObjectView> parse_object(std::string_view bytes) {
+  ByteReader reader(bytes);
+  ObjectView view;
+  const std::uint8_t kind = reader.u8();
+  view.name.kind = kind == static_cast<std::uint8_t>(ObjectKind::part) ? ObjectKind::part : ObjectKind::message;
+  view.name.tenant = Id::from_bytes(reader.raw(Id::size));
+  view.name.object = Id::from_bytes(reader.raw(Id::size));
+  const std::string_view token = reader.raw(crypto::sha256_size);
+  if (view.name.kind == ObjectKind::part) view.token = token;
+  view.sealed = reader.rest();
+  if (!reader.ok() || kind != static_cast<std::uint8_t>(view.name.kind)) return Error{ErrorKind::corrupt, "no stored object"};
+  return view;
+}
+
+std::string seal_object(const std::string& region, const ObjectName& name, std::string_view data_key, std::string_view packed) {
+  return sealed::seal_compact(data_key, object_context(region, name), packed);
+}
+
+Result<std::string> open_object(const std::string& region, const ObjectName& name, std::string_view data_key, std::string_view bytes,
+                                std::uint64_t content_bytes_max) {
+  ASSIGN_OR_RETURN(const ObjectView view, parse_object(bytes));
+  ASSIGN_OR_RETURN(const std::string packed, sealed::open_compact(data_key, object_context(region, name), view.sealed));
+  return unpack(packed, content_bytes_max);
+}
+
+std::string wrap_key(const std::string& region, Id tenant, Id object, Epoch epoch, const EpochKey& key, std::string_view data_key) {
+  return sealed::seal_compact(key.key.reveal(), wrap_context(region, tenant, object, epoch, key.version), data_key);
+}
+
+Result<SecretText> unwrap_key(const std::string& region, Id tenant, Id object, Epoch epoch, const EpochKey& key, std::string_view wrap) {
+  return sealed::open_compact_secret(key.key.reveal(), wrap_context(region, tenant, object, epoch, key.version), wrap);
+}
+
+}  // namespace mailhold::store
