@@ -6,7 +6,8 @@
 
 #include <functional>
 #include <memory>
-#include <shared_mutex>
+#include <mutex>
+#include <unordered_map>
 
 #include "base/clock.h"
 #include "features/links/decision.h"
@@ -14,17 +15,21 @@
 #include "features/links/link_keys.h"
 #include "features/links/link_policy.h"
 #include "features/links/link_token.h"
+#include "features/links/link_wrapper.h"
+#include "features/links/pages.h"
 #include "formats/http/request.h"
 #include "formats/http/response.h"
 
 namespace mailhold::links {
+
+enum class Went { first, on_after_warning };
 
 // What is recorded of a click: no recipient, no address, no URL.
 struct ClickEvent {
   Id tenant;
   Id message;
   Decision decision = Decision::allow;
-  bool continued = false;  // the person went on after a warning
+  Went went = Went::first;
   Milliseconds at = 0;
 };
 
@@ -33,27 +38,36 @@ class ClickService {
   // `record` is called once for each answered click on a valid link and must return quickly.
   ClickService(LinkKeySource keys, Indicators& indicators, const Clock& clock, std::function<void(const ClickEvent&)> record);
 
-  void set_policies(std::shared_ptr<const LinkPolicies> policies);
+  // Until the first call every link is answered with "try again": without the tenants' lists nothing may go on.
+  void set_policies(const LinkPolicies& policies);
 
   // Always an answer: 302 and 303 only for a valid token whose readable host is the URL's. Every failure to open a token gives
   // one and the same page.
   http::Response answer(const http::Request& request, const Deadline& deadline) const;
 
-  // For operators and administrators, without any effect.
+  // For operators and administrators, without any effect. check: invalid_input for what is no web address.
   Result<ClickDecision> check(const Id& tenant, std::string_view url) const;
+  // By its id in hex or one of its domains; not_found.
+  Result<Id> find_tenant(std::string_view id_or_domain) const;
   Result<LinkToken> open(std::string_view link_or_token, const Deadline& deadline) const;
-  Result<Indicators::Loaded> reload();
+  Result<Indicators::Loaded> reload() { return indicators_.reload(); }
 
  private:
-  LinkPolicy policy_of(const Id& tenant) const;
-  http::Response answer_click(const http::Request& request, const Deadline& deadline) const;
+  using Rules = std::unordered_map<Id, ClickRules>;
+  std::shared_ptr<const Rules> rules() const;
+  http::Response answer_link(const http::Request& request, Language language, const Deadline& deadline) const;
+  http::Response follow(const http::Request& request, Language language, const WrappedPath& link, const ClickRules& rules,
+                        const Deadline& deadline) const;
+  http::Response warn(const WrappedPath& link, const LinkToken& token, const ClickDecision& decision, Language language,
+                      const Deadline& deadline) const;
+  void record(const http::Request& request, const LinkToken& token, Decision decision, Went went) const;
 
   LinkKeySource keys_;
   Indicators& indicators_;
   const Clock& clock_;
   std::function<void(const ClickEvent&)> record_;
-  mutable std::shared_mutex mutex_;
-  std::shared_ptr<const LinkPolicies> policies_ = std::make_shared<LinkPolicies>();
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Rules> rules_;  // guarded by mutex_; none until the first policies came
 };
 
 }  // namespace mailhold::links

@@ -3,6 +3,7 @@
 // addresses and hidden names warn; all else goes on. It visits nothing.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,8 +15,19 @@ namespace mailhold::links {
 
 enum class Decision { allow, warn, block };
 
-// A closed list; the names stand in events and in the answer of link.check.
-enum class ClickReason { allowed_by_tenant, denied_by_tenant, listed, homograph, typo, embedded, international, ip_address, userinfo };
+// A closed list; the names stand in the answer of link.check.
+enum class ClickReason {
+  allowed_by_tenant,
+  denied_by_tenant,
+  listed,     // in the indicator file
+  homograph,  // of the tenant's own domains, as url::LookAlike
+  typo,
+  embedded,
+  international,  // letters that pretend to be others
+  ip_address,
+  userinfo,    // "https://bank.example@evil.example/"
+  unreadable,  // no address that we can read
+};
 
 struct ClickDecision {
   Decision decision = Decision::allow;
@@ -23,9 +35,18 @@ struct ClickDecision {
   std::string resembled;  // the tenant's domain, for homograph, typo and embedded
 };
 
-ClickDecision decide(const url::Url& url, const LinkPolicy& policy, const RuleSet& indicators);
+// A tenant's policy made ready for many clicks.
+struct ClickRules {
+  std::vector<std::string> domains;
+  RuleSet allow;
+  RuleSet deny;
 
-std::string_view name_of(Decision decision);    // "allow"
-std::string_view name_of(ClickReason reason);   // "ip_address"
+  static ClickRules from(const LinkPolicy& policy);  // entries that are no rules are left out
+};
+
+ClickDecision decide(const url::Url& url, const ClickRules& rules, const RuleSet& indicators);
+
+std::string_view name_of(Decision decision);   // "allow"
+std::string_view name_of(ClickReason reason);  // "ip_address"
 
 }  // namespace mailhold::links

@@ -6,34 +6,37 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
-#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_set>
-#include <vector>
 
 #include "base/result.h"
 #include "formats/url/url.h"
 
 namespace mailhold::links {
 
-// A set of rules that answers in time that does not depend on its size.
+// A set of rules whose answer takes no longer when it grows. http and https, port and userinfo make no difference to a
+// host rule; scheme and userinfo make none to the beginning of a URL.
 class RuleSet {
  public:
   bool add(std::string_view rule);  // false: not a rule
   bool matches(const url::Url& url) const;
-  std::size_t size() const { return size_; }
+  std::size_t size() const { return hosts_.size() + domains_.size() + digests_.size() + prefixes_.size(); }
 
  private:
-  std::unordered_set<std::string> hosts_, domains_, digests_;
-  std::unordered_set<std::string> prefixes_;  // of href, scheme and host lower case
-  std::vector<std::size_t> prefix_lengths_;   // the distinct lengths, ascending
-  std::size_t size_ = 0;
+  std::unordered_set<std::string> hosts_;
+  std::unordered_set<std::string> domains_;
+  std::unordered_set<std::string> digests_;   // raw SHA-256 of hrefs
+  std::unordered_set<std::string> prefixes_;  // "host:port/path?query"
+  std::set<std::size_t> prefix_lengths_;
 };
 
 class Indicators {
  public:
-  struct Loaded { std::size_t rules = 0, refused = 0; };
+  struct Loaded {
+    std::size_t rules = 0, refused = 0;
+  };
 
   // An empty path: no file, an empty list.
   explicit Indicators(std::filesystem::path file) : file_(std::move(file)) {}

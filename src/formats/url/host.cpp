@@ -79,6 +79,11 @@ bool has_forbidden(std::string_view host) {
 
 }  // namespace
 
+void load_unicode_tables() {
+  const Result<Host> host = parse_host("\xd0\xb0\xc3\xa4.example");
+  if (host) static_cast<void>(to_unicode(host->ascii));
+}
+
 Result<Host> parse_host(std::string_view text) {
   if (text.size() > host_bytes_max) return refused();
   if (text.starts_with("[")) {

@@ -9,6 +9,9 @@
 
 namespace mailhold::url {
 
+// Loads the Unicode tables now, not at the first international name: for programs that close the door to files.
+void load_unicode_tables();
+
 struct Host {
   std::string ascii;  // as in Url::host
   HostKind kind = HostKind::domain;
