@@ -7,7 +7,7 @@
 #include "core/keys/key_door.h"
 #include "core/keys/key_messages.h"
 #include "formats/sealed/box.h"
-#include "in_process_keys.h"
+#include "fakes/in_process_keys.h"
 
 namespace mailhold::keys {
 namespace {
@@ -63,7 +63,8 @@ TEST_F(KeyClientTest, each_role_may_ask_only_what_its_work_needs) {
       {"apid", {Method::status, Method::initialise, Method::unseal, Method::create_tenant, Method::destroy_tenant, Method::purpose_key,
                 Method::ledger_public_key, Method::open_ledger_box, Method::ledger_verifying_key, Method::secret_public_key,
                 Method::put_secret, Method::destroy_secret, Method::rotate_link_key}},
-      {"brokerd", {Method::purpose_key, Method::ledger_public_key, Method::ledger_verifying_key, Method::put_secret, Method::destroy_secret}},
+      {"brokerd", {Method::purpose_key, Method::ledger_public_key, Method::ledger_verifying_key, Method::secret_public_key, Method::put_secret,
+                   Method::destroy_secret}},
       {"ledgerd", {Method::ledger_signing_seed, Method::ledger_verifying_key}},
       {"authd", {Method::use}},
       {"scannerd", {}},

@@ -21,10 +21,11 @@ const Permission permissions[] = {
     {"linkd", {Method::link_key}},
     {"apid",
      {Method::status, Method::initialise, Method::unseal, Method::create_tenant, Method::destroy_tenant, Method::purpose_key,
-      Method::ledger_public_key, Method::open_ledger_box, Method::ledger_verifying_key, Method::secret_public_key, Method::put_secret,
-      Method::destroy_secret, Method::rotate_link_key}},
+      Method::ledger_public_key, Method::open_ledger_box, Method::ledger_verifying_key, Method::secret_public_key,
+      Method::put_secret, Method::destroy_secret, Method::rotate_link_key}},
     {"brokerd",
-     {Method::purpose_key, Method::ledger_public_key, Method::ledger_verifying_key, Method::secret_public_key, Method::put_secret, Method::destroy_secret}},
+     {Method::purpose_key, Method::ledger_public_key, Method::ledger_verifying_key, Method::secret_public_key, Method::put_secret,
+      Method::destroy_secret}},
     {"ledgerd", {Method::ledger_signing_seed, Method::ledger_verifying_key}},
     {"authd", {Method::use}},
 };
@@ -88,7 +89,8 @@ Result<std::string> spool_private_keys(KeyService& service, Id tenant, std::uint
 
 bool may_call(std::string_view role, Method method) {
   for (const Permission& permission : permissions) {
-    if (permission.role == role) return std::find(permission.methods.begin(), permission.methods.end(), method) != permission.methods.end();
+    if (permission.role == role)
+      return std::find(permission.methods.begin(), permission.methods.end(), method) != permission.methods.end();
   }
   return false;
 }
@@ -107,7 +109,8 @@ Result<std::string> KeyDoor::answer(std::string_view role, std::uint16_t number,
     case Method::use: {
       ASSIGN_OR_RETURN(const UseRequest request, parse_use_request(body));
       auto outcome = service_.use(request);
-      if (!outcome) log_warning("keys", "a use of connection " + request.connection.text() + " failed: " + outcome.error().detail);
+      if (!outcome)
+        log_warning("keys", "a use of connection " + request.connection.text() + " failed: " + outcome.error().detail);
       return answer_with(outcome);
     }
     default: return answer_simple(role, method, body);

@@ -8,7 +8,7 @@
 
 #include "core/keys/keystore.h"
 #include "formats/sealed/box.h"
-#include "in_process_keys.h"
+#include "fakes/in_process_keys.h"
 #include "platform/crypto/ed25519.h"
 #include "platform/crypto/hash.h"
 
