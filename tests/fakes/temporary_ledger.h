@@ -55,6 +55,18 @@ inline Append test_append(Id tenant, Id connection = {}, std::size_t ciphertext_
   return {tenant, connection, Hash::from_bytes(crypto::sha256(ciphertext)), encode(Payload{1, 7, test_id(3), "the box", ciphertext})};
 }
 
+// A clock that the test sets while the log's threads read it.
+class SharedClock final : public Clock {
+ public:
+  explicit SharedClock(Milliseconds start) : now_(start) {}
+  Milliseconds now() const override { return now_; }
+  void set(Milliseconds now) { now_ = now; }
+  void advance(Milliseconds by) { now_ += by; }
+
+ private:
+  std::atomic<Milliseconds> now_;
+};
+
 inline Deadline soon() { return Deadline::after(std::chrono::seconds(20)); }
 
 inline std::string contents_of(const std::filesystem::path& path) {

@@ -39,7 +39,7 @@ class LedgerLogFailure : public testing::Test {
 
   TemporaryFolder folder;
   LogSettings settings = settings_in(folder.path());
-  ManualClock clock{1'795'000'000'123};
+  SharedClock clock{1'795'000'000'123};
   WatchedStorage storage;
 };
 

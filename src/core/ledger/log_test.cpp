@@ -24,7 +24,7 @@ class LedgerLog : public testing::Test {
 
   TemporaryFolder folder;
   LogSettings settings = settings_in(folder.path());
-  ManualClock clock{1'795'000'000'123};
+  SharedClock clock{1'795'000'000'123};
   WatchedStorage storage;
 };
 

@@ -48,7 +48,7 @@ class LedgerClientAndService : public testing::Test {
   Expected expected() const { return {tenant, connection, "use.intent", {{"purpose", "route.submit"}, {"dest.port", 587}}}; }
 
   TemporaryFolder folder;
-  ManualClock clock{1'795'000'000'123};
+  SharedClock clock{1'795'000'000'123};
   const Id tenant = Id::random();
   const Id connection = Id::random();
   crypto::X25519KeyPair pair = crypto::x25519_generate();

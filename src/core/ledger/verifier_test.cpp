@@ -78,7 +78,7 @@ class LedgerVerifier : public testing::Test {
   TemporaryFolder folder;
   LogSettings settings = settings_in(folder.path());
   std::filesystem::path as_written = folder.path() / "as_written";
-  ManualClock clock{1'795'000'000'123};
+  SharedClock clock{1'795'000'000'123};
 };
 
 TEST_F(LedgerVerifier, two_independent_verifiers_agree_on_a_sound_log) {
