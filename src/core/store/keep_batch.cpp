@@ -1,7 +1,6 @@
 #include "core/store/keep_batch.h"
 
 #include "base/clock.h"
-#include "base/random.h"
 #include "formats/sealed/sealed.h"
 #include "platform/crypto/hash.h"
 #include "platform/crypto/mac.h"
@@ -34,13 +33,14 @@ Result<Kept> KeepBatch::add(const NewMessage& message, CutMessage& cut) {
   Kept kept;
   const Epoch epoch = day_of(message.kept_since);
   if (!messages_.insert({message.tenant, message.message}).second) return kept;
-  ASSIGN_OR_RETURN(const std::vector<WrapRow> rows, rooms_.rows.wraps_of(message.tenant, message.message, deadline_));
+  ASSIGN_OR_RETURN(const std::vector<WrapRow> rows, StoreRows::wraps_of_name(session_, message.tenant, message.message.bytes(), deadline_));
   if (!rows.empty()) return kept;
   for (const CutPart& part : cut.parts) {
     ASSIGN_OR_RETURN(std::string token, token_of(message.tenant, part.bytes()));
     ASSIGN_OR_RETURN(cut.recipe.pieces[part.piece].part, find_or_add({message.tenant, epoch, std::move(token), part.bytes()}, kept));
   }
-  RETURN_IF_ERROR(add_object({ObjectKind::message, message.tenant, message.message}, epoch, {}, encode(cut.recipe), kept));
+  const ObjectName name{ObjectKind::message, message.tenant, new_object_id(system_clock().now()), message.message.bytes()};
+  RETURN_IF_ERROR(add_object(name, epoch, encode(cut.recipe), kept));
   return kept;
 }
 
@@ -68,9 +68,8 @@ Result<Id> KeepBatch::find_or_add(const PartToKeep& part, Kept& kept) {
   if (object) {
     ++kept.parts_shared;
   } else {
-    object = Id::random();
-    RETURN_IF_ERROR(add_object({ObjectKind::part, part.tenant, *object}, part.epoch, part.token, part.bytes, kept));
-    tokens_.push_back({part.tenant, part.token, *object});
+    object = new_object_id(system_clock().now());
+    RETURN_IF_ERROR(add_object({ObjectKind::part, part.tenant, *object, part.token}, part.epoch, part.bytes, kept));
     ++kept.parts_new;
   }
   parts_.emplace(key, *object);
@@ -79,7 +78,7 @@ Result<Id> KeepBatch::find_or_add(const PartToKeep& part, Kept& kept) {
 
 // A part that the tenant has already, wrapped under this epoch too. not_found if it has to be written.
 Result<Id> KeepBatch::find(const PartToKeep& part) {
-  ASSIGN_OR_RETURN(std::vector<WrapRow> rows, rooms_.rows.wraps_of_token(part.tenant, part.token, deadline_));
+  ASSIGN_OR_RETURN(std::vector<WrapRow> rows, StoreRows::wraps_of_name(session_, part.tenant, part.token, deadline_));
   for (const WrapRow& row : rows) {
     if (row.epoch == part.epoch) return row.object;
   }
@@ -97,25 +96,23 @@ Result<Id> KeepBatch::find(const PartToKeep& part) {
   return wraps_.back().object;
 }
 
-Status KeepBatch::add_object(const ObjectName& name, Epoch epoch, std::string_view token, std::string_view content, Kept& kept) {
+Status KeepBatch::add_object(const ObjectName& name, Epoch epoch, std::string_view content, Kept& kept) {
   ASSIGN_OR_RETURN(const EpochKey* const key, epoch_keys_.get(name.tenant, epoch));
   const SecretText data_key = SecretText::random(sealed::key_size);
-  std::string head = encode_object_head(name, token);
+  std::string head = encode_object_head(name);
   std::string body = seal_object(rooms_.settings.region, name, data_key.reveal(), rooms_.packing.pack(content));
   kept.bytes_written += head.size() + body.size();
   WrapRow row{name.tenant, name.object, epoch, key->version,
               wrap_key(rooms_.settings.region, name.tenant, name.object, epoch, *key, data_key.reveal()), {}};
   if (head.size() + body.size() > rooms_.settings.packed_part_bytes_max) {
-    // A number of its own, so that a batch that is handed in again never meets what the first try left.
-    fill_random(&row.place.position, sizeof row.place.position);
-    row.place.position &= INT64_MAX;
     row.place.length = static_cast<std::uint32_t>(head.size() + body.size());
-    large_.emplace_back(ObjectShelf::blob_name(name.object, row.place.position), head + body);
+    large_.emplace_back(ObjectShelf::blob_name(name.object), head + body);
   } else {
     record_wraps_.push_back(wraps_.size());
     records_.push_back({static_cast<std::uint16_t>(name.kind), std::move(head), std::move(body), nullptr});
   }
   wraps_.push_back(std::move(row));
+  names_.push_back({name.tenant, std::string(name.name), name.object});
   return done();
 }
 
@@ -128,9 +125,11 @@ Status KeepBatch::write() {
       wraps_[record_wraps_[i]].place = {locations[i].segment, locations[i].offset, locations[i].length};
     }
   }
-  RETURN_IF_ERROR(rooms_.rows.add(wraps_, tokens_, deadline_));
+  return StoreRows::add(session_, wraps_, names_, deadline_);
+}
+
+void KeepBatch::remember() const {
   for (const auto& [key, object] : parts_) rooms_.recent.add(key, object);
-  return done();
 }
 
 }  // namespace mailhold::store

@@ -30,7 +30,6 @@ class KeepBatch {
  public:
   struct Rooms {  // what it works with; all outlive it
     const StoreSettings& settings;
-    StoreRows& rows;
     ObjectShelf& shelf;
     segments::SegmentWriter& packs;
     blobs::BlobStore& blobs;
@@ -38,26 +37,31 @@ class KeepBatch {
     RecentParts& recent;
     Packing& packing;
   };
-  KeepBatch(const Rooms& rooms, const Deadline& deadline) : rooms_(rooms), deadline_(deadline), epoch_keys_(rooms.keys, deadline_) {}
+  // All of it happens inside the transaction of the session.
+  KeepBatch(const Rooms& rooms, records::Session& session, const Deadline& deadline)
+      : rooms_(rooms), session_(session), deadline_(deadline), epoch_keys_(rooms.keys, deadline_) {}
 
   Result<Kept> add(const NewMessage& message, CutMessage& cut);
   Status write();
+  // After the commit.
+  void remember() const;
 
  private:
   struct PartToKeep { Id tenant; Epoch epoch; std::string token; std::string_view bytes; };
   Result<std::string> token_of(Id tenant, std::string_view bytes);
   Result<Id> find_or_add(const PartToKeep& part, Kept& kept);
   Result<Id> find(const PartToKeep& part);
-  Status add_object(const ObjectName& name, Epoch epoch, std::string_view token, std::string_view content, Kept& kept);
+  Status add_object(const ObjectName& name, Epoch epoch, std::string_view content, Kept& kept);
 
   const Rooms& rooms_;
+  records::Session& session_;
   const Deadline& deadline_;
   EpochKeys epoch_keys_;
   std::map<Id, SecretText> token_keys_;
   std::set<std::pair<Id, Id>> messages_;
   std::map<std::string, Id> parts_;  // seen in this batch, by RecentParts::key
   std::vector<WrapRow> wraps_;
-  std::vector<TokenRow> tokens_;
+  std::vector<NameRow> names_;
   std::vector<segments::NewRecord> records_;
   std::vector<std::size_t> record_wraps_;  // which wrap gets the place of which record
   std::vector<std::pair<std::string, std::string>> large_;

@@ -30,20 +30,25 @@ class PackedStore final : public MessageStore {
       cuts.push_back(cut(message, settings_.shared_part_bytes_min));
     }
     const std::lock_guard lock(turn_);
-    const KeepBatch::Rooms rooms{settings_, rows_, shelf_, *packs_, blobs_, keys_, recent_, packing_};
-    KeepBatch batch(rooms, deadline);
+    const KeepBatch::Rooms rooms{settings_, shelf_, *packs_, blobs_, keys_, recent_, packing_};
     std::vector<Kept> kept;
-    for (std::size_t i = 0; i < messages.size(); ++i) {
-      ASSIGN_OR_RETURN(const Kept one, batch.add(messages[i], cuts[i]));
-      kept.push_back(one);
-    }
-    RETURN_IF_ERROR(batch.write());
+    std::optional<KeepBatch> batch;
+    const auto work = [&](records::Session& session) -> Status {
+      batch.emplace(rooms, session, deadline);
+      for (std::size_t i = 0; i < messages.size(); ++i) {
+        ASSIGN_OR_RETURN(const Kept one, batch->add(messages[i], cuts[i]));
+        kept.push_back(one);
+      }
+      return batch->write();
+    };
+    RETURN_IF_ERROR(rows_.transaction(work, deadline));
+    batch->remember();
     return kept;
   }
 
   Result<std::string> retrieve(Id tenant, Id message, const Deadline& deadline) override {
     EpochKeys keys(keys_, deadline);
-    ASSIGN_OR_RETURN(const std::string content, shelf_.load({ObjectKind::message, tenant, message}, keys, deadline));
+    ASSIGN_OR_RETURN(const std::string content, shelf_.load_message(tenant, message, keys, deadline));
     ASSIGN_OR_RETURN(const Recipe recipe, parse_recipe(content));
     if (recipe.message_bytes > settings_.message_bytes_max) return Error{ErrorKind::limit_exceeded, "a kept message is too large"};
     std::string bytes;
@@ -55,7 +60,7 @@ class PackedStore final : public MessageStore {
         inline_at += piece.length;
         continue;
       }
-      ASSIGN_OR_RETURN(const std::string part, shelf_.load({ObjectKind::part, tenant, piece.part}, keys, deadline));
+      ASSIGN_OR_RETURN(const std::string part, shelf_.load_part(tenant, piece.part, keys, deadline));
       if (part.size() != piece.length) return Error{ErrorKind::corrupt, "a part of message " + message.text() + " has another length"};
       if (piece.kind == Piece::Kind::part) bytes += part;
       else append_base64_lines(bytes, part, piece.lines);
@@ -72,7 +77,7 @@ class PackedStore final : public MessageStore {
 
   Status forget(Id tenant, Id message, const Deadline& deadline) override {
     const std::lock_guard lock(turn_);
-    RETURN_IF_ERROR(rows_.remove_object(tenant, message, deadline));
+    RETURN_IF_ERROR(rows_.remove_named(tenant, message.bytes(), deadline));
     return done();
   }
 
@@ -81,7 +86,7 @@ class PackedStore final : public MessageStore {
     EpochKeys keys(keys_, deadline);
     ASSIGN_OR_RETURN(const EpochKey* const key, keys.get(tenant, epoch));
     OpenedWrap opened;
-    ASSIGN_OR_RETURN(const std::string content, shelf_.load({ObjectKind::message, tenant, message}, keys, deadline, &opened));
+    ASSIGN_OR_RETURN(const std::string content, shelf_.load_message(tenant, message, keys, deadline, &opened));
     ASSIGN_OR_RETURN(const Recipe recipe, parse_recipe(content));
     std::vector<WrapRow> wraps;
     const auto wrap_again = [&](OpenedWrap from) {
@@ -100,7 +105,7 @@ class PackedStore final : public MessageStore {
       ASSIGN_OR_RETURN(OpenedWrap from, shelf_.unwrap(std::move(rows), keys));
       wrap_again(std::move(from));
     }
-    return rows_.add(wraps, {}, deadline);
+    return rows_.transaction([&](records::Session& session) { return StoreRows::add(session, wraps, {}, deadline); }, deadline);
   }
 
   Result<Reclaimed> collect(const Deadline& deadline) override { return space_.collect(deadline); }

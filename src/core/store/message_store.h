@@ -60,7 +60,7 @@ struct Kept {
 struct Reclaimed {
   std::uint32_t segments = 0;
   std::uint32_t blobs = 0;
-  std::uint64_t tokens = 0;
+  std::uint64_t names = 0;  // of messages and parts
   std::uint64_t moved = 0;  // objects that were written anew
 };
 
@@ -94,7 +94,7 @@ class MessageStore {
   // nearly empty.
   virtual Result<Reclaimed> collect(const Deadline& deadline) = 0;
 
-  // Writes the places and tokens anew from the packs. Wraps are not in the packs: they are the records' alone.
+  // Writes the places and names anew from the packs and blobs. Wraps are not in them: they are the records' alone.
   // Returns how many objects were found.
   virtual Result<std::uint64_t> rebuild(const Deadline& deadline) = 0;
 };

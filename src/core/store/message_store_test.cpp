@@ -70,12 +70,12 @@ TEST_F(KeptMessages, share_equal_parts_inside_a_tenant) {
   EXPECT_EQ(second.parts_shared, 1U);
   EXPECT_LT(second.bytes_written, 3000U);
   EXPECT_EQ(keep(compose(text, attachment), Id::random(), first_day + 1)->parts_shared, 2U);
-  EXPECT_EQ(count("store_tokens"), 3);
+  EXPECT_EQ(count("store_names"), 3 + 3);      // messages, parts
   EXPECT_EQ(count("store_wraps"), 3 + 3 + 2);  // messages, parts of the first day, parts of the second
 
   tenant = Id::random();  // never with another tenant
   EXPECT_EQ(keep(compose(text, attachment), Id::random())->parts_new, 2U);
-  EXPECT_EQ(count("store_tokens"), 5);
+  EXPECT_EQ(count("store_names"), 4 + 5);
 }
 
 TEST_F(KeptMessages, share_a_part_whatever_its_base64_lines_looked_like) {
@@ -87,7 +87,7 @@ TEST_F(KeptMessages, share_a_part_whatever_its_base64_lines_looked_like) {
     ASSERT_TRUE(keep(message, id));
     EXPECT_EQ(*store->retrieve(tenant, id, soon()), message.bytes);
   }
-  EXPECT_EQ(count("store_tokens"), 1);
+  EXPECT_EQ(count("store_names"), 3 + 1);
 }
 
 TEST_F(KeptMessages, in_one_batch_are_kept_together_and_handing_them_in_again_is_harmless) {
@@ -211,11 +211,11 @@ TEST_F(KeptMessages, that_are_gone_give_their_space_back_and_survivors_move) {
   ASSERT_TRUE(store->expire_day(tenant, first_day, soon()));
   const Reclaimed reclaimed = *store->collect(soon());
   EXPECT_GE(reclaimed.segments, 3U);
-  EXPECT_EQ(reclaimed.tokens, 57U * 2);
+  EXPECT_EQ(reclaimed.names, 57U * 3);
   EXPECT_GE(reclaimed.moved, 3U);
   for (const auto& [id, bytes] : survivors) EXPECT_EQ(*store->retrieve(tenant, id, soon()), bytes);
   open();
-  EXPECT_EQ(store->collect(soon())->tokens, 0U);
+  EXPECT_EQ(store->collect(soon())->names, 0U);
   for (const auto& [id, bytes] : survivors) EXPECT_EQ(*store->retrieve(tenant, id, soon()), bytes);
 }
 
@@ -225,12 +225,12 @@ TEST_F(KeptMessages, are_found_again_when_places_and_tokens_are_lost) {
   ASSERT_TRUE(keep(small, small_id));
   ASSERT_TRUE(keep(large, large_id));
   ASSERT_TRUE(records->execute("UPDATE store_wraps SET segment = 9, position = 9, length = 9", {}, soon()));
-  ASSERT_TRUE(records->execute("DELETE FROM store_tokens", {}, soon()));
-  EXPECT_EQ(store->retrieve(tenant, small_id, soon()).error().kind, ErrorKind::corrupt);
+  ASSERT_TRUE(records->execute("DELETE FROM store_names", {}, soon()));
+  EXPECT_EQ(store->retrieve(tenant, small_id, soon()).error().kind, ErrorKind::not_found);
   EXPECT_EQ(*store->rebuild(soon()), 5U);
   EXPECT_EQ(*store->retrieve(tenant, small_id, soon()), small.bytes);
   EXPECT_EQ(*store->retrieve(tenant, large_id, soon()), large.bytes);
-  EXPECT_EQ(count("store_tokens"), 3);
+  EXPECT_EQ(count("store_names"), 5);
   open();
   EXPECT_EQ(keep(small, Id::random())->parts_shared, 2U);
 }
@@ -267,17 +267,26 @@ TEST_F(KeptMessages, whose_rows_were_swapped_do_not_open) {
   const Id first = Id::random(), second = Id::random();
   ASSERT_TRUE(keep(compose("one", ""), first));
   ASSERT_TRUE(keep(compose("two", ""), second));
-  const auto bytes_of = [](Id id) { return records::Value::bytes_of(id.bytes()); };
-  // The place of another message, then its wrap as well.
-  ASSERT_TRUE(records->execute("UPDATE store_wraps SET position = (SELECT position FROM store_wraps WHERE object = $2) WHERE object = $1",
-                               {bytes_of(first), bytes_of(second)}, soon()));
+  const records::Value first_name = records::Value::bytes_of(first.bytes()), second_name = records::Value::bytes_of(second.bytes());
+  const auto swap = [&](const std::string& column) {
+    const std::string of = "(SELECT object FROM store_names WHERE name = ";
+    EXPECT_EQ(*records->execute("UPDATE store_wraps SET " + column + " = (SELECT " + column + " FROM store_wraps WHERE object = " + of +
+                                    "$2)) WHERE object = " + of + "$1)", {first_name, second_name}, soon()), 1U);
+  };
+  swap("position");  // the place of another message, then its wrap as well
   EXPECT_EQ(store->retrieve(tenant, first, soon()).error().kind, ErrorKind::corrupt);
-  ASSERT_TRUE(records->execute("UPDATE store_wraps SET wrap = (SELECT wrap FROM store_wraps WHERE object = $2) WHERE object = $1",
-                               {bytes_of(first), bytes_of(second)}, soon()));
+  swap("wrap");
   EXPECT_EQ(store->retrieve(tenant, first, soon()).error().kind, ErrorKind::corrupt);
-  // The whole row under another tenant.
+  // The name of one on the object of the other.
+  ASSERT_TRUE(records->execute("UPDATE store_names SET object = (SELECT object FROM store_names WHERE name = $2) WHERE name = $1",
+                               {first_name, second_name}, soon()));
+  EXPECT_EQ(store->retrieve(tenant, first, soon()).error().kind, ErrorKind::corrupt);
+  EXPECT_TRUE(store->retrieve(tenant, second, soon()));
+  // All rows under another tenant.
   const Id stranger = Id::random();
-  ASSERT_TRUE(records->execute("UPDATE store_wraps SET tenant = $1 WHERE object = $2", {bytes_of(stranger), bytes_of(second)}, soon()));
+  for (const char* table : {"store_names", "store_wraps"}) {
+    ASSERT_TRUE(records->execute(std::string("UPDATE ") + table + " SET tenant = $1", {records::Value::bytes_of(stranger.bytes())}, soon()));
+  }
   EXPECT_EQ(store->retrieve(stranger, second, soon()).error().kind, ErrorKind::corrupt);
 }
 

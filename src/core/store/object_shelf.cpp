@@ -1,7 +1,5 @@
 #include "core/store/object_shelf.h"
 
-#include "base/text.h"
-
 namespace mailhold::store {
 
 Result<const EpochKey*> EpochKeys::get(Id tenant, Epoch epoch) {
@@ -30,32 +28,37 @@ Result<OpenedWrap> ObjectShelf::unwrap(std::vector<WrapRow> rows, EpochKeys& key
   return failure;
 }
 
-Result<std::string> ObjectShelf::read(const ObjectName& name, const Place& place, const Deadline& deadline) const {
-  if (place.segment == 0) return blobs_.get(blob_name(name.object, place.position), deadline);
+Result<std::string> ObjectShelf::read(ObjectKind kind, Id object, const Place& place, const Deadline& deadline) const {
+  if (place.segment == 0) return blobs_.get(blob_name(object), deadline);
   ASSIGN_OR_RETURN(segments::Record record, packs_.read(place.location()));
-  if (record.type != static_cast<std::uint16_t>(name.kind)) return Error{ErrorKind::corrupt, "another kind of object lies there"};
+  if (record.type != static_cast<std::uint16_t>(kind)) return Error{ErrorKind::corrupt, "another kind of object lies there"};
   return std::move(record.payload);
 }
 
-std::string ObjectShelf::blob_name(Id object, std::uint64_t number) {
-  return object.text() + "-" + to_hex(ByteWriter().u64(number).view());
+std::string ObjectShelf::blob_name(Id object) {
+  // The random digits first: blobs are spread over folders by how their names begin.
+  constexpr std::size_t time_digits = 12;
+  const std::string digits = object.text();
+  return digits.substr(time_digits) + digits.substr(0, time_digits);
 }
 
-Result<ObjectPlace> ObjectShelf::place_of_blob(std::string_view name) {
-  constexpr std::size_t id_characters = 2 * Id::size;
-  const Error wrong{ErrorKind::invalid_input, "not the name of one of our blobs"};
-  if (name.size() != id_characters + 17 || name[id_characters] != '-') return wrong;
-  ASSIGN_OR_RETURN(const Id object, Id::parse(name.substr(0, id_characters)));
-  const std::optional<std::string> number = from_hex(name.substr(id_characters + 1));
-  if (!number) return wrong;
-  return ObjectPlace{Id(), object, Place{0, ByteReader(*number).u64(), 0}};
+Result<std::string> ObjectShelf::load_message(Id tenant, Id message, EpochKeys& keys, const Deadline& deadline, OpenedWrap* opened) {
+  const auto find = [&] { return rows_.wraps_of_name(tenant, message.bytes(), deadline); };
+  return load({ObjectKind::message, tenant, Id(), message.bytes()}, find, keys, deadline, opened);
 }
 
-Result<std::string> ObjectShelf::load(const ObjectName& name, EpochKeys& keys, const Deadline& deadline, OpenedWrap* opened) {
+Result<std::string> ObjectShelf::load_part(Id tenant, Id part, EpochKeys& keys, const Deadline& deadline) {
+  const auto find = [&] { return rows_.wraps_of(tenant, part, deadline); };
+  return load({ObjectKind::part, tenant, part, {}}, find, keys, deadline, nullptr);
+}
+
+Result<std::string> ObjectShelf::load(ObjectName name, const FindWraps& find, EpochKeys& keys, const Deadline& deadline,
+                                      OpenedWrap* opened) {
   for (int attempt = 0;; ++attempt) {
-    ASSIGN_OR_RETURN(std::vector<WrapRow> rows, rows_.wraps_of(name.tenant, name.object, deadline));
+    ASSIGN_OR_RETURN(std::vector<WrapRow> rows, find());
     ASSIGN_OR_RETURN(OpenedWrap wrap, unwrap(std::move(rows), keys));
-    Result<std::string> bytes = read(name, wrap.row.place, deadline);
+    name.object = wrap.row.object;
+    Result<std::string> bytes = read(name.kind, name.object, wrap.row.place, deadline);
     // It may have been moved between the two look-ups: then the row says so now.
     if (!bytes && bytes.error().kind == ErrorKind::not_found && attempt == 0) continue;
     if (!bytes && bytes.error().kind == ErrorKind::not_found) {

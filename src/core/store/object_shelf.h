@@ -2,6 +2,7 @@
 // Internal to this room. Any thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -38,17 +39,19 @@ class ObjectShelf {
 
   // The first of the rows that opens. not_found if there is none or all their keys are destroyed.
   Result<OpenedWrap> unwrap(std::vector<WrapRow> rows, EpochKeys& keys) const;
-  // The content of an object; the wrap it was opened with goes to `opened` if that is given.
-  Result<std::string> load(const ObjectName& name, EpochKeys& keys, const Deadline& deadline, OpenedWrap* opened = nullptr);
+  // The content; the wrap it was opened with goes to `opened` if that is given.
+  Result<std::string> load_message(Id tenant, Id message, EpochKeys& keys, const Deadline& deadline, OpenedWrap* opened = nullptr);
+  Result<std::string> load_part(Id tenant, Id part, EpochKeys& keys, const Deadline& deadline);
   // The record as it lies.
-  Result<std::string> read(const ObjectName& name, const Place& place, const Deadline& deadline) const;
+  Result<std::string> read(ObjectKind kind, Id object, const Place& place, const Deadline& deadline) const;
 
   segments::SegmentReader& packs() { return packs_; }
-  // The id, "-", and the number that stands in Place::position.
-  static std::string blob_name(Id object, std::uint64_t number);
-  static Result<ObjectPlace> place_of_blob(std::string_view name);  // without tenant and length; invalid_input
+  static std::string blob_name(Id object);
 
  private:
+  using FindWraps = std::function<Result<std::vector<WrapRow>>()>;
+  Result<std::string> load(ObjectName name, const FindWraps& find, EpochKeys& keys, const Deadline& deadline, OpenedWrap* opened);
+
   const StoreSettings& settings_;
   StoreRows& rows_;
   blobs::BlobStore& blobs_;

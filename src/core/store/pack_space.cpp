@@ -16,7 +16,7 @@ constexpr std::size_t places_at_once_max = 1000;
 
 Result<Reclaimed> PackSpace::collect(const Deadline& deadline) {
   Reclaimed reclaimed;
-  ASSIGN_OR_RETURN(reclaimed.tokens, rows_.remove_orphaned_tokens(deadline));
+  ASSIGN_OR_RETURN(reclaimed.names, rows_.remove_orphaned_names(deadline));
   RETURN_IF_ERROR(collect_segments(reclaimed, deadline));
   RETURN_IF_ERROR(collect_blobs(reclaimed, deadline));
   return reclaimed;
@@ -76,7 +76,7 @@ Status PackSpace::collect_blobs(Reclaimed& reclaimed, const Deadline& deadline) 
   }
   ASSIGN_OR_RETURN(const std::vector<ObjectPlace> objects, rows_.objects_in(0, deadline));
   std::set<std::string> living;
-  for (const ObjectPlace& object : objects) living.insert(ObjectShelf::blob_name(object.object, object.place.position));
+  for (const ObjectPlace& object : objects) living.insert(ObjectShelf::blob_name(object.object));
   for (const std::string& name : names) {
     if (living.contains(name)) continue;
     RETURN_IF_ERROR(blobs_.remove(name, deadline));
@@ -97,7 +97,7 @@ Result<std::uint64_t> PackSpace::rebuild(const Deadline& deadline) {
       return;
     }
     ++count;
-    found.push_back({{view->name.tenant, view->name.object, place}, std::string(view->token)});
+    found.push_back({{view->name.tenant, view->name.object, place}, std::string(view->name.name)});
   };
   const auto flush = [&](std::size_t at_least) {
     if (found.size() >= at_least && outcome) outcome = rows_.set_places(found, deadline);
@@ -114,10 +114,8 @@ Result<std::uint64_t> PackSpace::rebuild(const Deadline& deadline) {
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> names, blobs_.list("", deadline));
   for (const std::string& name : names) {
-    Result<ObjectPlace> place = ObjectShelf::place_of_blob(name);
-    if (!place) continue;
     ASSIGN_OR_RETURN(const std::string bytes, blobs_.get(name, deadline));
-    note(bytes, {0, place->place.position, static_cast<std::uint32_t>(bytes.size())});
+    note(bytes, {0, 0, static_cast<std::uint32_t>(bytes.size())});
     flush(places_at_once_max);
   }
   flush(1);

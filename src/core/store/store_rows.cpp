@@ -12,12 +12,12 @@ const records::Schema& schema() {
   static const records::Schema the_schema{
       "store",
       {"CREATE TABLE store_wraps ("
-       " tenant bytea NOT NULL, object bytea NOT NULL, epoch bigint NOT NULL, key_version bigint NOT NULL, wrap bytea NOT NULL,"
+       " object bytea NOT NULL, epoch bigint NOT NULL, tenant bytea NOT NULL, key_version bigint NOT NULL, wrap bytea NOT NULL,"
        " segment bigint NOT NULL, position bigint NOT NULL, length bigint NOT NULL,"
-       " PRIMARY KEY (tenant, object, epoch)) /*clustered*/;"
+       " PRIMARY KEY (object, epoch)) /*clustered*/;"
        "CREATE INDEX store_wraps_by_epoch ON store_wraps (tenant, epoch);"
-       "CREATE TABLE store_tokens ("
-       " tenant bytea NOT NULL, token bytea NOT NULL, object bytea NOT NULL, PRIMARY KEY (tenant, token)) /*clustered*/"}};
+       "CREATE TABLE store_names ("
+       " tenant bytea NOT NULL, name bytea NOT NULL, object bytea NOT NULL, PRIMARY KEY (tenant, name)) /*clustered*/"}};
   return the_schema;
 }
 
@@ -43,36 +43,37 @@ Status StoreRows::migrate(const Deadline& deadline) { return records_.migrate(sc
 
 Result<std::vector<WrapRow>> StoreRows::wraps_of(Id tenant, Id object, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const Rows rows, records_.query("SELECT object, epoch, key_version, wrap, segment, position, length FROM store_wraps "
-                                                   "WHERE tenant = $1 AND object = $2 ORDER BY epoch DESC LIMIT 64",
+                                                   "WHERE object = $2 AND tenant = $1 ORDER BY epoch DESC LIMIT 64",
                                                    {value_of(tenant), value_of(object)}, deadline));
   return wraps_from(tenant, rows);
 }
 
-Result<std::vector<WrapRow>> StoreRows::wraps_of_token(Id tenant, const std::string& token, const Deadline& deadline) {
+Result<std::vector<WrapRow>> StoreRows::wraps_of_name(Id tenant, std::string_view name, const Deadline& deadline) {
+  return wraps_of_name(records_, tenant, name, deadline);
+}
+
+Result<std::vector<WrapRow>> StoreRows::wraps_of_name(Session& session, Id tenant, std::string_view name, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const Rows rows,
-                   records_.query("SELECT w.object, w.epoch, w.key_version, w.wrap, w.segment, w.position, w.length "
-                                  "FROM store_tokens t JOIN store_wraps w ON w.tenant = t.tenant AND w.object = t.object "
-                                  "WHERE t.tenant = $1 AND t.token = $2 ORDER BY w.epoch DESC LIMIT 4",
-                                  {value_of(tenant), Value::bytes_of(token)}, deadline));
+                   session.query("SELECT w.object, w.epoch, w.key_version, w.wrap, w.segment, w.position, w.length "
+                                 "FROM store_names n JOIN store_wraps w ON w.object = n.object AND w.tenant = n.tenant "
+                                 "WHERE n.tenant = $1 AND n.name = $2 ORDER BY w.epoch DESC LIMIT 4",
+                                 {value_of(tenant), Value::bytes_of(name)}, deadline));
   return wraps_from(tenant, rows);
 }
 
-Status StoreRows::add(const std::vector<WrapRow>& wraps, const std::vector<TokenRow>& tokens, const Deadline& deadline) {
-  std::vector<Values> wrap_values, token_values;
+Status StoreRows::add(Session& session, const std::vector<WrapRow>& wraps, const std::vector<NameRow>& names, const Deadline& deadline) {
+  std::vector<Values> wrap_values, name_values;
   for (const WrapRow& row : wraps) {
-    wrap_values.push_back({value_of(row.tenant), value_of(row.object), row.epoch, row.key_version, Value::bytes_of(row.wrap),
+    wrap_values.push_back({value_of(row.object), row.epoch, value_of(row.tenant), row.key_version, Value::bytes_of(row.wrap),
                            row.place.segment, row.place.position, row.place.length});
   }
-  for (const TokenRow& row : tokens) token_values.push_back({value_of(row.tenant), Value::bytes_of(row.token), value_of(row.object)});
-  const auto work = [&](Session& session) -> Status {
-    RETURN_IF_ERROR(session.execute_batch(
-        "INSERT INTO store_wraps (tenant, object, epoch, key_version, wrap, segment, position, length) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant, object, epoch) DO NOTHING", wrap_values, deadline));
-    RETURN_IF_ERROR(session.execute_batch("INSERT INTO store_tokens (tenant, token, object) VALUES ($1, $2, $3) "
-                                          "ON CONFLICT (tenant, token) DO UPDATE SET object = excluded.object", token_values, deadline));
-    return done();
-  };
-  return records_.transaction(work, deadline);
+  for (const NameRow& row : names) name_values.push_back({value_of(row.tenant), Value::bytes_of(row.name), value_of(row.object)});
+  RETURN_IF_ERROR(session.execute_batch(
+      "INSERT INTO store_wraps (object, epoch, tenant, key_version, wrap, segment, position, length) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (object, epoch) DO NOTHING", wrap_values, deadline));
+  RETURN_IF_ERROR(session.execute_batch("INSERT INTO store_names (tenant, name, object) VALUES ($1, $2, $3) "
+                                        "ON CONFLICT (tenant, name) DO UPDATE SET object = excluded.object", name_values, deadline));
+  return done();
 }
 
 Result<std::uint64_t> StoreRows::remove_epoch(Id tenant, Epoch epoch, const Deadline& deadline) {
@@ -82,16 +83,23 @@ Result<std::uint64_t> StoreRows::remove_epoch(Id tenant, Epoch epoch, const Dead
   return count;
 }
 
-Result<std::uint64_t> StoreRows::remove_object(Id tenant, Id object, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const std::uint64_t count, records_.execute("DELETE FROM store_wraps WHERE tenant = $1 AND object = $2",
-                                                               {value_of(tenant), value_of(object)}, deadline));
+Result<std::uint64_t> StoreRows::remove_named(Id tenant, std::string_view name, const Deadline& deadline) {
+  std::uint64_t count = 0;
+  const auto work = [&](Session& session) -> Status {
+    const Values values{value_of(tenant), Value::bytes_of(name)};
+    ASSIGN_OR_RETURN(count, session.execute("DELETE FROM store_wraps WHERE tenant = $1 AND object IN "
+                                            "(SELECT object FROM store_names WHERE tenant = $1 AND name = $2)", values, deadline));
+    RETURN_IF_ERROR(session.execute("DELETE FROM store_names WHERE tenant = $1 AND name = $2", values, deadline));
+    return done();
+  };
+  RETURN_IF_ERROR(records_.transaction(work, deadline));
   RETURN_IF_ERROR(records_.forget_deleted(deadline));
   return count;
 }
 
-Result<std::uint64_t> StoreRows::remove_orphaned_tokens(const Deadline& deadline) {
-  return records_.execute("DELETE FROM store_tokens WHERE NOT EXISTS (SELECT 1 FROM store_wraps w "
-                          "WHERE w.tenant = store_tokens.tenant AND w.object = store_tokens.object)", {}, deadline);
+Result<std::uint64_t> StoreRows::remove_orphaned_names(const Deadline& deadline) {
+  return records_.execute("DELETE FROM store_names WHERE NOT EXISTS (SELECT 1 FROM store_wraps w "
+                          "WHERE w.object = store_names.object AND w.tenant = store_names.tenant)", {}, deadline);
 }
 
 Result<std::vector<StoreRows::SegmentUse>> StoreRows::segments_in_use(const Deadline& deadline) {
@@ -120,24 +128,23 @@ Status StoreRows::move(const std::vector<std::pair<ObjectPlace, Place>>& moves, 
     values.push_back({to.segment, to.position, value_of(from.tenant), value_of(from.object), from.place.segment, from.place.position});
   }
   RETURN_IF_ERROR(records_.execute_batch("UPDATE store_wraps SET segment = $1, position = $2 "
-                                         "WHERE tenant = $3 AND object = $4 AND segment = $5 AND position = $6", values, deadline));
+                                         "WHERE object = $4 AND tenant = $3 AND segment = $5 AND position = $6", values, deadline));
   return done();
 }
 
 Status StoreRows::set_places(const std::vector<Found>& found, const Deadline& deadline) {
-  std::vector<Values> places, tokens;
+  std::vector<Values> places, names;
   for (const Found& one : found) {
     const ObjectPlace& at = one.object;
     places.push_back({value_of(at.tenant), value_of(at.object), at.place.segment, at.place.position, at.place.length});
-    if (!one.token.empty()) tokens.push_back({value_of(at.tenant), Value::bytes_of(one.token), value_of(at.object)});
+    names.push_back({value_of(at.tenant), Value::bytes_of(one.name), value_of(at.object)});
   }
   const auto work = [&](Session& session) -> Status {
     RETURN_IF_ERROR(session.execute_batch("UPDATE store_wraps SET segment = $3, position = $4, length = $5 "
-                                          "WHERE tenant = $1 AND object = $2", places, deadline));
+                                          "WHERE object = $2 AND tenant = $1", places, deadline));
     RETURN_IF_ERROR(session.execute_batch(
-        "INSERT INTO store_tokens (tenant, token, object) SELECT DISTINCT tenant, $2, object "
-        "FROM store_wraps WHERE tenant = $1 AND object = $3 ON CONFLICT (tenant, token) DO UPDATE SET object = excluded.object",
-        tokens, deadline));
+        "INSERT INTO store_names (tenant, name, object) SELECT DISTINCT tenant, $2, object FROM store_wraps "
+        "WHERE object = $3 AND tenant = $1 ON CONFLICT (tenant, name) DO UPDATE SET object = excluded.object", names, deadline));
     return done();
   };
   return records_.transaction(work, deadline);

@@ -34,9 +34,10 @@ struct WrapRow {
   Place place;
 };
 
-struct TokenRow {
+// How an object is found: a message by its id, a part by its token.
+struct NameRow {
   Id tenant;
-  std::string token;
+  std::string name;
   Id object;
 };
 
@@ -53,24 +54,27 @@ class StoreRows {
 
   // Newest epoch first, at most 64. Holds are newer than all days.
   Result<std::vector<WrapRow>> wraps_of(Id tenant, Id object, const Deadline& deadline);
-  // Of the part with that token; at most 4.
-  Result<std::vector<WrapRow>> wraps_of_token(Id tenant, const std::string& token, const Deadline& deadline);
+  // Of the object with that name; at most 4, so that a part that is wrapped every day costs no more.
+  Result<std::vector<WrapRow>> wraps_of_name(Id tenant, std::string_view name, const Deadline& deadline);
+  static Result<std::vector<WrapRow>> wraps_of_name(records::Session& session, Id tenant, std::string_view name, const Deadline& deadline);
 
-  // One transaction. A wrap that is there stays as it is; a token that is there gets the new object.
-  Status add(const std::vector<WrapRow>& wraps, const std::vector<TokenRow>& tokens, const Deadline& deadline);
+  // A wrap that is there stays as it is; a name that is there gets the new object.
+  static Status add(records::Session& session, const std::vector<WrapRow>& wraps, const std::vector<NameRow>& names,
+                    const Deadline& deadline);
+  Status transaction(const records::Records::Work& work, const Deadline& deadline) { return records_.transaction(work, deadline); }
 
   // Deleted, and gone from the files: counts of rows.
   Result<std::uint64_t> remove_epoch(Id tenant, Epoch epoch, const Deadline& deadline);
-  Result<std::uint64_t> remove_object(Id tenant, Id object, const Deadline& deadline);
-  Result<std::uint64_t> remove_orphaned_tokens(const Deadline& deadline);
+  Result<std::uint64_t> remove_named(Id tenant, std::string_view name, const Deadline& deadline);
+  Result<std::uint64_t> remove_orphaned_names(const Deadline& deadline);
 
   struct SegmentUse { std::uint64_t segment = 0, bytes = 0; };
   Result<std::vector<SegmentUse>> segments_in_use(const Deadline& deadline);
   Result<std::vector<ObjectPlace>> objects_in(std::uint64_t segment, const Deadline& deadline);  // segment 0: the blobs
   Status move(const std::vector<std::pair<ObjectPlace, Place>>& moves, const Deadline& deadline);
 
-  // Sets the places of wrapped objects, and the tokens of those that have one (others are ignored).
-  struct Found { ObjectPlace object; std::string token; };
+  // Sets the places and names of wrapped objects; others are ignored.
+  struct Found { ObjectPlace object; std::string name; };
   Status set_places(const std::vector<Found>& found, const Deadline& deadline);
 
  private:

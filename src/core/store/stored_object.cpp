@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/bytes.h"
+#include "base/random.h"
 #include "formats/sealed/sealed.h"
 #include "platform/crypto/hash.h"
 
@@ -36,6 +37,7 @@ sealed::Context object_context(const std::string& region, const ObjectName& name
   context.version = 1;
   context.key_id = name.object;
   context.key_version = 1;
+  if (name.kind == ObjectKind::message) context.extra = std::string(name.name);
   return context;
 }
 
@@ -53,6 +55,11 @@ sealed::Context wrap_context(const std::string& region, Id tenant, Id object, Ep
 }
 
 }  // namespace
+
+Id new_object_id(Milliseconds now) {
+  const std::string time = ByteWriter().u64(static_cast<std::uint64_t>(now)).take();
+  return Id::from_bytes(time.substr(2) + random_bytes(Id::size - 6));
+}
 
 struct Packing::State {
   ZSTD_CCtx* context = ZSTD_createCCtx();
@@ -98,11 +105,10 @@ Result<std::string> unpack(std::string_view packed, std::uint64_t content_bytes_
   return content;
 }
 
-std::string encode_object_head(const ObjectName& name, std::string_view token) {
+std::string encode_object_head(const ObjectName& name) {
   ByteWriter writer;
-  writer.u8(static_cast<std::uint8_t>(name.kind)).raw(name.tenant.bytes()).raw(name.object.bytes());
-  if (token.empty()) return writer.raw(std::string(crypto::sha256_size, '\0')).take();
-  return writer.raw(token).take();
+  writer.u8(static_cast<std::uint8_t>(name.kind)).raw(name.tenant.bytes()).raw(name.object.bytes()).raw(name.name);
+  return writer.take();
 }
 
 Result<ObjectView> parse_object(std::string_view bytes) {
@@ -112,8 +118,7 @@ Result<ObjectView> parse_object(std::string_view bytes) {
   view.name.kind = kind == static_cast<std::uint8_t>(ObjectKind::part) ? ObjectKind::part : ObjectKind::message;
   view.name.tenant = Id::from_bytes(reader.raw(Id::size));
   view.name.object = Id::from_bytes(reader.raw(Id::size));
-  const std::string_view token = reader.raw(crypto::sha256_size);
-  if (view.name.kind == ObjectKind::part) view.token = token;
+  view.name.name = reader.raw(view.name.kind == ObjectKind::part ? crypto::sha256_size : Id::size);
   view.sealed = reader.rest();
   if (!reader.ok() || kind != static_cast<std::uint8_t>(view.name.kind)) return Error{ErrorKind::corrupt, "no stored object"};
   return view;

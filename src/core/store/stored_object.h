@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/result.h"
 #include "base/secret_text.h"
@@ -21,7 +22,11 @@ struct ObjectName {
   ObjectKind kind = ObjectKind::message;
   Id tenant;
   Id object;
+  std::string_view name;  // a message's id, or a part's token
 };
+
+// Rises with time, so that rows that are written together lie together.
+Id new_object_id(Milliseconds now);
 
 // Compressed if that helps, padded; and back. An object serves one thread.
 class Packing {
@@ -39,17 +44,16 @@ class Packing {
 // corrupt; limit_exceeded if the content says it is larger than content_bytes_max.
 Result<std::string> unpack(std::string_view packed, std::uint64_t content_bytes_max);
 
-// The bytes in front of the sealed ones. `token` is empty for a message.
-std::string encode_object_head(const ObjectName& name, std::string_view token);
+// The bytes in front of the sealed ones.
+std::string encode_object_head(const ObjectName& name);
 struct ObjectView {
   ObjectName name;
-  std::string_view token;  // empty for a message
   std::string_view sealed;
 };
 Result<ObjectView> parse_object(std::string_view bytes);  // corrupt
 
 std::string seal_object(const std::string& region, const ObjectName& name, std::string_view data_key, std::string_view packed);
-// corrupt if the bytes are not this object under this key.
+// corrupt if the bytes are not this object under this key. A part's name does not matter here.
 Result<std::string> open_object(const std::string& region, const ObjectName& name, std::string_view data_key, std::string_view bytes,
                                 std::uint64_t content_bytes_max);
 

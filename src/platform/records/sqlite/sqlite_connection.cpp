@@ -54,7 +54,7 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::stri
   if (code != SQLITE_OK) return connection->failure(code);
   // secure_delete: a deleted wrap must not survive in a free page. temp_store: no temporary files beside the database.
   RETURN_IF_ERROR(connection->run_script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                                         "PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768;"
+                                         "PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000;"
                                          "PRAGMA trusted_schema = OFF",
                                          deadline));
   return connection;
