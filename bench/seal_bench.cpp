@@ -73,8 +73,12 @@ double median(std::vector<double> values) {
 void compare(const char* name, std::size_t bytes, double bar) {
   const std::string plaintext = random_bytes(bytes);
   const std::string key = random_bytes(sealed::key_size);
-  const sealed::Context context{.region = "eu", .tenant = Id::random(), .kind = sealed::Kind::body,
-                                .object_id = random_bytes(Id::size), .key_id = Id::random(), .key_version = 1};
+  const sealed::Context context{.region = "eu",
+                                .tenant = Id::random(),
+                                .kind = sealed::Kind::body,
+                                .object_id = random_bytes(Id::size),
+                                .key_id = Id::random(),
+                                .key_version = 1};
   RawGcm raw;
   std::string out(bytes + 16, '\0');
   std::vector<double> ours;

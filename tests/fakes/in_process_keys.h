@@ -19,16 +19,19 @@ class InProcessKeys {
 
   explicit InProcessKeys(const std::filesystem::path& directory, keys::ReceiptVerifier verifier = {},
                          const Clock& clock = system_clock())
-      : service({directory / "keystore.db", region, {.memory_bytes = 64 << 10, .passes = 1}}, std::move(verifier), clock), door(service) {
-    const Status opened = service.status().seal == keys::Seal::uninitialised ? service.initialise(passphrase) : service.unseal(passphrase);
+      : service({directory / "keystore.db", region, {.memory_bytes = 64 << 10, .passes = 1}}, std::move(verifier), clock),
+        door(service) {
+    const Status opened =
+        service.status().seal == keys::Seal::uninitialised ? service.initialise(passphrase) : service.unseal(passphrase);
     if (!opened) std::abort();
   }
 
   std::unique_ptr<keys::KeyClient> client(const std::string& role) {
-    return std::make_unique<keys::KeyClient>([this, role](std::uint16_t method, std::string_view body, const Deadline&) -> Result<std::string> {
-      if (away) return Error{ErrorKind::unavailable, "keyd is away"};
-      return door.answer(role, method, body);
-    });
+    return std::make_unique<keys::KeyClient>(
+        [this, role](std::uint16_t method, std::string_view body, const Deadline&) -> Result<std::string> {
+          if (away) return Error{ErrorKind::unavailable, "keyd is away"};
+          return door.answer(role, method, body);
+        });
   }
 
   bool away = false;  // set it to see what lives on leases

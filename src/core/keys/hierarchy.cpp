@@ -27,7 +27,11 @@ sealed::Kind kind_of(const KeyPlace& place) {
 sealed::Context root_context(const KeystoreHeader& header) {
   ByteWriter parameters;
   parameters.text(header.salt).u64(header.cost.memory_bytes).u32(header.cost.passes);
-  return {.region = header.region, .kind = sealed::Kind::root_key, .object_id = "root", .version = 1, .key_version = 1,
+  return {.region = header.region,
+          .kind = sealed::Kind::root_key,
+          .object_id = "root",
+          .version = 1,
+          .key_version = 1,
           .extra = parameters.take()};
 }
 
@@ -38,8 +42,13 @@ Error destroyed() { return Error{ErrorKind::not_found, "the key was destroyed"};
 sealed::Context Hierarchy::context_of(const KeyRow& row, const WrappingKey& above) const {
   ByteWriter object;
   object.raw(row.id.bytes()).u8(static_cast<std::uint8_t>(row.place.slot)).u32(row.place.epoch);
-  return {.region = region_, .tenant = row.place.tenant, .kind = kind_of(row.place), .object_id = object.take(),
-          .field = static_cast<std::uint16_t>(row.place.slot), .version = row.place.version, .key_id = above.id,
+  return {.region = region_,
+          .tenant = row.place.tenant,
+          .kind = kind_of(row.place),
+          .object_id = object.take(),
+          .field = static_cast<std::uint16_t>(row.place.slot),
+          .version = row.place.version,
+          .key_id = above.id,
           .key_version = above.version};
 }
 

@@ -46,9 +46,9 @@ class Hierarchy {
 
   // The key of that place, not_found if there is none or it was destroyed. The view holds until the next call.
   Result<WrappingKey> key(const KeyPlace& place);
-  Result<WrappingKey> newest(Id tenant, Slot slot);                                   // of purpose keys
-  Status make_next(Id tenant, Slot slot, Milliseconds now);                           // one version up
-  Result<WrappingKey> day_key(Id tenant, Slot slot, std::uint32_t day);               // not_found if never made
+  Result<WrappingKey> newest(Id tenant, Slot slot);                      // of purpose keys
+  Status make_next(Id tenant, Slot slot, Milliseconds now);              // one version up
+  Result<WrappingKey> day_key(Id tenant, Slot slot, std::uint32_t day);  // not_found if never made
   Result<WrappingKey> make_day_key(Id tenant, Slot slot, std::uint32_t day, Milliseconds now);
 
   std::string_view ledger_seed() const;

@@ -47,8 +47,8 @@ class KeyClient {
   Result<SecretText> open_spool_box(Id tenant, std::uint32_t version, std::string_view box, std::string_view context,
                                     const Deadline& deadline);
 
-  Result<LinkKey> link_key(Id tenant, const Deadline& deadline);                          // the newest
-  Result<LinkKey> link_key(Id tenant, std::uint32_t version, const Deadline& deadline);   // not_found if never made
+  Result<LinkKey> link_key(Id tenant, const Deadline& deadline);                         // the newest
+  Result<LinkKey> link_key(Id tenant, std::uint32_t version, const Deadline& deadline);  // not_found if never made
 
   Status rotate_link_key(Id tenant, const Deadline& deadline);  // the old ones still open what was made under them
 
@@ -56,7 +56,7 @@ class KeyClient {
   // a key when they are first asked for; not_found for others that have none and for destroyed ones.
   Result<DayKey> day_key(Id tenant, std::uint32_t day, const Deadline& deadline);
 
-  Result<PurposeKey> purpose_key(Id tenant, Purpose purpose, const Deadline& deadline);   // trace, configuration
+  Result<PurposeKey> purpose_key(Id tenant, Purpose purpose, const Deadline& deadline);  // trace, configuration
   Result<PurposeKey> token_key(Id tenant, const Deadline& deadline);
 
   Result<LedgerPublicKey> ledger_public_key(Id tenant, const Deadline& deadline);

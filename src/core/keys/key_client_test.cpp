@@ -2,12 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 #include "core/keys/key_door.h"
 #include "core/keys/key_messages.h"
-#include "formats/sealed/box.h"
 #include "fakes/in_process_keys.h"
+#include "formats/sealed/box.h"
 
 namespace mailhold::keys {
 namespace {
@@ -41,8 +43,12 @@ class KeyClientTest : public ::testing::Test {
     clock_.advance(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
   }
   sealed::Context spool_place(std::uint32_t version) const {
-    return {.region = InProcessKeys::region, .tenant = tenant_, .kind = sealed::Kind::spool_hour_key, .object_id = "segment 1",
-            .key_id = tenant_, .key_version = version};
+    return {.region = InProcessKeys::region,
+            .tenant = tenant_,
+            .kind = sealed::Kind::spool_hour_key,
+            .object_id = "segment 1",
+            .key_id = tenant_,
+            .key_version = version};
   }
 
   std::filesystem::path directory_;
@@ -58,13 +64,16 @@ Deadline soon() { return Deadline::after(std::chrono::seconds(5)); }
 TEST_F(KeyClientTest, each_role_may_ask_only_what_its_work_needs) {
   const std::map<std::string, std::set<Method>> allowed = {
       {"gatewayd-in", {Method::spool_public_key, Method::link_key}},
-      {"gatewayd-out", {Method::spool_private_keys, Method::day_key, Method::destroy_day, Method::purpose_key, Method::token_key}},
+      {"gatewayd-out",
+       {Method::spool_private_keys, Method::day_key, Method::destroy_day, Method::purpose_key, Method::token_key}},
       {"linkd", {Method::link_key}},
-      {"apid", {Method::status, Method::initialise, Method::unseal, Method::create_tenant, Method::destroy_tenant, Method::purpose_key,
-                Method::ledger_public_key, Method::open_ledger_box, Method::ledger_verifying_key, Method::secret_public_key,
-                Method::put_secret, Method::destroy_secret, Method::rotate_link_key}},
-      {"brokerd", {Method::purpose_key, Method::ledger_public_key, Method::ledger_verifying_key, Method::secret_public_key, Method::put_secret,
-                   Method::destroy_secret}},
+      {"apid",
+       {Method::status, Method::initialise, Method::unseal, Method::create_tenant, Method::destroy_tenant, Method::purpose_key,
+        Method::ledger_public_key, Method::open_ledger_box, Method::ledger_verifying_key, Method::secret_public_key,
+        Method::put_secret, Method::destroy_secret, Method::rotate_link_key}},
+      {"brokerd",
+       {Method::purpose_key, Method::ledger_public_key, Method::ledger_verifying_key, Method::secret_public_key,
+        Method::put_secret, Method::destroy_secret}},
       {"ledgerd", {Method::ledger_signing_seed, Method::ledger_verifying_key}},
       {"authd", {Method::use}},
       {"scannerd", {}},
@@ -206,6 +215,25 @@ TEST_F(KeyClientTest, malformed_questions_are_answered_as_such) {
     if (method == Method::unseal || method == Method::initialise) continue;
     EXPECT_EQ(keys_->door.answer("apid", number, "x").error().kind, ErrorKind::invalid_input) << name_of(method);
   }
+}
+
+TEST_F(KeyClientTest, many_threads_ask_at_once) {
+  auto in = keys_->client("gatewayd-in");
+  auto out = keys_->client("gatewayd-out");
+  std::vector<std::thread> threads;
+  std::atomic<int> failures{0};
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] {
+      for (int n = 0; n < 25; ++n) {
+        const std::uint32_t day = day_of(noon) - static_cast<std::uint32_t>(n % 5);
+        if (!in->link_key(tenant_, soon()) || !in->spool_public_key(tenant_, soon()) || !out->day_key(tenant_, day, soon()))
+          ++failures;
+        if (i == 0 && n % 5 == 0) in->forget_leases();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(failures, 0);
 }
 
 }  // namespace

@@ -13,27 +13,27 @@
 namespace mailhold::keys {
 
 enum class Method : std::uint16_t {
-  status = 1,                // () -> KeyStatus
-  initialise = 2,            // passphrase -> ()
-  unseal = 3,                // passphrase -> ()
-  create_tenant = 4,         // tenant -> ()
-  destroy_tenant = 5,        // tenant -> ()
-  spool_public_key = 6,      // tenant -> version, public key
-  spool_private_keys = 7,    // tenant, version -> version, private key of that day and of the next if there is one
-  link_key = 8,              // tenant, version (0: newest) -> version, key
-  day_key = 9,               // tenant, day -> version, key
-  purpose_key = 10,          // tenant, purpose -> version, key
-  ledger_public_key = 11,    // tenant -> version, public key
-  open_ledger_box = 12,      // tenant, version, context, box -> plaintext
-  ledger_signing_seed = 13,  // () -> seed
-  ledger_verifying_key = 14, // () -> public key
-  secret_public_key = 15,    // () -> public key
-  put_secret = 16,           // SecretRecord -> version
-  destroy_secret = 17,       // tenant, connection -> ()
-  use = 18,                  // UseRequest -> the template's result
-  destroy_day = 19,          // tenant, day -> ()
-  token_key = 20,            // tenant -> version, key
-  rotate_link_key = 21,      // tenant -> ()
+  status = 1,                 // () -> KeyStatus
+  initialise = 2,             // passphrase -> ()
+  unseal = 3,                 // passphrase -> ()
+  create_tenant = 4,          // tenant -> ()
+  destroy_tenant = 5,         // tenant -> ()
+  spool_public_key = 6,       // tenant -> version, public key
+  spool_private_keys = 7,     // tenant, version -> version, private key of that day and of the next if there is one
+  link_key = 8,               // tenant, version (0: newest) -> version, key
+  day_key = 9,                // tenant, day -> version, key
+  purpose_key = 10,           // tenant, purpose -> version, key
+  ledger_public_key = 11,     // tenant -> version, public key
+  open_ledger_box = 12,       // tenant, version, context, box -> plaintext
+  ledger_signing_seed = 13,   // () -> seed
+  ledger_verifying_key = 14,  // () -> public key
+  secret_public_key = 15,     // () -> public key
+  put_secret = 16,            // SecretRecord -> version
+  destroy_secret = 17,        // tenant, connection -> ()
+  use = 18,                   // UseRequest -> the template's result
+  destroy_day = 19,           // tenant, day -> ()
+  token_key = 20,             // tenant -> version, key
+  rotate_link_key = 21,       // tenant -> ()
 };
 
 std::string_view name_of(Method method);  // "spool_public_key"; "unknown" for a number that is none

@@ -20,8 +20,8 @@ namespace {
 constexpr std::size_t passphrase_bytes_min = 8;
 constexpr std::size_t passphrase_bytes_max = 1024;
 constexpr std::size_t policy_bytes_max = 64 * 1024;
-constexpr std::uint32_t past_days_max = 35;          // how late a day may still get its key
-constexpr std::uint32_t spool_days_min = 14;         // how long spool keys outlive their day
+constexpr std::uint32_t past_days_max = 35;   // how late a day may still get its key
+constexpr std::uint32_t spool_days_min = 14;  // how long spool keys outlive their day
 constexpr std::string_view smtp_plain = "smtp_plain";
 
 Slot slot_of(Purpose purpose) { return static_cast<Slot>(purpose); }
@@ -29,9 +29,15 @@ Slot slot_of(Purpose purpose) { return static_cast<Slot>(purpose); }
 Error is_sealed() { return Error{ErrorKind::unavailable, "the region is sealed"}; }
 Error no_keystore() { return Error{ErrorKind::not_found, "there is no keystore yet"}; }
 
-sealed::Context secret_context(const std::string& region, const SecretRow& row, std::string_view policy, const WrappingKey& above) {
-  return {.region = region, .tenant = row.tenant, .kind = sealed::Kind::connection_secret,
-          .object_id = std::string(row.connection.bytes()), .version = row.version, .key_id = above.id, .key_version = above.version,
+sealed::Context secret_context(const std::string& region, const SecretRow& row, std::string_view policy,
+                               const WrappingKey& above) {
+  return {.region = region,
+          .tenant = row.tenant,
+          .kind = sealed::Kind::connection_secret,
+          .object_id = std::string(row.connection.bytes()),
+          .version = row.version,
+          .key_id = above.id,
+          .key_version = above.version,
           .extra = crypto::sha256(policy)};
 }
 
@@ -280,17 +286,19 @@ Result<std::string> KeyService::secret_public_key() {
 }
 
 Result<std::uint64_t> KeyService::put_secret(const SecretRecord& record) {
-  if (record.tenant.is_none() || record.connection.is_none() || record.policy.empty() || record.policy.size() > policy_bytes_max) {
+  if (record.tenant.is_none() || record.connection.is_none() || record.policy.empty() ||
+      record.policy.size() > policy_bytes_max) {
     return Error{ErrorKind::invalid_input, "a secret needs a tenant, a connection and a policy"};
   }
   return state_->unsealed([&](Hierarchy& keys) -> Result<std::uint64_t> {
     const auto& region = state_->settings.region;
     ASSIGN_OR_RETURN(const WrappingKey key, keys.newest(record.tenant, slot_of(Purpose::connection)));
     ASSIGN_OR_RETURN(const SecretText secret,
-                     sealed::open_box(keys.entry_private_key(), entry_context(region, record.tenant, record.connection, record.policy),
-                                      record.box));
+                     sealed::open_box(keys.entry_private_key(),
+                                      entry_context(region, record.tenant, record.connection, record.policy), record.box));
     const std::size_t separator = secret.reveal().find('\0');
-    if (separator == std::string_view::npos || !encode_password(secret.reveal().substr(0, separator), secret.reveal().substr(separator + 1))) {
+    if (separator == std::string_view::npos ||
+        !encode_password(secret.reveal().substr(0, separator), secret.reveal().substr(separator + 1))) {
       return Error{ErrorKind::invalid_input, "the box holds no user name and password"};
     }
     SecretRow row{record.tenant, record.connection, 0, {}};
@@ -317,8 +325,7 @@ Result<SecretText> KeyService::use(const UseRequest& request) {
     RETURN_IF_ERROR(state_->spent.spend(receipt.leaf_hash, receipt.issued_at, receipt.expires_at, now));
     ASSIGN_OR_RETURN(const SecretRow row, state_->keystore->secret(request.tenant, request.connection));
     ASSIGN_OR_RETURN(const sealed::RowHeader header, sealed::read_row_header(row.sealed));
-    ASSIGN_OR_RETURN(const WrappingKey key,
-                     keys.key({request.tenant, slot_of(Purpose::connection), 0, header.key_version}));
+    ASSIGN_OR_RETURN(const WrappingKey key, keys.key({request.tenant, slot_of(Purpose::connection), 0, header.key_version}));
     ASSIGN_OR_RETURN(const SecretText secret,
                      sealed::open_secret(key.key, secret_context(state_->settings.region, row, request.policy, key), row.sealed));
     return sasl_plain(secret);

@@ -7,8 +7,8 @@
 #include <iterator>
 
 #include "core/keys/keystore.h"
-#include "formats/sealed/box.h"
 #include "fakes/in_process_keys.h"
+#include "formats/sealed/box.h"
 #include "platform/crypto/ed25519.h"
 #include "platform/crypto/hash.h"
 
@@ -32,7 +32,8 @@ class KeyServiceTest : public ::testing::Test {
   void reopen() {
     keys_.reset();
     keys_ = std::make_unique<InProcessKeys>(
-        directory_, [this](const UseRequest& request, std::string_view, Milliseconds now) { return verify(request, now); }, clock_);
+        directory_, [this](const UseRequest& request, std::string_view, Milliseconds now) { return verify(request, now); },
+        clock_);
   }
 
   // The ledger's part, told by the test: a receipt is "<leaf>" and is for the policy it names.
@@ -50,9 +51,10 @@ class KeyServiceTest : public ::testing::Test {
 
   SecretRecord record(Id tenant, Id connection, const std::string& policy, std::string_view password = "hunter2!") {
     SecretRecord record{tenant, connection, policy, {}};
-    record.box = sealed::seal_box(service().secret_public_key().value(), entry_context(InProcessKeys::region, tenant, connection, policy),
-                                  encode_password("mail@a.example", password).value().reveal())
-                     .value();
+    record.box =
+        sealed::seal_box(service().secret_public_key().value(), entry_context(InProcessKeys::region, tenant, connection, policy),
+                         encode_password("mail@a.example", password).value().reveal())
+            .value();
     return record;
   }
   UseRequest use_of(Id tenant, Id connection, const std::string& policy, const std::string& receipt) {
@@ -127,7 +129,8 @@ TEST_F(KeyServiceTest, a_row_of_one_tenant_does_not_open_in_the_place_of_another
     const auto copied = (*records)->execute(
         "UPDATE wrapped_key SET sealed=(SELECT a.sealed FROM wrapped_key a WHERE a.tenant=$1 AND a.slot=3 AND a.epoch=0), "
         "id=(SELECT a.id FROM wrapped_key a WHERE a.tenant=$1 AND a.slot=3 AND a.epoch=0) WHERE tenant=$2 AND slot=3 AND epoch=0",
-        {records::Value::bytes_of(tenant_.bytes()), records::Value::bytes_of(other.bytes())}, Deadline::after(std::chrono::seconds(5)));
+        {records::Value::bytes_of(tenant_.bytes()), records::Value::bytes_of(other.bytes())},
+        Deadline::after(std::chrono::seconds(5)));
     ASSERT_TRUE(copied);
     ASSERT_EQ(*copied, 1u);
   }
@@ -170,7 +173,8 @@ TEST_F(KeyServiceTest, old_link_keys_stay_after_a_rotation) {
 
 TEST_F(KeyServiceTest, a_ledger_box_opens_only_in_the_context_it_was_sealed_in) {
   const LedgerPublicKey key = service().ledger_public_key(tenant_).value();
-  sealed::Context context{.region = InProcessKeys::region, .tenant = tenant_, .kind = sealed::Kind::ledger_hour_key, .object_id = "hour 1"};
+  sealed::Context context{
+      .region = InProcessKeys::region, .tenant = tenant_, .kind = sealed::Kind::ledger_hour_key, .object_id = "hour 1"};
   const std::string box = sealed::seal_box(key.public_key, context, "hour key").value();
   EXPECT_EQ(service().open_ledger_box(tenant_, key.version, context.encode(), box).value().reveal(), "hour key");
   sealed::Context elsewhere = context;

@@ -19,7 +19,10 @@ Result<SecretText> encode_password(std::string_view user, std::string_view passw
 }
 
 sealed::Context entry_context(const std::string& region, Id tenant, Id connection, std::string_view policy) {
-  return {.region = region, .tenant = tenant, .kind = sealed::Kind::secret_entry, .object_id = std::string(connection.bytes()),
+  return {.region = region,
+          .tenant = tenant,
+          .kind = sealed::Kind::secret_entry,
+          .object_id = std::string(connection.bytes()),
           .extra = crypto::sha256(policy)};
 }
 

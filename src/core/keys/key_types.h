@@ -51,10 +51,10 @@ enum class Seal : std::uint8_t { uninitialised = 0, sealed = 1, unsealed = 2 };
 struct KeyStatus {
   Seal seal = Seal::uninitialised;
   std::string region{};
-  std::uint32_t tenants = 0;         // 0 while sealed
+  std::uint32_t tenants = 0;           // 0 while sealed
   std::string secret_public_key{};     // empty while sealed
   std::string ledger_verifying_key{};  // Ed25519, empty while sealed
-  bool memory_is_secret = false;     // root keys lie in memfd_secret pages
+  bool memory_is_secret = false;       // root keys lie in memfd_secret pages
 };
 
 // A connection's secret on its way in. `box` is sealed to secret_public_key() in the context of entry_context().

@@ -31,16 +31,15 @@ CREATE TABLE destroyed_tenant (
 constexpr std::int64_t format_one = 1;
 
 Value id_of(const Id& id) { return Value::bytes_of(id.bytes()); }
-Values place_of(const KeyPlace& place) {
-  return {id_of(place.tenant), static_cast<int>(place.slot), place.epoch, place.version};
-}
+Values place_of(const KeyPlace& place) { return {id_of(place.tenant), static_cast<int>(place.slot), place.epoch, place.version}; }
 
 Status insert_into(Session& session, const std::vector<KeyRow>& rows) {
   for (const KeyRow& row : rows) {
     Values values = place_of(row.place);
     values.insert(values.end(), {id_of(row.id), Value(row.created_at), Value::bytes_of(row.sealed)});
     auto written = session.execute(
-        "INSERT INTO wrapped_key (tenant, slot, epoch, version, id, created_at, sealed) VALUES ($1,$2,$3,$4,$5,$6,$7)", values, soon());
+        "INSERT INTO wrapped_key (tenant, slot, epoch, version, id, created_at, sealed) VALUES ($1,$2,$3,$4,$5,$6,$7)", values,
+        soon());
     if (!written) return written.error();
   }
   return done();
@@ -106,9 +105,10 @@ Status Keystore::insert(const std::vector<KeyRow>& rows) {
 }
 
 Result<KeyRow> Keystore::find(const KeyPlace& place) {
-  return first(records_->query(
-      "SELECT tenant, slot, epoch, version, id, created_at, sealed FROM wrapped_key WHERE tenant=$1 AND slot=$2 AND epoch=$3 AND version=$4",
-      place_of(place), soon()));
+  return first(
+      records_->query("SELECT tenant, slot, epoch, version, id, created_at, sealed FROM wrapped_key WHERE tenant=$1 AND slot=$2 "
+                      "AND epoch=$3 AND version=$4",
+                      place_of(place), soon()));
 }
 
 Result<KeyRow> Keystore::newest(Id tenant, Slot slot, std::uint32_t epoch) {
@@ -138,7 +138,8 @@ Status Keystore::create_tenant(Id tenant, const std::vector<KeyRow>& rows) {
 Status Keystore::destroy_tenant(Id tenant, Milliseconds now) {
   RETURN_IF_ERROR(records_->transaction(
       [&](Session& session) -> Status {
-        ASSIGN_OR_RETURN(const std::uint64_t keys, session.execute("DELETE FROM wrapped_key WHERE tenant=$1", {id_of(tenant)}, soon()));
+        ASSIGN_OR_RETURN(const std::uint64_t keys,
+                         session.execute("DELETE FROM wrapped_key WHERE tenant=$1", {id_of(tenant)}, soon()));
         if (keys == 0) return Error{ErrorKind::not_found, "no tenant " + tenant.text()};
         RETURN_IF_ERROR(session.execute("DELETE FROM connection_secret WHERE tenant=$1", {id_of(tenant)}, soon()));
         RETURN_IF_ERROR(session.execute("INSERT INTO destroyed_tenant (tenant, destroyed_at) VALUES ($1,$2)",
@@ -163,12 +164,14 @@ Status Keystore::put_secret(const SecretRow& row) {
   RETURN_IF_ERROR(records_->transaction(
       [&](Session& session) -> Status {
         const Values values = {id_of(row.tenant), id_of(row.connection), Value(row.version), Value::bytes_of(row.sealed)};
-        auto written = row.version == 1
-                           ? session.execute("INSERT INTO connection_secret (tenant, connection, version, sealed) VALUES ($1,$2,$3,$4)",
-                                             values, soon())
-                           : session.execute("UPDATE connection_secret SET version=$3, sealed=$4 WHERE tenant=$1 AND connection=$2 "
-                                             "AND version=$3-1",
-                                             values, soon());
+        auto written =
+            row.version == 1
+                ? session.execute("INSERT INTO connection_secret (tenant, connection, version, sealed) VALUES ($1,$2,$3,$4)",
+                                  values, soon())
+                : session.execute(
+                      "UPDATE connection_secret SET version=$3, sealed=$4 WHERE tenant=$1 AND connection=$2 "
+                      "AND version=$3-1",
+                      values, soon());
         if (!written) return written.error();
         if (*written != 1) return Error{ErrorKind::already_exists, "the secret was replaced meanwhile"};
         return done();
@@ -178,8 +181,9 @@ Status Keystore::put_secret(const SecretRow& row) {
 }
 
 Result<SecretRow> Keystore::secret(Id tenant, Id connection) {
-  ASSIGN_OR_RETURN(const Rows rows, records_->query("SELECT version, sealed FROM connection_secret WHERE tenant=$1 AND connection=$2",
-                                                    {id_of(tenant), id_of(connection)}, soon()));
+  ASSIGN_OR_RETURN(const Rows rows,
+                   records_->query("SELECT version, sealed FROM connection_secret WHERE tenant=$1 AND connection=$2",
+                                   {id_of(tenant), id_of(connection)}, soon()));
   if (rows.empty() || rows[0][1].bytes().empty()) return no_secret();
   return SecretRow{tenant, connection, static_cast<std::uint64_t>(rows[0][0].number()), rows[0][1].bytes()};
 }

@@ -29,7 +29,7 @@ enum class Slot : std::uint8_t {
 };
 
 struct KeyPlace {
-  Id tenant{};              // none for keys of the region
+  Id tenant{};  // none for keys of the region
   Slot slot = Slot::tenant;
   std::uint32_t epoch = 0;  // a day for day keys, else 0
   std::uint32_t version = 1;
@@ -67,8 +67,8 @@ class Keystore {
   // The header and the first keys, all or none. already_exists if there is a header.
   Status create(const KeystoreHeader& header, const std::vector<KeyRow>& rows);
 
-  Status insert(const std::vector<KeyRow>& rows);   // all or none; already_exists if a place is taken
-  Result<KeyRow> find(const KeyPlace& place);       // not_found
+  Status insert(const std::vector<KeyRow>& rows);                    // all or none; already_exists if a place is taken
+  Result<KeyRow> find(const KeyPlace& place);                        // not_found
   Result<KeyRow> newest(Id tenant, Slot slot, std::uint32_t epoch);  // the highest version; not_found
   Result<std::uint32_t> count_tenants();
 
@@ -78,7 +78,7 @@ class Keystore {
 
   // Replaces what is there: only the newest version of a secret is kept. already_exists if `row.version` is not the next.
   Status put_secret(const SecretRow& row);
-  Result<SecretRow> secret(Id tenant, Id connection);               // not_found, also when it was destroyed
+  Result<SecretRow> secret(Id tenant, Id connection);              // not_found, also when it was destroyed
   Result<std::uint64_t> secret_version(Id tenant, Id connection);  // 0 if there never was one
   Status destroy_secret(Id tenant, Id connection);                 // not_found
 

@@ -26,21 +26,21 @@ enum class Kind : std::uint16_t {
   index_segment = 9,
   index_journal = 10,
   ledger_entry = 11,
-  spool = 12,            // an item of the spool
-  configuration = 13,    // a row of settings, people, routes
+  spool = 12,          // an item of the spool
+  configuration = 13,  // a row of settings, people, routes
   session = 14,
   link_token = 15,
   backup_manifest = 16,
   canary = 17,
-  data_key = 18,         // the key of one object, wrapped under a day key
+  data_key = 18,  // the key of one object, wrapped under a day key
   root_key = 19,
   region_key = 20,
   spool_hour_key = 21,   // boxed to the spool key of a tenant
   ledger_hour_key = 22,  // boxed to the ledger key of a tenant
   signing_seed = 23,
-  entry_key = 24,        // keyd's key to which people seal secrets
-  secret_entry = 25,     // a secret on its way to keyd
-  trace = 26,            // rows of the trace log
+  entry_key = 24,     // keyd's key to which people seal secrets
+  secret_entry = 25,  // a secret on its way to keyd
+  trace = 26,         // rows of the trace log
   message_part = 27,
   message_recipe = 28,
   queue = 29,
@@ -48,18 +48,18 @@ enum class Kind : std::uint16_t {
 };
 
 struct Context {
-  std::string region{};           // the name of the region, such as "eu"
-  Id tenant{};                    // none for rows above tenants
+  std::string region{};  // the name of the region, such as "eu"
+  Id tenant{};           // none for rows above tenants
   Kind kind = Kind::configuration;
-  std::string object_id{};        // the id of the object as raw bytes: Id::bytes(), or a hash
-  std::uint16_t field = 0;        // which field of the object
-  std::uint64_t version = 0;      // of the object
-  Id key_id{};                    // the sealing key
+  std::string object_id{};    // the id of the object as raw bytes: Id::bytes(), or a hash
+  std::uint16_t field = 0;    // which field of the object
+  std::uint64_t version = 0;  // of the object
+  Id key_id{};                // the sealing key
   std::uint32_t key_version = 0;
-  std::string extra{};            // what else must hold, such as SHA-256 of a connection's policy
+  std::string extra{};  // what else must hold, such as SHA-256 of a connection's policy
 
-  std::string encode() const;                             // the canonical bytes
-  static Result<Context> parse(std::string_view bytes);   // corrupt unless exactly what encode() gives
+  std::string encode() const;                            // the canonical bytes
+  static Result<Context> parse(std::string_view bytes);  // corrupt unless exactly what encode() gives
 
   friend bool operator==(const Context&, const Context&) = default;
 };

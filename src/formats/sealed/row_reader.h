@@ -30,8 +30,7 @@ class RowReader {
 
   // `prefix` is the first row_prefix_size bytes of the row, `row_bytes` the size of the whole row.
   // corrupt if the key or the context is not the right one, or if no row has that size.
-  static Result<RowReader> start(std::string_view key, const Context& context, std::string_view prefix,
-                                 std::uint64_t row_bytes);
+  static Result<RowReader> start(std::string_view key, const Context& context, std::string_view prefix, std::uint64_t row_bytes);
   RowReader(RowReader&&) noexcept;
   RowReader& operator=(RowReader&&) noexcept;
   ~RowReader();

@@ -12,7 +12,8 @@ using namespace mailhold;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const std::string key(sealed::key_size, 'k');
-  static const sealed::Context place{.region = "eu", .tenant = Id::from_bytes("tenant--tenant--"), .object_id = "row", .version = 1};
+  static const sealed::Context place{
+      .region = "eu", .tenant = Id::from_bytes("tenant--tenant--"), .object_id = "row", .version = 1};
   static const std::string genuine = sealed::seal(key, place, std::string(20'000, 'p'));
   const std::string_view input(reinterpret_cast<const char*>(data), size);
 

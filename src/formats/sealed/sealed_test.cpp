@@ -11,8 +11,15 @@ namespace mailhold::sealed {
 namespace {
 
 Context some_context() {
-  return {.region = "eu", .tenant = Id::random(), .kind = Kind::body, .object_id = random_bytes(Id::size), .field = 2, .version = 7,
-          .key_id = Id::random(), .key_version = 3, .extra = "extra"};
+  return {.region = "eu",
+          .tenant = Id::random(),
+          .kind = Kind::body,
+          .object_id = random_bytes(Id::size),
+          .field = 2,
+          .version = 7,
+          .key_id = Id::random(),
+          .key_version = 3,
+          .extra = "extra"};
 }
 
 // Around every edge a message can have.

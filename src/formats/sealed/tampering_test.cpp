@@ -9,18 +9,40 @@
 namespace mailhold::sealed {
 namespace {
 
-constexpr Kind kinds[] = {Kind::tenant_key, Kind::purpose_key,   Kind::day_key,       Kind::connection_secret, Kind::body,
-                          Kind::attachment, Kind::index_segment, Kind::ledger_entry,  Kind::spool,             Kind::configuration,
-                          Kind::session,    Kind::link_token,    Kind::backup_manifest, Kind::canary,          Kind::data_key,
-                          Kind::trace,      Kind::message_part,  Kind::message_recipe, Kind::queue,            Kind::held};
+constexpr Kind kinds[] = {Kind::tenant_key,
+                          Kind::purpose_key,
+                          Kind::day_key,
+                          Kind::connection_secret,
+                          Kind::body,
+                          Kind::attachment,
+                          Kind::index_segment,
+                          Kind::ledger_entry,
+                          Kind::spool,
+                          Kind::configuration,
+                          Kind::session,
+                          Kind::link_token,
+                          Kind::backup_manifest,
+                          Kind::canary,
+                          Kind::data_key,
+                          Kind::trace,
+                          Kind::message_part,
+                          Kind::message_recipe,
+                          Kind::queue,
+                          Kind::held};
 
 // A small world of places: few values for each part, so that random pairs often differ in one part alone.
 class Places {
  public:
   Context any() {
-    return {.region = pick(regions_), .tenant = pick(tenants_), .kind = kinds[number(std::size(kinds))], .object_id = pick(objects_),
-            .field = static_cast<std::uint16_t>(number(3)), .version = number(3), .key_id = pick(key_ids_),
-            .key_version = static_cast<std::uint32_t>(number(2)), .extra = pick(extras_)};
+    return {.region = pick(regions_),
+            .tenant = pick(tenants_),
+            .kind = kinds[number(std::size(kinds))],
+            .object_id = pick(objects_),
+            .field = static_cast<std::uint16_t>(number(3)),
+            .version = number(3),
+            .key_id = pick(key_ids_),
+            .key_version = static_cast<std::uint32_t>(number(2)),
+            .extra = pick(extras_)};
   }
   // The same place but for one part.
   Context neighbour_of(Context place) {
@@ -129,11 +151,14 @@ TEST_F(Tampering, T7_any_changed_byte_of_a_row_of_three_chunks_is_refused) {
 }
 
 TEST_F(Tampering, T7_a_row_cut_or_lengthened_at_any_edge_is_refused) {
-  for (const std::size_t size : {std::size_t{0}, std::size_t{10}, chunk_size, chunk_size + 1, 2 * chunk_size, 2 * chunk_size + 100}) {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{10}, chunk_size, chunk_size + 1, 2 * chunk_size, 2 * chunk_size + 100}) {
     const std::string row = seal(key_, place_, random_bytes(size));
     std::set<std::size_t> cuts = {0, 1, row.size() - 1};
     for (std::size_t edge = row_prefix_size; edge <= row.size() + tag_size; edge += chunk_size + tag_size) {
-      for (const std::size_t around : {edge - tag_size - 1, edge - tag_size, edge - 1, edge, edge + 1, edge + tag_size - 1, edge + tag_size, edge + tag_size + 1}) cuts.insert(around);
+      for (const std::size_t around : {edge - tag_size - 1, edge - tag_size, edge - 1, edge, edge + 1, edge + tag_size - 1,
+                                       edge + tag_size, edge + tag_size + 1})
+        cuts.insert(around);
     }
     for (const std::size_t cut : {row_header_size, row_header_size + salt_size}) cuts.insert({cut - 1, cut, cut + 1});
     for (const std::size_t cut : cuts) {
@@ -161,8 +186,10 @@ TEST_F(Tampering, T7_chunks_swapped_dropped_or_doubled_are_refused) {
   refused(prefix, "none");
   refused(prefix + chunk[0] + chunk[1] + chunk[2] + chunk[3] + chunk[3], "last doubled");
   const std::string other = seal(key_, place_, random_bytes(3 * chunk_size + 100));
-  refused(prefix + other.substr(row_prefix_size, step) + chunk[1] + chunk[2] + chunk[3], "chunk of another row of the same place");
-  refused(other.substr(0, row_prefix_size) + chunk[0] + chunk[1] + chunk[2] + chunk[3], "prefix of another row of the same place");
+  refused(prefix + other.substr(row_prefix_size, step) + chunk[1] + chunk[2] + chunk[3],
+          "chunk of another row of the same place");
+  refused(other.substr(0, row_prefix_size) + chunk[0] + chunk[1] + chunk[2] + chunk[3],
+          "prefix of another row of the same place");
 }
 
 }  // namespace

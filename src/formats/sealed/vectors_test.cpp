@@ -43,7 +43,8 @@ Context place_of(const Vector& vector) {
   return place;
 }
 
-std::string text_of(const std::string& kind, std::string_view key, const Context& place, std::string_view plaintext, std::string_view bytes) {
+std::string text_of(const std::string& kind, std::string_view key, const Context& place, std::string_view plaintext,
+                    std::string_view bytes) {
   std::string text;
   const auto line = [&](const char* name, const std::string& value) { text += std::string(name) + " = " + value + "\n"; };
   line("vector", kind);
@@ -115,7 +116,9 @@ TEST(Vectors, those_of_the_document_open_and_are_ours) {
     const std::string bytes = from_hex(vector.at("sealed")).value();
     EXPECT_EQ(to_hex(place.encode()), vector.at("context"));
     const std::string& kind = vector.at("vector");
-    const auto opened = kind == "box" ? open_box(key, place, bytes) : kind == "row" ? open_secret(key, place, bytes) : open_compact_secret(key, place, bytes);
+    const auto opened = kind == "box"   ? open_box(key, place, bytes)
+                        : kind == "row" ? open_secret(key, place, bytes)
+                                        : open_compact_secret(key, place, bytes);
     ASSERT_TRUE(opened) << kind;
     EXPECT_EQ(to_hex(opened->reveal()), vector.at("plaintext"));
   }
@@ -135,13 +138,20 @@ TEST(Vectors, an_independent_program_opens_what_is_sealed_here) {
     for (const std::size_t size : {0u, 1u, 100u, 16383u, 16384u, 16385u, 32768u, 40000u}) {
       const std::string key = random_bytes(key_size);
       const std::string plaintext = random_bytes(size);
-      const Context place{.region = "us-1", .tenant = Id::random(), .kind = Kind::message_part, .object_id = random_bytes(size % 40),
-                          .field = static_cast<std::uint16_t>(size), .version = size * 1'000'003, .key_id = Id::random(),
-                          .key_version = static_cast<std::uint32_t>(size), .extra = random_bytes(size % 33)};
+      const Context place{.region = "us-1",
+                          .tenant = Id::random(),
+                          .kind = Kind::message_part,
+                          .object_id = random_bytes(size % 40),
+                          .field = static_cast<std::uint16_t>(size),
+                          .version = size * 1'000'003,
+                          .key_id = Id::random(),
+                          .key_version = static_cast<std::uint32_t>(size),
+                          .extra = random_bytes(size % 33)};
       out << text_of("row", key, place, plaintext, seal(key, place, plaintext));
       out << text_of("compact", key, place, plaintext, seal_compact(key, place, plaintext));
       const crypto::X25519KeyPair recipient = crypto::x25519_generate();
-      out << text_of("box", recipient.private_key.reveal(), place, plaintext, seal_box(recipient.public_key, place, plaintext).value());
+      out << text_of("box", recipient.private_key.reveal(), place, plaintext,
+                     seal_box(recipient.public_key, place, plaintext).value());
     }
   }
   const std::string command = "python3 " + (source / "tests/formats/sealed_open.py").string() + " " +

@@ -8,8 +8,8 @@ Result<SecretText> argon2id(std::string_view passphrase, std::string_view salt, 
   static const bool ready = sodium_init() >= 0;
   if (!ready) return Error{ErrorKind::bug, "libsodium does not start"};
   static_assert(argon2id_salt_size == crypto_pwhash_argon2id_SALTBYTES);
-  if (salt.size() != argon2id_salt_size || cost.memory_bytes < (8u << 10) || cost.memory_bytes > (4ull << 30) || cost.passes < 1 ||
-      cost.passes > 64) {
+  if (salt.size() != argon2id_salt_size || cost.memory_bytes < (8u << 10) || cost.memory_bytes > (4ull << 30) ||
+      cost.passes < 1 || cost.passes > 64) {
     return Error{ErrorKind::invalid_input, "impossible Argon2id parameters"};
   }
   SecretText key = SecretText::zeroed(32);

@@ -22,7 +22,8 @@ TEST(Hash, gives_the_digests_of_the_standard) {
   EXPECT_EQ(to_hex(sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(to_hex(sha256("")), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(to_hex(sha512("abc")),
-            "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
+            "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9a"
+            "c94fa54ca49f");
 }
 
 TEST(Hash, of_a_stream_is_the_hash_of_the_whole) {
@@ -39,7 +40,8 @@ TEST(Mac, gives_the_first_answer_of_rfc_4231) {
   const std::string key(20, '\x0b');
   EXPECT_EQ(to_hex(hmac_sha256(key, "Hi There")), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
   EXPECT_EQ(to_hex(hmac_sha512(key, "Hi There")),
-            "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cdedaa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854");
+            "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cdedaa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e69"
+            "6c203a126854");
 }
 
 TEST(AesGcm, opens_what_it_sealed_and_nothing_else) {
@@ -69,7 +71,8 @@ TEST(Ed25519, signs_as_rfc_8032_says) {
   EXPECT_EQ(to_hex(signer->public_key()), "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c");
   const std::string signature = signer->sign("\x72");
   EXPECT_EQ(to_hex(signature),
-            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00");
+            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d"
+            "291612bb0c00");
   EXPECT_TRUE(ed25519_verify(signer->public_key(), "\x72", signature));
   EXPECT_FALSE(ed25519_verify(signer->public_key(), "\x73", signature));
   EXPECT_FALSE(ed25519_verify("short", "\x72", signature));

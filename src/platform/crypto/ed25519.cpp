@@ -37,8 +37,7 @@ std::string Ed25519Signer::sign(std::string_view message) const {
   const DigestContext context(EVP_MD_CTX_new());
   std::string signature(ed25519_signature_size, '\0');
   std::size_t size = signature.size();
-  require(context != nullptr &&
-          EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, static_cast<EVP_PKEY*>(key_)) == 1 &&
+  require(context != nullptr && EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, static_cast<EVP_PKEY*>(key_)) == 1 &&
           EVP_DigestSign(context.get(), octets(signature.data()), &size, octets(message.data()), message.size()) == 1);
   return signature;
 }
@@ -47,8 +46,7 @@ bool ed25519_verify(std::string_view public_key, std::string_view message, std::
   if (public_key.size() != ed25519_public_key_size || signature.size() != ed25519_signature_size) return false;
   const Key key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, octets(public_key.data()), public_key.size()));
   const DigestContext context(EVP_MD_CTX_new());
-  return key != nullptr && context != nullptr &&
-         EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
+  return key != nullptr && context != nullptr && EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
          EVP_DigestVerify(context.get(), octets(signature.data()), signature.size(), octets(message.data()), message.size()) == 1;
 }
 

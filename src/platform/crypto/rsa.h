@@ -21,8 +21,8 @@ Result<RsaVerdict> verify_rsa_sha256(std::string_view key_der, std::string_view 
 // A private key in memory, wiped at its end. Any number of threads may sign with one object.
 class RsaPrivateKey {
  public:
-  static Result<RsaPrivateKey> generate(unsigned bits);              // 1024 to 8192
-  static Result<RsaPrivateKey> from_pem(std::string_view pem);       // unencrypted PKCS#8 or PKCS#1; else invalid_input
+  static Result<RsaPrivateKey> generate(unsigned bits);         // 1024 to 8192
+  static Result<RsaPrivateKey> from_pem(std::string_view pem);  // unencrypted PKCS#8 or PKCS#1; else invalid_input
   ~RsaPrivateKey();
   RsaPrivateKey(RsaPrivateKey&&) noexcept;
   RsaPrivateKey& operator=(RsaPrivateKey&&) noexcept;

@@ -49,7 +49,8 @@ void report(const char* name, const Count& count) {
   EXPECT_GT(count.vectors, 0u);
 }
 
-bool opens(std::string_view key, std::string_view nonce, std::string_view associated, const std::string& sealed, std::string& plaintext) {
+bool opens(std::string_view key, std::string_view nonce, std::string_view associated, const std::string& sealed,
+           std::string& plaintext) {
   AesGcm cipher(key);
   plaintext.assign(sealed.size() - AesGcm::tag_size, 'x');
   return cipher.open(nonce, sealed, plaintext.data(), associated);
@@ -57,7 +58,8 @@ bool opens(std::string_view key, std::string_view nonce, std::string_view associ
 
 TEST(Vectors, T7_wycheproof_aes_256_gcm) {
   CORPUS_OR_RETURN(folder, "wycheproof");
-  report("wycheproof/aes_gcm", each_of(folder / "aes_gcm_test.json", [](const json::value& group, const json::value& test, bool valid) {
+  report("wycheproof/aes_gcm",
+         each_of(folder / "aes_gcm_test.json", [](const json::value& group, const json::value& test, bool valid) {
            if (group.at("keySize").as_int64() != 256 || group.at("ivSize").as_int64() != 96) return false;
            const std::string sealed = bytes(test, "ct") + bytes(test, "tag");
            std::string plaintext;
@@ -112,7 +114,8 @@ TEST(Vectors, T7_nist_cavp_aes_256_gcm) {
 
 TEST(Vectors, T7_wycheproof_hkdf_sha512) {
   CORPUS_OR_RETURN(folder, "wycheproof");
-  report("wycheproof/hkdf_sha512", each_of(folder / "hkdf_sha512_test.json", [](const json::value&, const json::value& test, bool valid) {
+  report("wycheproof/hkdf_sha512",
+         each_of(folder / "hkdf_sha512_test.json", [](const json::value&, const json::value& test, bool valid) {
            if (!valid) return false;  // sizes beyond 255 blocks: a caller's bug here, not an input
            const std::size_t size = static_cast<std::size_t>(test.at("size").as_int64());
            const std::string okm = bytes(test, "okm");
@@ -132,13 +135,16 @@ TEST(Vectors, T7_wycheproof_hmac) {
       return true;
     };
   };
-  report("wycheproof/hmac_sha256", each_of(folder / "hmac_sha256_test.json", check([](auto&& key, auto&& text) { return hmac_sha256(key, text); })));
-  report("wycheproof/hmac_sha512", each_of(folder / "hmac_sha512_test.json", check([](auto&& key, auto&& text) { return hmac_sha512(key, text); })));
+  report("wycheproof/hmac_sha256",
+         each_of(folder / "hmac_sha256_test.json", check([](auto&& key, auto&& text) { return hmac_sha256(key, text); })));
+  report("wycheproof/hmac_sha512",
+         each_of(folder / "hmac_sha512_test.json", check([](auto&& key, auto&& text) { return hmac_sha512(key, text); })));
 }
 
 TEST(Vectors, T7_wycheproof_ed25519) {
   CORPUS_OR_RETURN(folder, "wycheproof");
-  report("wycheproof/ed25519", each_of(folder / "ed25519_test.json", [](const json::value& group, const json::value& test, bool valid) {
+  report("wycheproof/ed25519",
+         each_of(folder / "ed25519_test.json", [](const json::value& group, const json::value& test, bool valid) {
            const auto key = ed25519_public_key_from(bytes(group, "publicKeyDer"));
            EXPECT_TRUE(key);
            EXPECT_EQ(key && ed25519_verify(*key, bytes(test, "msg"), bytes(test, "sig")), valid) << test.at("tcId");
@@ -162,18 +168,19 @@ TEST(Vectors, T7_wycheproof_x25519) {
 
 TEST(Vectors, T7_wycheproof_rsa_sha256) {
   CORPUS_OR_RETURN(folder, "wycheproof");
-  report("wycheproof/rsa_signature_2048_sha256",
-         each_of(folder / "rsa_signature_2048_sha256_test.json", [](const json::value& group, const json::value& test, bool valid) {
-           if (test.at("result").as_string() == "acceptable") return false;
-           for (const char* form : {"publicKeyDer", "publicKeyAsn"}) {
-             const auto verdict = verify_rsa_sha256(bytes(group, form), bytes(test, "msg"), bytes(test, "sig"));
-             EXPECT_TRUE(verdict) << form;
-             if (!verdict) continue;
-             EXPECT_EQ(verdict->valid, valid) << test.at("tcId");
-             EXPECT_EQ(verdict->bits, 2048u);
-           }
-           return true;
-         }));
+  report(
+      "wycheproof/rsa_signature_2048_sha256",
+      each_of(folder / "rsa_signature_2048_sha256_test.json", [](const json::value& group, const json::value& test, bool valid) {
+        if (test.at("result").as_string() == "acceptable") return false;
+        for (const char* form : {"publicKeyDer", "publicKeyAsn"}) {
+          const auto verdict = verify_rsa_sha256(bytes(group, form), bytes(test, "msg"), bytes(test, "sig"));
+          EXPECT_TRUE(verdict) << form;
+          if (!verdict) continue;
+          EXPECT_EQ(verdict->valid, valid) << test.at("tcId");
+          EXPECT_EQ(verdict->bits, 2048u);
+        }
+        return true;
+      }));
 }
 
 }  // namespace

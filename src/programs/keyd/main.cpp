@@ -40,7 +40,8 @@ Result<keys::VerifiedReceipt> verify(const keys::UseRequest& request, std::strin
 Result<SecretText> passphrase_in(const ipc::OwnedFd& memory) {
   SecretText buffer = SecretText::zeroed(passphrase_bytes_max + 1);
   const ssize_t count = ::pread(memory.get(), buffer.data(), buffer.size(), 0);
-  if (count < 0 || static_cast<std::size_t>(count) > passphrase_bytes_max) return Error{ErrorKind::invalid_input, "no passphrase"};
+  if (count < 0 || static_cast<std::size_t>(count) > passphrase_bytes_max)
+    return Error{ErrorKind::invalid_input, "no passphrase"};
   return SecretText::copy_of(buffer.reveal().substr(0, static_cast<std::size_t>(count)));
 }
 
