@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "core/settings/settings.h"
 #include "formats/smtp/smtp_server_content.h"
 
 namespace mailhold::gateway {
@@ -37,5 +38,8 @@ struct InboundSettings {
   std::string link_base;     // "https://links.example"; empty: links are left alone
   std::string clamd_socket;  // path; empty: no virus scanner
 };
+
+// invalid_input names the key that is out of range.
+Result<InboundSettings> inbound_settings_from(const Settings& settings);
 
 }  // namespace mailhold::gateway
