@@ -1,7 +1,5 @@
 #include "features/links/click_service.h"
 
-#include <algorithm>
-
 #include "base/text.h"
 
 namespace mailhold::links {
@@ -133,8 +131,7 @@ Result<Id> ClickService::find_tenant(std::string_view id_or_domain) const {
   if (id && all->contains(*id)) return *id;
   const std::string domain = to_lower(id_or_domain);
   for (const auto& [tenant, rules_of_tenant] : *all) {
-    const auto& domains = rules_of_tenant.domains;
-    if (std::find(domains.begin(), domains.end(), domain) != domains.end()) return tenant;
+    if (rules_of_tenant.domains.contains(domain)) return tenant;
   }
   return Error{ErrorKind::not_found, "no such tenant"};
 }

@@ -1,12 +1,10 @@
 #include "features/links/decision.h"
 
-#include "formats/url/look_alike.h"
-
 namespace mailhold::links {
 namespace {
 
 void note_look_alike(const url::Url& url, const ClickRules& rules, ClickDecision& decision) {
-  const url::Resemblance found = url::resembles(url.host, rules.domains);
+  const url::Resemblance found = rules.domains.resembled_by(url.host);
   switch (found.kind) {
     case url::LookAlike::none: return;
     case url::LookAlike::homograph: decision.reasons.push_back(ClickReason::homograph); break;
@@ -20,7 +18,7 @@ void note_look_alike(const url::Url& url, const ClickRules& rules, ClickDecision
 
 ClickRules ClickRules::from(const LinkPolicy& policy) {
   ClickRules rules;
-  rules.domains = policy.domains;
+  rules.domains = url::OwnDomains(policy.domains);
   for (const std::string& rule : policy.allow) rules.allow.add(rule);
   for (const std::string& rule : policy.deny) rules.deny.add(rule);
   return rules;

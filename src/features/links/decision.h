@@ -9,6 +9,7 @@
 
 #include "features/links/indicators.h"
 #include "features/links/link_policy.h"
+#include "formats/url/look_alike.h"
 #include "formats/url/url.h"
 
 namespace mailhold::links {
@@ -37,7 +38,7 @@ struct ClickDecision {
 
 // A tenant's policy made ready for many clicks.
 struct ClickRules {
-  std::vector<std::string> domains;
+  url::OwnDomains domains;
   RuleSet allow;
   RuleSet deny;
 

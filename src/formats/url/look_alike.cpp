@@ -98,23 +98,13 @@ std::size_t distance(std::string_view a, std::string_view b, std::size_t limit) 
   return std::min(last[b.size()], limit + 1);
 }
 
-struct Name {
-  std::string ascii;                     // without a trailing dot
-  std::vector<std::string_view> labels;  // of ascii
-  std::string unicode;
+std::string without_final_dot(std::string_view host) {
+  return to_lower(host.ends_with('.') ? host.substr(0, host.size() - 1) : host);
+}
 
-  explicit Name(std::string_view host) : ascii(to_lower(host.ends_with('.') ? host.substr(0, host.size() - 1) : host)) {
-    labels = split(ascii, '.');
-    unicode = to_unicode(ascii);
-  }
-  Name(const Name&) = delete;
-  Name& operator=(const Name&) = delete;
-};
-
-// At least two labels, none of them empty.
-bool is_domain(const Name& name) {
-  return name.labels.size() >= 2 &&
-         std::none_of(name.labels.begin(), name.labels.end(), [](std::string_view label) { return label.empty(); });
+std::string with_dots_for_hyphens(std::string text) {
+  std::replace(text.begin(), text.end(), '-', '.');
+  return text;
 }
 
 // The last `count` labels.
@@ -129,31 +119,30 @@ std::string_view after_first_label(std::string_view name) {
   return dot == std::string_view::npos ? std::string_view() : name.substr(dot + 1);
 }
 
-bool is_homograph(const Name& host, const Name& domain) {
-  return skeleton(ending(host.unicode, domain.labels.size())) == skeleton(domain.unicode);
-}
+std::string_view first_label(std::string_view name) { return name.substr(0, name.find('.')); }
 
 // "example.co.uk" is a name with an ending; of "mail.example.com" the first label says nothing.
-bool is_registrable_like(const Name& domain) {
-  return domain.labels.size() == 2 || (domain.labels.size() == 3 && domain.labels[1].size() <= 3);
+bool is_registrable_like(std::string_view domain) {
+  const std::vector<std::string_view> labels = split(domain, '.');
+  return labels.size() == 2 || (labels.size() == 3 && labels[1].size() <= 3);
 }
 
-bool is_typo(const Name& host, const Name& domain) {
-  if (!is_registrable_like(domain) || domain.labels.front().size() < typo_letters_min) return false;
-  const std::string_view name = domain.labels.front();
-  const std::string_view rest = after_first_label(domain.ascii);
-  const std::string_view tail = ending(host.ascii, domain.labels.size());
+// ".co" and ".cm" for ".com": a letter lost, doubled or swapped, not replaced: ".dk" is no slip for ".de".
+bool is_slip(std::string_view written, std::string_view meant) {
+  if (meant.size() < 3 || distance(written, meant, 1) != 1) return false;
+  return written.size() != meant.size() || std::is_permutation(meant.begin(), meant.end(), written.begin());
+}
+
+bool is_typo(std::string_view host, std::string_view domain, std::size_t label_count) {
+  const std::string_view name = first_label(domain);
+  const std::string_view rest = after_first_label(domain);
+  if (name.size() < typo_letters_min || !is_registrable_like(domain)) return false;
   const std::size_t limit = name.size() >= two_typos_letters_min ? 2 : 1;
-  const std::string_view tail_name = tail.substr(0, tail.find('.'));
-  if (after_first_label(tail) == rest && distance(tail_name, name, limit) <= limit) return true;
-  // ".co" and ".cm" for ".com": a letter lost, doubled or swapped, not replaced: ".dk" is no slip for ".de".
-  const std::string_view tail_rest = after_first_label(tail);
-  if (tail_name == name && rest.size() >= 3 && distance(tail_rest, rest, 1) == 1) {
-    if (tail_rest.size() != rest.size() || std::is_permutation(rest.begin(), rest.end(), tail_rest.begin())) return true;
-  }
-  if (name.size() < any_ending_letters_min) return false;
-  const std::string_view short_tail = ending(host.ascii, 2);
-  const std::string_view short_name = short_tail.substr(0, short_tail.find('.'));
+  const std::string_view tail = ending(host, label_count);
+  if (after_first_label(tail) == rest && distance(first_label(tail), name, limit) <= limit) return true;
+  if (first_label(tail) == name && is_slip(after_first_label(tail), rest)) return true;
+  if (name.size() < any_ending_letters_min || host.find('.') == std::string_view::npos) return false;
+  const std::string_view short_name = first_label(ending(host, 2));
   return short_name != name && distance(short_name, name, limit) <= limit;
 }
 
@@ -168,14 +157,6 @@ bool holds_part(std::string_view text, std::string_view part) {
     if (is_part_boundary(text, at) && is_part_boundary(text, at + part.size())) return true;
   }
   return false;
-}
-
-bool is_embedded(const Name& host, const Name& domain) {
-  if (host.ascii.size() <= domain.ascii.size()) return false;
-  std::string host_look = skeleton(host.unicode), domain_look = skeleton(domain.unicode);
-  std::replace(host_look.begin(), host_look.end(), '-', '.');
-  std::replace(domain_look.begin(), domain_look.end(), '-', '.');
-  return holds_part(host_look, domain_look);
 }
 
 bool has_latin_or_ascii_letter(std::string_view utf8) {
@@ -194,20 +175,35 @@ std::string skeleton(std::string_view utf8) {
   return fold_ascii_pairs(without_accents(uts39_skeleton(without_accents(uts39_skeleton(utf8)))));
 }
 
-Resemblance resembles(std::string_view host, std::span<const std::string> domains) {
-  if (host.empty() || host.size() > name_bytes_max) return {};
-  domains = domains.first(std::min(domains.size(), domains_max));
-  for (const std::string& domain : domains) {
-    if (is_within(host, domain)) return {};
+OwnDomains::OwnDomains(std::span<const std::string> domains) {
+  for (const std::string& given : domains.first(std::min(domains.size(), domains_max))) {
+    Domain domain;
+    domain.ascii = without_final_dot(given);
+    const std::vector<std::string_view> labels = split(domain.ascii, '.');
+    const bool has_empty_label = std::find(labels.begin(), labels.end(), "") != labels.end();
+    if (labels.size() < 2 || has_empty_label || domain.ascii.size() > name_bytes_max) continue;
+    domain.label_count = labels.size();
+    domain.look = skeleton(to_unicode(domain.ascii));
+    domain.look_dotted = with_dots_for_hyphens(domain.look);
+    domains_.push_back(std::move(domain));
   }
-  const Name name(host);
-  for (const std::string& domain : domains) {
-    if (domain.empty() || domain.size() > name_bytes_max) continue;
-    const Name own(domain);
-    if (!is_domain(own)) continue;
-    if (is_homograph(name, own)) return {LookAlike::homograph, domain};
-    if (is_embedded(name, own)) return {LookAlike::embedded, domain};
-    if (is_typo(name, own)) return {LookAlike::typo, domain};
+}
+
+bool OwnDomains::contains(std::string_view domain) const {
+  return std::any_of(domains_.begin(), domains_.end(), [domain](const Domain& own) { return own.ascii == domain; });
+}
+
+Resemblance OwnDomains::resembled_by(std::string_view host) const {
+  if (host.empty() || host.size() > name_bytes_max) return {};
+  const auto holds_host = [host](const Domain& own) { return is_within(host, own.ascii); };
+  if (std::any_of(domains_.begin(), domains_.end(), holds_host)) return {};
+  const std::string ascii = without_final_dot(host);
+  const std::string look = skeleton(to_unicode(ascii));
+  const std::string look_dotted = with_dots_for_hyphens(look);
+  for (const Domain& own : domains_) {
+    if (ending(look, own.label_count) == own.look) return {LookAlike::homograph, own.ascii};
+    if (ascii.size() > own.ascii.size() && holds_part(look_dotted, own.look_dotted)) return {LookAlike::embedded, own.ascii};
+    if (is_typo(ascii, own.ascii, own.label_count)) return {LookAlike::typo, own.ascii};
   }
   return {};
 }

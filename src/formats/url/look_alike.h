@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mailhold::url {
 
@@ -19,9 +20,28 @@ struct Resemblance {
   std::string domain;  // the one of `domains` that it resembles
 };
 
-// `host` in ASCII form (Url::host), not an IP literal; `domains` in ASCII, lower case. A host within one of the domains
-// resembles none. Looks at the first 1,000 domains.
-Resemblance resembles(std::string_view host, std::span<const std::string> domains);
+// The tenant's own domains, made ready for many questions. Any thread.
+class OwnDomains {
+ public:
+  OwnDomains() = default;
+  // In ASCII, any case. What is no domain (fewer than two labels, an empty one) is left out, and what comes after the first
+  // 1,000.
+  explicit OwnDomains(std::span<const std::string> domains);
+
+  // `host` in ASCII form (Url::host), not an IP literal. A host within one of the domains resembles none.
+  Resemblance resembled_by(std::string_view host) const;
+  // The domains as they were given, in lower case.
+  bool contains(std::string_view domain) const;
+
+ private:
+  struct Domain {
+    std::string ascii;
+    std::size_t label_count = 0;
+    std::string look;         // skeleton of the form that people read
+    std::string look_dotted;  // with hyphens as dots
+  };
+  std::vector<Domain> domains_;
+};
 
 // Whether an international label of the host (ASCII form) pretends to be another: it mixes scripts that no language
 // mixes, or holds no Latin letter and yet reads as plain ASCII.

@@ -25,7 +25,7 @@ std::string_view name_of(LookAlike kind) {
 std::string found(std::string_view host) {
   const Result<Host> ascii = parse_host(host);
   if (!ascii) return "no host";
-  return std::string(name_of(resembles(ascii->ascii, own).kind));
+  return std::string(name_of(OwnDomains(own).resembled_by(ascii->ascii).kind));
 }
 
 TEST(LookAlike, warns_of_hosts_that_read_like_an_own_domain) {
@@ -85,9 +85,9 @@ TEST(LookAlike, one_letter_more_than_the_limit_is_no_typo) {
 
 TEST(LookAlike, survives_hosts_of_any_shape) {
   for (std::string_view host : {"", ".", "..", "a", "xn--", ".example.com", "example.com..", "-", "example.com-"})
-    resembles(host, own);
+    OwnDomains(own).resembled_by(host);
   const std::vector<std::string> odd = {"", ".", "com", "a.b.c.d.e.f", "..", std::string(10'000, 'a')};
-  EXPECT_EQ(resembles("example.org", odd).kind, LookAlike::none);
+  EXPECT_EQ(OwnDomains(odd).resembled_by("example.org").kind, LookAlike::none);
 }
 
 // Each pair of the collection whose target is a plain letter of host names: replaced in "example", does it still look alike?
@@ -114,8 +114,8 @@ TEST(LookAlike, folds_the_confusable_letters_of_the_collection) {
     }
     const std::vector<std::string> domains = {own_domain};
     const bool is_same = host->ascii == own_domain;  // UTS 46 maps the letter itself
-    (is_same || resembles(host->ascii, domains).kind == LookAlike::homograph) ? ++folded : ++missed;
-    if (missed != 0 && missed < 6 && !is_same && resembles(host->ascii, domains).kind != LookAlike::homograph) {
+    (is_same || OwnDomains(domains).resembled_by(host->ascii).kind == LookAlike::homograph) ? ++folded : ++missed;
+    if (missed != 0 && missed < 6 && !is_same && OwnDomains(domains).resembled_by(host->ascii).kind != LookAlike::homograph) {
       std::printf("  not folded: U+%04X for %c\n", static_cast<unsigned>(source), static_cast<char>(target));
     }
   }
