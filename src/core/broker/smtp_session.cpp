@@ -78,7 +78,7 @@ Result<smtp::SubmissionOutcome> SmtpSession::deliver(const smtp::ClientEnvelope&
   const bool may_have_arrived = dialogue_.message_is_out();
   const smtp::Reply reply = smtp::reply(451, "4.4.2", may_have_arrived ? "the connection was lost before the server's last word; it may have the message"
                                                                        : "the connection was lost");
-  return smtp::SubmissionOutcome{.recipients = std::vector(envelope.rcpt_to.size(), smtp::RecipientOutcome{.reply = reply})};
+  return smtp::SubmissionOutcome{.recipients = std::vector(envelope.rcpt_to.size(), smtp::RecipientOutcome{.reply = reply}), .is_untried = !may_have_arrived};
 }
 
 Status SmtpSession::transfer(const Deadline& deadline, std::optional<smtp::SubmissionOutcome>& outcome) {

@@ -37,7 +37,7 @@ struct Encoder {
 
   std::string operator()(const SubmissionResult& result) const {
     ByteWriter writer = begin(Kind::result);
-    writer.u8(result.session_goes_on).u32(static_cast<std::uint32_t>(result.outcome.recipients.size()));
+    writer.u8(result.session_goes_on).u8(result.outcome.is_untried).u32(static_cast<std::uint32_t>(result.outcome.recipients.size()));
     for (const smtp::RecipientOutcome& recipient : result.outcome.recipients) {
       writer.u8(static_cast<std::uint8_t>(recipient.result)).u16(static_cast<std::uint16_t>(recipient.reply.code));
       writer.text(recipient.reply.enhanced).text(recipient.reply.text().substr(0, reply_bytes_max));
@@ -64,8 +64,10 @@ Result<SubmissionResult> read_result(ByteReader& reader) {
   SubmissionResult result;
   const std::uint8_t goes_on = reader.u8();
   result.session_goes_on = goes_on == 1;
+  const std::uint8_t untried = reader.u8();
+  result.outcome.is_untried = untried == 1;
   const std::uint32_t count = reader.count(11);
-  if (goes_on > 1 || count == 0 || count > recipients_max) return corrupt();
+  if (goes_on > 1 || untried > 1 || count == 0 || count > recipients_max) return corrupt();
   for (std::uint32_t i = 0; i < count; ++i) {
     const std::uint8_t word = reader.u8();
     smtp::Reply reply;

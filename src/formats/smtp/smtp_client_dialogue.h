@@ -55,6 +55,7 @@ struct RecipientOutcome {
 // What became of one submitted message: one entry for each recipient, in the order of the envelope.
 struct SubmissionOutcome {
   std::vector<RecipientOutcome> recipients;
+  bool is_untried = false;  // the connection was gone before the message was out: it may be tried again at once
 };
 
 class ClientDialogue {

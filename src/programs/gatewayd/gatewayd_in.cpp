@@ -10,6 +10,7 @@
 #include "features/gateway/inbound/clamd_connection.h"
 #include "features/gateway/inbound/inbound.h"
 #include "features/gateway/inbound/inbound_api.h"
+#include "features/gateway/queue/spool_hints.h"
 #include "features/scanning/scanner_pool.h"
 #include "features/tenants/tenant_messages.h"
 #include "platform/dns/resolver_client.h"
@@ -107,6 +108,7 @@ Status serve(ipc::Daemon& daemon) {
   const auto scannerd = daemon.peer("scannerd");
   scanning::ScannerPool pool(scanning::workers_of(*scannerd), pool_settings);
   ASSIGN_OR_RETURN(const auto spool, open_spool(daemon, settings, keys));
+  const queue::SpoolHints hints(daemon.peer("gatewayd-out"), [&spool] { return spool->watermark(); });
 
   gateway::Acceptance::Parts parts;
   parts.scan = [&pool](const scanning::ScanRequest& request, scanning::Answers& answers, const Deadline& deadline) {

@@ -18,7 +18,7 @@ class BrokerSession final : public Session {
     }
     is_open_ = false;
     const smtp::Reply reply = smtp::reply(451, "4.4.2", "the session with the broker was lost");
-    return smtp::SubmissionOutcome{.recipients = std::vector(envelope.rcpt_to.size(), smtp::RecipientOutcome{.reply = reply})};
+    return smtp::SubmissionOutcome{.recipients = std::vector(envelope.rcpt_to.size(), smtp::RecipientOutcome{.reply = reply}), .is_untried = false};
   }
 
   bool is_open() const override { return is_open_; }
