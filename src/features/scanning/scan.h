@@ -16,6 +16,7 @@
 #include "base/deadline.h"
 #include "base/id.h"
 #include "base/result.h"
+#include "formats/mail/splice.h"
 
 namespace mailhold::dns {
 struct Question;
@@ -101,11 +102,7 @@ struct Findings {
 };
 
 // Replaces `length` bytes at `offset` of the original message.
-struct Splice {
-  std::uint64_t offset = 0;
-  std::uint64_t length = 0;
-  std::string replacement;
-};
+using Splice = mail::Splice;
 
 // A leaf body of the final message (after the splices, before anything is prepended), for
 // the store: parts are kept decoded once, so that equal attachments are stored once.
@@ -140,7 +137,7 @@ ScanResult scan_message(const ScanRequest& request, Answers& answers, const Dead
                         const Limits& limits = {});
 
 // The message with the splices applied; corrupt if they are unsorted, overlap, or leave the message.
-Result<std::string> apply_splices(std::string_view message, std::span<const Splice> splices);
+using mail::apply_splices;
 
 // Loads what the checks need from files (file types, converters, suffix list). Once per
 // process, before the sandbox closes; scan_message works without, but knows fewer types.

@@ -1,5 +1,6 @@
 #include <cstdlib>
 
+#include "base/utf8.h"
 #include "formats/mime/parameters.h"
 #include "formats/mime/readings.h"
 #include "formats/mime/text.h"
@@ -24,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
       if (parameter.place.end() > field.value.length) std::abort();
     }
     (void)mime::readings_of(value, "filename");
-    if (!mime::is_utf8(mime::decode_header_text(field.value.of(bytes)))) std::abort();
+    if (!is_utf8(mime::decode_header_text(field.value.of(bytes)))) std::abort();
   }
   mime::visit_readings(bytes, message, {8u << 20}, [](const mime::Reading&) {});
   return 0;

@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include "base/text.h"
+#include "base/utf8.h"
 #include "formats/mime/message.h"
 #include "formats/mime/parameters.h"
 #include "formats/mime/readings.h"

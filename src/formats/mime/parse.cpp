@@ -182,7 +182,10 @@ class Parser {
     if (depth > limits_.depth_max) return stop(OddityKind::too_deep);
     const std::size_t index = add_part(parent, depth);
     std::size_t body = read_header(at, index);
-    if (stopped_) return bytes_.size();
+    if (stopped_) {
+      message_.parts[index].body = {at, 0};
+      return bytes_.size();
+    }
     Part& part = message_.parts[index];
     part.body = {body, 0};
     interpret_fields(bytes_, message_, index, default_type);

@@ -113,15 +113,25 @@ class Visitor {
     if (leniency.odd_length) odd(OddityKind::base64_odd_length, index);
     if (leniency.junk) odd(text ? OddityKind::base64_junk_in_text : OddityKind::base64_junk, index);
     if (leniency.data_after_padding) odd(text ? OddityKind::base64_text_after_padding : OddityKind::base64_data_after_padding, index);
+    if (!leniency.junk && !leniency.data_after_padding && !leniency.odd_length) {
+      visit_base64_reading(index, body, primary.bytes, Base64Reading::by_line);
+      return;
+    }
     visit_base64_readings(index, body, primary.bytes);
+  }
+
+  // The work counts, whether or not another reading comes of it.
+  void visit_base64_reading(std::size_t index, std::string_view body, std::string_view primary, Base64Reading reading) {
+    if (!spend(body.size() / 2)) return;
+    const std::string bytes = decode_base64(body, reading).bytes;
+    if (bytes != primary) give(ReadingKind::alternate, index, bytes);
   }
 
   void visit_base64_readings(std::size_t index, std::string_view body, std::string_view primary) {
     using enum Base64Reading;
     for (const Base64Reading reading : {until_padding, ignores_padding, padding_is_zero, until_junk, whole_lines, by_line, by_group, url_alphabet}) {
       if (exhausted_) return;
-      const std::string bytes = decode_base64(body, reading).bytes;
-      if (bytes != primary) give(ReadingKind::alternate, index, bytes);
+      visit_base64_reading(index, body, primary, reading);
     }
   }
 

@@ -11,12 +11,10 @@ namespace mailhold::mime {
 // valid and as windows-1252 otherwise. Output is at most `bytes_max` long.
 std::string to_utf8(std::string_view bytes, std::string_view charset, std::size_t bytes_max = 1u << 20);
 
-bool is_utf8(std::string_view bytes);
-
 // A header value for people: unfolded, encoded words decoded, UTF-8, no control characters, at most `bytes_max`.
 std::string decode_header_text(std::string_view value, std::size_t bytes_max = 998);
 
-// The same without length limit of words and with sloppy encoded words accepted (inside quotes, with spaces).
+// Whether the value has what looks like an encoded word, in quotes or not.
 bool has_encoded_word(std::string_view value);
 
 // Loads ICU's data now and forbids it to look for files later. Once, before the sandbox closes.

@@ -22,7 +22,8 @@ namespace {
 
 void limit(__rlimit_resource resource, std::uint64_t value) {
   const rlimit both{value, value};
-  (void)::setrlimit(resource, &both);
+  // The system call of that name: the C library would take prlimit64, which no profile may use to set a limit.
+  (void)::syscall(SYS_setrlimit, resource, &both);
 }
 
 // What nobody may do, and what only those with the right may do.
@@ -98,7 +99,7 @@ Status self_test(const Profile& profile) {
 }
 
 Status enter(const Profile& profile) {
-  if (profile.lock_memory && ::mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+  if (profile.lock_memory && ::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
     log_warning("sandbox", "MEMORY MAY BE SWAPPED OUT: mlockall is refused; raise the memlock limit or turn swap off");
   }
   RETURN_IF_ERROR(self_test(profile));

@@ -1,0 +1,104 @@
+#include "features/scanning/checks/zip_archive.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <set>
+
+namespace mailhold::scanning {
+namespace {
+
+std::uint32_t number(std::string_view bytes, std::size_t offset, std::size_t size) {
+  std::uint32_t value = 0;
+  for (std::size_t i = 0; i < size; ++i) value |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[offset + i])) << 8 * i;
+  return value;
+}
+
+constexpr std::size_t local_header_bytes = 30, directory_header_bytes = 46;
+
+// All records with a signature, wherever they stand: a directory that is damaged or lies is read as well as a good one.
+template <class Read>
+void for_each_record(std::string_view archive, std::string_view signature, std::size_t header_bytes, Read read) {
+  for (std::size_t at = archive.find(signature); at != std::string_view::npos; at = archive.find(signature, at + 4)) {
+    if (archive.size() - at < header_bytes || !read(at)) return;
+  }
+}
+
+}  // namespace
+
+ZipListing list_zip(std::string_view archive, std::size_t entries_max) {
+  ZipListing listing;
+  std::set<std::uint64_t> listed_offsets;
+  std::set<std::string> listed_names;
+  for_each_record(archive, "PK\x01\x02", directory_header_bytes, [&](std::size_t at) {
+    const std::size_t name_size = number(archive, at + 28, 2);
+    if (archive.size() - at - directory_header_bytes < name_size) return true;
+    if (listing.entries.size() >= entries_max) return !(listing.truncated = true);
+    ZipEntry entry;
+    entry.encrypted = (number(archive, at + 8, 2) & 1) != 0;
+    entry.method = static_cast<std::uint16_t>(number(archive, at + 10, 2));
+    entry.packed_bytes = number(archive, at + 20, 4);
+    entry.offset = number(archive, at + 42, 4);
+    entry.name = archive.substr(at + directory_header_bytes, name_size);
+    listed_offsets.insert(entry.offset);
+    listed_names.insert(entry.name);
+    listing.entries.push_back(std::move(entry));
+    return true;
+  });
+  const bool any_listed = !listing.entries.empty();
+  for_each_record(archive, "PK\x03\x04", local_header_bytes, [&](std::size_t at) {
+    const std::size_t name_size = number(archive, at + 26, 2);
+    if (listed_offsets.contains(at) || archive.size() - at - local_header_bytes < name_size) return true;
+    // An archive stored inside of this one has local headers too: those are found when it is looked into.
+    std::string name(archive.substr(at + local_header_bytes, name_size));
+    if (listed_names.contains(name)) return true;
+    if (listing.entries.size() >= entries_max) return !(listing.truncated = true);
+    if (any_listed && at == 0) listing.two_listings = true;
+    listing.entries.push_back({std::move(name), number(archive, at + 18, 4), at, static_cast<std::uint16_t>(number(archive, at + 8, 2)),
+                               (number(archive, at + 6, 2) & 1) != 0});
+    return true;
+  });
+  return listing;
+}
+
+std::optional<Unzipped> unzip(std::string_view archive, const ZipEntry& entry, std::size_t bytes_max) {
+  if (entry.encrypted || (entry.method != 0 && entry.method != 8)) return std::nullopt;
+  const auto at = static_cast<std::size_t>(entry.offset);
+  if (entry.offset > archive.size() || archive.size() - at < local_header_bytes || !archive.substr(at).starts_with("PK\x03\x04")) return std::nullopt;
+  const std::size_t data = local_header_bytes + number(archive, at + 26, 2) + number(archive, at + 28, 2);
+  if (archive.size() - at < data) return std::nullopt;
+  std::string_view packed = archive.substr(at + data);
+  if (entry.packed_bytes != 0) packed = packed.substr(0, static_cast<std::size_t>(entry.packed_bytes));
+  Unzipped out;
+  if (entry.method == 0) {
+    out.too_big = packed.size() > bytes_max;
+    out.bytes = packed.substr(0, bytes_max);
+    out.complete = !out.too_big;
+    return out;
+  }
+  z_stream stream{};
+  if (::inflateInit2(&stream, -MAX_WBITS) != Z_OK) return std::nullopt;
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));  // zlib does not write there
+  stream.avail_in = static_cast<uInt>(std::min<std::size_t>(packed.size(), 1u << 30));
+  constexpr std::size_t step = 64u << 10;
+  int status = Z_OK;
+  while (status == Z_OK) {
+    const std::size_t had = out.bytes.size();
+    if (had >= bytes_max) {
+      out.too_big = true;
+      break;
+    }
+    const std::size_t room = std::min(std::max(step, had), bytes_max - had);
+    out.bytes.resize(had + room);
+    stream.next_out = reinterpret_cast<Bytef*>(out.bytes.data() + had);
+    stream.avail_out = static_cast<uInt>(room);
+    status = ::inflate(&stream, Z_NO_FLUSH);
+    out.bytes.resize(had + room - stream.avail_out);
+    if (status == Z_OK && stream.avail_in == 0 && stream.avail_out != 0) break;  // the data breaks off
+  }
+  ::inflateEnd(&stream);
+  out.complete = status == Z_STREAM_END;
+  return out;
+}
+
+}  // namespace mailhold::scanning

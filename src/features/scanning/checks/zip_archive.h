@@ -1,0 +1,38 @@
+// The entries of a zip archive, as the central directory lists them and as the local headers do: programs trust
+// either, so both count (APPNOTE.TXT 4.3). Bounded; never fails, lists what can be read.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mailhold::scanning {
+
+struct ZipEntry {
+  std::string name;
+  std::uint64_t packed_bytes = 0;  // 0 in a local header with a descriptor behind the data
+  std::uint64_t offset = 0;        // of the local header
+  std::uint16_t method = 0;
+  bool encrypted = false;
+};
+
+struct ZipListing {
+  std::vector<ZipEntry> entries;
+  bool truncated = false;  // more than entries_max
+  bool two_listings = false;  // the directory and the local headers name different files
+};
+
+ZipListing list_zip(std::string_view archive, std::size_t entries_max);
+
+struct Unzipped {
+  std::string bytes;
+  bool complete = false;  // false: cut at the limit, or the data is corrupt
+  bool too_big = false;
+};
+
+// Nothing for methods other than stored and deflated, and for encrypted entries.
+std::optional<Unzipped> unzip(std::string_view archive, const ZipEntry& entry, std::size_t bytes_max);
+
+}  // namespace mailhold::scanning

@@ -1,0 +1,91 @@
+#include "features/scanning/worker.h"
+
+#include <sys/time.h>
+
+#include "base/dns_answer.h"
+#include "base/log.h"
+#include "features/scanning/scan_messages.h"
+
+namespace mailhold::scanning {
+namespace {
+
+constexpr std::chrono::milliseconds idle_max{24 * 3600 * 1000};
+
+// SIGPROF ends the process when this much CPU is used; zero: no limit.
+void limit_cpu(std::chrono::seconds limit) {
+  itimerval timer{};
+  timer.it_value.tv_sec = limit.count();
+  ::setitimer(ITIMER_PROF, &timer, nullptr);
+}
+
+// Asks the gateway, which answers each frame with one of the same kind.
+class AnswersOverChannel final : public Answers {
+ public:
+  explicit AnswersOverChannel(ipc::Channel& channel) : channel_(channel) {}
+
+  std::vector<dns::Answer> resolve(std::span<const dns::Question> questions, const Deadline& deadline) override {
+    const auto reply = ask(encode_questions(questions), deadline);
+    auto answers = reply ? parse_answers(reply->bytes) : Result<std::vector<dns::Answer>>(reply.error());
+    std::vector<dns::Answer> out = answers ? std::move(*answers) : std::vector<dns::Answer>();
+    out.resize(questions.size());
+    return out;
+  }
+
+  std::vector<std::string> wrap(std::span<const std::string> urls, const Deadline& deadline) override {
+    const auto reply = ask(encode_urls(urls), deadline);
+    auto wrapped = reply ? parse_urls(reply->bytes) : Result<std::vector<std::string>>(reply.error());
+    std::vector<std::string> out = wrapped ? std::move(*wrapped) : std::vector<std::string>();
+    out.resize(urls.size());
+    return out;
+  }
+
+  Result<int> connect_clamd(const Deadline& deadline) override {
+    auto reply = ask(encode_clamd(true), deadline);
+    if (!reply) return reply.error();
+    if (reply->fds.size() != 1) return Error{ErrorKind::unavailable, "clamd is away"};
+    return reply->fds.front().release();
+  }
+
+  bool failed() const { return failed_; }
+
+ private:
+  Result<ipc::Frame> ask(const std::string& frame, const Deadline& deadline) {
+    if (failed_) return Error{ErrorKind::unavailable, "the gateway is away"};
+    Status sent = channel_.send(frame, deadline);
+    if (!sent) {
+      failed_ = true;
+      return sent.error();
+    }
+    Result<ipc::Frame> reply = channel_.receive(deadline);
+    failed_ = !reply;
+    return reply;
+  }
+
+  ipc::Channel& channel_;
+  bool failed_ = false;
+};
+
+// False when the worker must end.
+bool serve_one(ipc::Channel& channel, const Id& tenant, const WorkerSettings& settings) {
+  auto frame = channel.receive(Deadline::after(idle_max));
+  if (!frame) return false;
+  auto call = parse_scan(frame->bytes);
+  if (!call || call->request.tenant != tenant) return false;
+  limit_cpu(settings.cpu_max);
+  AnswersOverChannel answers(channel);
+  const Deadline deadline = Deadline::after(call->time_left);
+  const ScanResult result = scan_message(call->request, answers, deadline, call->limits);
+  limit_cpu(std::chrono::seconds(0));
+  return !answers.failed() && bool(channel.send(encode_result(result), deadline));
+}
+
+}  // namespace
+
+void serve_worker(ipc::OwnedFd socket, const Id& tenant, const WorkerSettings& settings) {
+  ipc::Channel channel(std::move(socket));
+  for (std::uint32_t served = 0; served < settings.messages_max; ++served) {
+    if (!serve_one(channel, tenant, settings)) return;
+  }
+}
+
+}  // namespace mailhold::scanning

@@ -1,0 +1,44 @@
+// scannerd: makes jailed workers for the gateway. This process only carries requests to the zygote, which
+// has one thread and no other duty; neither of them ever reads mail. Wiring only.
+#include "base/log.h"
+#include "features/scanning/scanning_service.h"
+#include "features/scanning/zygote.h"
+#include "platform/ipc/daemon.h"
+#include "platform/sandbox/profiles.h"
+
+namespace {
+
+using namespace mailhold;
+
+// Nothing but frames: no file, no socket of its own, no process.
+sandbox::Profile carrier_profile() { return {"scannerd-carrier", {sandbox::Right::threads}, {}, {}, sandbox::Violation::refuse}; }
+
+}  // namespace
+
+int main() {
+  auto daemon = ipc::Daemon::start("scannerd");
+  if (const Status loaded = scanning::load_scan_tables(); !loaded) {
+    log_error("scanning", loaded.error().detail);
+    return 78;
+  }
+  // The self-test of the workers' profile is made once, here, where forking is still allowed.
+  const sandbox::Profile worker_profile = sandbox::profile_of("scanner", daemon->directories());
+  if (const Status holds = sandbox::self_test(worker_profile); !holds) {
+    log_error("scanning", holds.error().detail);
+    return 78;
+  }
+  scanning::ZygoteSettings settings;
+  settings.confine_zygote = [&] { return sandbox::enter(sandbox::profile_of("scannerd", daemon->directories())); };
+  settings.confine_worker = [&] { return sandbox::tighten(worker_profile); };
+  auto zygote = scanning::Zygote::start(settings);
+  if (!zygote) {
+    log_error("scanning", zygote.error().detail);
+    return 78;
+  }
+  sandbox::enter_or_exit(carrier_profile());
+  scanning::ScanningService service(**zygote);
+  return daemon->run([&](const std::shared_ptr<ipc::Call>& call) {
+    service.handle(call);
+    if (!(*zygote)->is_alive()) daemon->stop();  // the supervisor starts us anew
+  });
+}
