@@ -11,6 +11,7 @@ constexpr std::uint8_t table_version = 1;
 constexpr std::size_t routes_max = 200'000;
 constexpr std::size_t pins_max = 8;
 constexpr std::size_t text_bytes_max = 1024;
+constexpr std::size_t ca_bytes_max = 64 * 1024;
 
 Status wrong(const char* what) { return Error{ErrorKind::invalid_input, what, what}; }
 
@@ -29,7 +30,8 @@ Status check_route(const Route& route) {
   if (route.concurrency < 1 || route.concurrency > 64) return wrong("concurrency goes from 1 to 64");
   if (route.failover == route.id) return wrong("a route cannot fail over to itself");
   if (!is_short_and_printable(route.host) || !is_short_and_printable(route.name)) return wrong("a host or name no server can have");
-  if (route.ca_file.size() > text_bytes_max) return wrong("the path of the CA file is too long");
+  if (route.ca_file.size() > ca_bytes_max) return wrong("the CA's PEM text is too long");
+  if (!route.ca_file.empty() && route.ca_file != "system" && !route.ca_file.starts_with("-----BEGIN")) return wrong("the CA must be \"system\" or PEM text");
   if (route.pins.size() > pins_max || !std::all_of(route.pins.begin(), route.pins.end(), is_pin)) {
     return wrong("pins are up to 8 SHA-256 values of 64 hex digits");
   }

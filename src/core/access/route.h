@@ -33,7 +33,7 @@ struct Route {
   RouteTls tls = RouteTls::required;
   bool tls_from_start = false;     // implicit TLS (RFC 8314)
   std::string name;                // the name its certificate must carry; empty: host
-  std::string ca_file;             // "system", a PEM file, or empty: not verified by authority
+  std::string ca_file;             // "system", PEM text, or empty: not verified by authority
   std::vector<std::string> pins;   // SHA-256 of the certificate's public key, 64 hex digits; instead of name and CA
   std::uint32_t concurrency = 4;   // sessions at once, 1..64
   Id failover;                     // the route to try when no session can be opened; none: wait

@@ -161,8 +161,7 @@ Result<ipc::OwnedFd> Broker::open_session(const OpenSession& request, const Dead
   auto pair = ipc::Channel::socket_pair();
   if (!pair) return failed(pair.error());
 
-  AuthdJob job{route, policy_of(route), std::string(submit_purpose), receipt.encode(), settings_.our_name, to_hex(receipt.leaf().bytes())};
-  if (route.ca_file == "system") job.route.ca_file = settings_.system_ca;
+  const AuthdJob job{route, route.ca_file == "system" ? settings_.system_ca : "", policy_of(route), std::string(submit_purpose), receipt.encode(), settings_.our_name, to_hex(receipt.leaf().bytes())};
   auto authd = std::make_shared<ipc::Client>("authd", std::move(*authd_end));
   const int fds[] = {socket->get(), pair->second.get()};
   const auto opened = authd->call(static_cast<std::uint16_t>(AuthdMethod::session), encode(job), fds, deadline);

@@ -21,13 +21,14 @@ Result<OpenSession> parse_open_session(std::string_view bytes) {
 std::string encode(const AuthdJob& job) {
   ByteWriter writer;
   access::write_route(writer, job.route);
-  return writer.text(job.policy).text(job.purpose).text(job.receipt).text(job.our_name).text(job.envelope_id).take();
+  return writer.text(job.anchors).text(job.policy).text(job.purpose).text(job.receipt).text(job.our_name).text(job.envelope_id).take();
 }
 
 Result<AuthdJob> parse_authd_job(std::string_view bytes) {
   ByteReader reader(bytes);
   AuthdJob job;
   ASSIGN_OR_RETURN(job.route, access::read_route(reader));
+  job.anchors = reader.text();
   job.policy = reader.text();
   job.purpose = reader.text();
   job.receipt = reader.text();

@@ -103,7 +103,11 @@ Status drop_capabilities() {
     if (!keep) ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
   }
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct sets[2] = {{low, low, 0}, {0, 0, 0}};
+  __user_cap_data_struct sets[2] = {};
+  if (::syscall(SYS_capget, &header, sets) != 0) return failed("reading capabilities");
+  low &= sets[0].permitted;  // a container may have taken some of them already
+  sets[0] = {low, low, 0};
+  sets[1] = {0, 0, 0};
   if (::syscall(SYS_capset, &header, sets) != 0) return failed("dropping capabilities");
   return done();
 }

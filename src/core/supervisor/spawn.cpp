@@ -18,14 +18,13 @@ namespace mailhold::supervisor {
 namespace {
 
 constexpr int control_descriptor = 3;
-constexpr rlim_t locked_bytes_max = 512ULL << 20;
 constexpr rlim_t open_files_max = 65536;
 
 // Between fork and exec only plain system calls are made: the supervisor has threads.
 [[noreturn]] void become(const Spawn& spawn, char* const* arguments, pid_t supervisor) {
   const int namespaces = CLONE_NEWIPC | CLONE_NEWUTS | (spawn.network == Network::none ? CLONE_NEWNET : 0);
   if (::unshare(namespaces) != 0) ::_exit(71);
-  const rlimit locked{locked_bytes_max, locked_bytes_max};
+  const rlimit locked{RLIM_INFINITY, RLIM_INFINITY};  // what is locked is bounded by what is used
   ::setrlimit(RLIMIT_MEMLOCK, &locked);
   const rlimit files{open_files_max, open_files_max};
   ::setrlimit(RLIMIT_NOFILE, &files);

@@ -3,10 +3,12 @@
 #include <fcntl.h>
 
 #include <cstdlib>
+#include <ctime>
 #include <deque>
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "platform/crypto/prepare.h"
 
 namespace mailhold::ipc {
 namespace {
@@ -64,6 +66,8 @@ std::string encode_stop() { return ByteWriter().u8(static_cast<std::uint8_t>(Kin
 
 std::unique_ptr<Daemon> Daemon::start(std::string_view program_name) {
   set_program_name(program_name);
+  crypto::prepare();
+  ::tzset();  // reads /etc/localtime now: checking a certificate asks for it, when no file can be opened any more
   if (::fcntl(control_descriptor, F_SETFD, FD_CLOEXEC) != 0) {
     give_up("this program is started by `mailhold up`, not by hand");
   }

@@ -208,6 +208,27 @@ class OpenSslClient final : public TlsClient {
 
 }  // namespace
 
+// A PEM text is taken as it is: a sandboxed process can open no file.
+Status load_anchors(SSL_CTX* context, const std::string& ca_file) {
+  if (ca_file == "system") {
+    if (::SSL_CTX_set_default_verify_paths(context) == 1) return done();
+    return Error{ErrorKind::invalid_input, "cannot read the system's trust anchors: " + openssl_error()};
+  }
+  if (!ca_file.starts_with("-----BEGIN")) {
+    if (::SSL_CTX_load_verify_file(context, ca_file.c_str()) == 1) return done();
+    return Error{ErrorKind::invalid_input, "cannot read the CA file " + ca_file + ": " + openssl_error()};
+  }
+  BIO* text = ::BIO_new_mem_buf(ca_file.data(), static_cast<int>(ca_file.size()));
+  int anchors = 0;
+  for (X509* anchor = nullptr; (anchor = ::PEM_read_bio_X509(text, nullptr, nullptr, nullptr)) != nullptr; ::X509_free(anchor)) {
+    anchors += ::X509_STORE_add_cert(::SSL_CTX_get_cert_store(context), anchor);
+  }
+  ::BIO_free(text);
+  ::ERR_clear_error();  // the end of the text is reported as an error
+  if (anchors == 0) return Error{ErrorKind::invalid_input, "there is no certificate in the CA's PEM text"};
+  return done();
+}
+
 Result<std::shared_ptr<TlsClient>> TlsClient::create(TlsPeer peer) {
   for (std::string& pin : peer.pins) {
     const std::optional<std::string> hex = pin_as_hex(pin);
@@ -221,9 +242,7 @@ Result<std::shared_ptr<TlsClient>> TlsClient::create(TlsPeer peer) {
   ::SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
   if (peer.pins.empty() && !peer.ca_file.empty()) {
     if (peer.name.empty()) return Error{ErrorKind::invalid_input, "a name is needed to verify a certificate"};
-    const int loaded = peer.ca_file == "system" ? ::SSL_CTX_set_default_verify_paths(context.get())
-                                                : ::SSL_CTX_load_verify_file(context.get(), peer.ca_file.c_str());
-    if (loaded != 1) return Error{ErrorKind::invalid_input, "cannot read the CA file " + peer.ca_file + ": " + openssl_error()};
+    RETURN_IF_ERROR(load_anchors(context.get(), peer.ca_file));
     ::SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   } else {
     ::SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);  // pins are checked after the handshake, before any byte

@@ -15,7 +15,7 @@ namespace mailhold::net {
 // `name`. Else nothing is verified (opportunistic TLS, RFC 7435): protects from listeners only.
 struct TlsPeer {
   std::string name;                // for SNI and for verification; empty: no SNI
-  std::string ca_file;             // PEM; "system": the distribution's trust anchors; empty: not verified by CA
+  std::string ca_file;             // a PEM file or PEM text; "system": the distribution's trust anchors; empty: not verified by CA
   std::vector<std::string> pins;   // 64 hex digits each, or 44 base64 characters
 };
 

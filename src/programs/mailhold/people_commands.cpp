@@ -118,8 +118,7 @@ Status set_secret(Console& console, const Typed& typed) {
   const std::string policy = from_base64(text("policy")).value_or("");
   std::cerr << "This secret will work for " << text("host") << ":" << entry.at("port").as_int64() << " only.\n";
   ASSIGN_OR_RETURN(const SecretText password, read_secret(typed.one("password-file"), "password", true));
-  // The SASL PLAIN message of RFC 4616, as keyd hands it to authd.
-  SecretText plain = SecretText::take(std::string(1, '\0') + typed.one("user") + std::string(1, '\0') + std::string(password.reveal()));
+  ASSIGN_OR_RETURN(const SecretText plain, keys::encode_password(typed.one("user"), password.reveal()));
   ASSIGN_OR_RETURN(const std::string box, sealed::seal_box(from_base64(text("public_key")).value_or(""), keys::entry_context(text("region"), tenant, route, policy), plain.reveal()));
   return apply(console, typed, "secret.set", tenant, {{"route", route.text()}, {"box_sha256", to_hex(crypto::sha256(box))}}, {{"box", to_base64(box)}});
 }
