@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Verifies the folder of a ledger, from docs/formats/ledger.md alone.
 
     ledger_verify.py FOLDER KEY       KEY is "origin+0123abcd+base64", as `mailhold ledger status` prints it

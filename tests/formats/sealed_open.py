@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Opens test vectors of docs/formats/sealed.md with nothing of ours: written from the document alone.
 
     sealed_open.py FILE...

@@ -17,7 +17,7 @@ struct Said {
 
 Said independent_verifier(const std::filesystem::path& folder) {
   const std::string command =
-      "python3 '" MAILHOLD_SOURCE_DIR "/tests/formats/ledger_verify.py' '" + folder.string() + "' '" + test_key().text() + "' 2>&1";
+      "/usr/bin/python3 '" MAILHOLD_SOURCE_DIR "/tests/formats/ledger_verify.py' '" + folder.string() + "' '" + test_key().text() + "' 2>&1";
   Said said;
   FILE* output = ::popen(command.c_str(), "r");
   char piece[512];

@@ -154,7 +154,7 @@ TEST(Vectors, an_independent_program_opens_what_is_sealed_here) {
                      seal_box(recipient.public_key, place, plaintext).value());
     }
   }
-  const std::string command = "python3 " + (source / "tests/formats/sealed_open.py").string() + " " +
+  const std::string command = "/usr/bin/python3 " + (source / "tests/formats/sealed_open.py").string() + " " +
                               (source / "docs/formats/sealed.md").string() + " " + file.string();
   EXPECT_EQ(std::system(command.c_str()), 0);
   std::filesystem::remove(file);
