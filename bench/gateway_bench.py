@@ -1,0 +1,200 @@
+#!/usr/bin/python3
+"""Mailhold beside Postfix on the same disk, in one run: durable acceptance and relay of unique 8 KiB messages.
+
+Both take the same messages over the same number of connections and deliver them to the same sink. A round counts only if
+every message got 250 and every one arrived. Five alternating rounds; medians. Each figure ends as a line
+    bench NAME ours=X peer=Y unit=U ratio=R bar=B ok|short
+"""
+import os
+import pathlib
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY / "tests/peers"))
+from installation import PROGRAMS, Mailhold  # noqa: E402
+from peers import Peers, answers, free_port, wait_for  # noqa: E402
+
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+MESSAGES = int(os.environ.get("MESSAGES", "4000"))
+CONNECTIONS = 100
+STATE = REPOSITORY / "run/bench"
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def fdatasyncs_per_second():
+    path = STATE / "sync-probe"
+    file = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
+    os.posix_fallocate(file, 0, 64 << 20)
+    os.fsync(file)
+    begin, count = time.monotonic(), 0
+    while time.monotonic() - begin < 2:
+        os.pwrite(file, b"x" * 8192, (count * 8192) % (64 << 20))
+        os.fdatasync(file)
+        count += 1
+    os.close(file)
+    path.unlink()
+    return count / 2
+
+
+def descendants(root):
+    children = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
+    found, waiting = [], [root]
+    while waiting:
+        pid = waiting.pop()
+        found.append(pid)
+        waiting += children.get(pid, [])
+    return found
+
+
+def cpu_seconds(root):
+    """User and system time of a process, all below it, and all of those that have ended and been waited for."""
+    total = 0
+    for pid in descendants(root):
+        try:
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        total += sum(int(fields[i]) for i in (11, 12, 13, 14))
+    return total / TICK
+
+
+def one_round(server_port, server_pid, sink_port, to, tag, key, tenants=0):
+    """Rate of 250s per second, CPU seconds of the server per message."""
+    sink = subprocess.Popen([PROGRAMS / "smtp_sink", "--listen", f"127.0.0.1:{sink_port}", "--expect", str(MESSAGES)], stdout=subprocess.PIPE, text=True)
+    wait_for("the sink", lambda: answers(sink_port))
+    before = cpu_seconds(server_pid)
+    words = [PROGRAMS / "smtp_load", "--server", f"127.0.0.1:{server_port}", "--connections", CONNECTIONS, "--messages", MESSAGES, "--to", to, "--tag", tag,
+             "--key", key, "--pool", min(MESSAGES, 1000)]
+    if tenants:
+        words += ["--tenants", tenants]
+    load = subprocess.run([str(word) for word in words], capture_output=True, text=True)
+    if load.returncode != 0:
+        sink.kill()
+        sys.exit(f"not every message got 250: {load.stdout}{load.stderr}")
+    try:
+        arrived = sink.communicate(timeout=120)[0]
+    except subprocess.TimeoutExpired:
+        sink.kill()
+        sys.exit("not every message arrived at the sink")
+    if sink.returncode != 0:
+        sys.exit(f"not every message arrived at the sink: {arrived}")
+    used = cpu_seconds(server_pid) - before
+    rate = float(re.search(r"rate=(\d+)", load.stdout)[1])
+    print(f"   {tag}: {load.stdout.strip()} | {arrived.strip()} | server cpu {used / MESSAGES * 1e6:.0f} us/message", flush=True)
+    return rate, used / MESSAGES
+
+
+def line(name, ours, peer, unit, bar, lower_is_better=False):
+    ratio = ours / peer if peer else 0.0
+    good = ratio <= bar if lower_is_better else ratio >= bar
+    print(f"bench {name} ours={ours:.1f} peer={peer:.1f} unit={unit} ratio={ratio:.2f} bar={bar} {'ok' if good else 'short'}", flush=True)
+
+
+def idle_sessions(mailhold, count=2000):
+    """Memory that each idle session adds, and the time of one transaction beside them."""
+    pid = mailhold.pids()["gatewayd-in"]
+
+    def memory():
+        text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+        return int(re.search(r"^Pss:\s+(\d+)", text, re.M)[1]) * 1024
+
+    def transaction():
+        begin = time.monotonic()
+        with socket.create_connection(("127.0.0.1", mailhold.smtp_port), 10) as session:
+            session.recv(1000)
+            for _ in range(20):
+                session.sendall(b"NOOP\r\n")
+                session.recv(1000)
+        return (time.monotonic() - begin) * 1e3 / 20
+    alone = statistics.median(transaction() for _ in range(20))
+    before = memory()
+    sessions = []
+    for i in range(count):
+        session = socket.socket()
+        session.bind((f"127.0.{1 + i // 90}.1", 0))  # below the limit for one address
+        session.connect(("127.0.0.1", mailhold.smtp_port))
+        session.recv(1000)
+        sessions.append(session)
+    each = (memory() - before) / count
+    beside = statistics.median(transaction() for _ in range(20))
+    for session in sessions:
+        session.close()
+    print(f"   {count} idle sessions: {each:.0f} bytes each; a command takes {alone:.3f} ms alone, {beside:.3f} ms beside them")
+    line("idle-2000", beside, alone, "ms/command", 1.5, lower_is_better=True)
+
+
+def main():
+    shutil.rmtree(STATE, ignore_errors=True)
+    STATE.mkdir(parents=True)
+    os.chmod(STATE, 0o755)
+    peers = Peers(REPOSITORY / "build/peers/root", STATE / "peers")
+    mailhold = None
+    try:
+        syncs = fdatasyncs_per_second()
+        slow_disk = syncs < 1000
+        print(f"disk: {syncs:.0f} fdatasync/s of 8 KiB; {MESSAGES} messages, {CONNECTIONS} connections, {ROUNDS} rounds")
+        key = STATE / "dkim.pem"
+        subprocess.run(["openssl", "genrsa", "-traditional", "-out", key, "2048"], check=True, capture_output=True)
+        record = subprocess.run([PROGRAMS / "smtp_load", "--key", key, "--print-dns", "1"], capture_output=True, text=True, check=True).stdout.split(" TXT ", 1)
+        domain = record[0].split("._domainkey.", 1)[1].strip().rstrip(".")
+        selector = record[0].split(".", 1)[0]
+        value = record[1].strip().strip('"')
+        quoted = " ".join(f'"{value[i:i + 200]}"' for i in range(0, len(value), 200))
+        dns = peers.start_dns({domain: f'@ TXT "v=spf1 ip4:127.0.0.0/8 -all"\n_dmarc TXT "v=DMARC1; p=reject"\n{selector}._domainkey TXT {quoted}\n'})
+        sink_port = free_port()
+        relay_port = peers.start_relay(sink_port)
+        mailhold = Mailhold(STATE / "mailhold", {"dns.servers": [f"127.0.0.1@{dns}"], "gateway.connections_per_address_max": 4000})
+        mailhold.start()
+        mailhold.initialise()
+        for name, scan in (("plain", "none"), ("full", "full")):
+            tenant = mailhold.add_tenant(name, f"{name}.test")
+            mailhold.cli("tenant", "set", tenant, "scan", scan)
+            mailhold.add_relay_route(tenant, "127.0.0.1", sink_port)
+            mailhold.wait_for_directory(f"a@{name}.test")
+        for i in range(200):
+            tenant = mailhold.add_tenant(f"t{i}", f"t{i}.many.test")
+            mailhold.add_relay_route(tenant, "127.0.0.1", sink_port)
+        mailhold.wait_for_directory("a@t199.many.test")
+        wait_for("the routes", lambda: len(mailhold.cli("route", "list")["routes"]) == 202)
+        time.sleep(3)  # gatewayd out asks for routes every two seconds
+
+        figures = {name: [] for name in ("postfix", "plain", "full", "tenants")}
+        postfix_pid = peers.processes["relay"].pid
+        for number in range(ROUNDS):
+            figures["postfix"].append(one_round(relay_port, postfix_pid, sink_port, "a@postfix.test", f"postfix{number}", key))
+            figures["plain"].append(one_round(mailhold.smtp_port, mailhold.process.pid, sink_port, "a@plain.test", f"plain{number}", key))
+            figures["full"].append(one_round(mailhold.smtp_port, mailhold.process.pid, sink_port, "a@full.test", f"full{number}", key))
+            figures["tenants"].append(one_round(mailhold.smtp_port, mailhold.process.pid, sink_port, "a@many.test", f"tenants{number}", key, tenants=200))
+        rate = {name: statistics.median(each[0] for each in rounds) for name, rounds in figures.items()}
+        cpu = {name: statistics.median(each[1] for each in rounds) * 1e6 for name, rounds in figures.items()}
+        for name, rounds in figures.items():
+            rates = sorted(each[0] for each in rounds)
+            print(f"   {name}: {rates[0]:.0f} .. {rates[-1]:.0f} messages/s")
+        line("accept-plain", rate["plain"], rate["postfix"], "messages/s", 8 if slow_disk else 4)
+        line("accept-full", rate["full"], rate["postfix"], "messages/s", 5 if slow_disk else 2)
+        line("cpu-plain", cpu["plain"], cpu["postfix"], "us/message", 0.2, lower_is_better=True)
+        line("cpu-full", cpu["full"], cpu["postfix"], "us/message", 0.5, lower_is_better=True)
+        line("tenants-200", rate["tenants"], rate["postfix"], "messages/s", 1)
+        idle_sessions(mailhold)
+        print(f"limiter: 2 cores shared by client, server and sink; {syncs:.0f} fdatasync/s")
+    finally:
+        if mailhold is not None:
+            mailhold.stop()
+        peers.stop()
+
+
+if __name__ == "__main__":
+    main()
