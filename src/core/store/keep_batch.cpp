@@ -1,6 +1,7 @@
 #include "core/store/keep_batch.h"
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "formats/sealed/sealed.h"
 #include "platform/crypto/hash.h"
 #include "platform/crypto/mac.h"
@@ -29,6 +30,19 @@ void RecentParts::add(const std::string& key, Id object) {
   parts_[key] = object;
 }
 
+SecretText RandomSupply::take(std::size_t count) {
+  constexpr std::size_t drawn_at_once = 4096;
+  if (bytes_.size() - used_ < count) {
+    wipe(bytes_);
+    bytes_ = random_bytes(drawn_at_once);
+    used_ = 0;
+  }
+  SecretText taken = SecretText::copy_of(std::string_view(bytes_).substr(used_, count));
+  wipe(bytes_.data() + used_, count);
+  used_ += count;
+  return taken;
+}
+
 Result<Kept> KeepBatch::add(const NewMessage& message, CutMessage& cut) {
   Kept kept;
   const Epoch epoch = day_of(message.kept_since);
@@ -39,7 +53,8 @@ Result<Kept> KeepBatch::add(const NewMessage& message, CutMessage& cut) {
     ASSIGN_OR_RETURN(std::string token, token_of(message.tenant, part.bytes()));
     ASSIGN_OR_RETURN(cut.recipe.pieces[part.piece].part, find_or_add({message.tenant, epoch, std::move(token), part.bytes()}, kept));
   }
-  const ObjectName name{ObjectKind::message, message.tenant, new_object_id(system_clock().now()), message.message.bytes()};
+  const Id object = new_object_id(system_clock().now(), random_.take(object_id_random_bytes).reveal());
+  const ObjectName name{ObjectKind::message, message.tenant, object, message.message.bytes()};
   RETURN_IF_ERROR(add_object(name, epoch, encode(cut.recipe), kept));
   return kept;
 }
@@ -68,7 +83,7 @@ Result<Id> KeepBatch::find_or_add(const PartToKeep& part, Kept& kept) {
   if (object) {
     ++kept.parts_shared;
   } else {
-    object = new_object_id(system_clock().now());
+    object = new_object_id(system_clock().now(), random_.take(object_id_random_bytes).reveal());
     RETURN_IF_ERROR(add_object({ObjectKind::part, part.tenant, *object, part.token}, part.epoch, part.bytes, kept));
     ++kept.parts_new;
   }
@@ -98,7 +113,7 @@ Result<Id> KeepBatch::find(const PartToKeep& part) {
 
 Status KeepBatch::add_object(const ObjectName& name, Epoch epoch, std::string_view content, Kept& kept) {
   ASSIGN_OR_RETURN(const EpochKey* const key, epoch_keys_.get(name.tenant, epoch));
-  const SecretText data_key = SecretText::random(sealed::key_size);
+  const SecretText data_key = random_.take(sealed::key_size);
   std::string head = encode_object_head(name);
   std::string body = seal_object(rooms_.settings.region, name, data_key.reveal(), rooms_.packing.pack(content));
   kept.bytes_written += head.size() + body.size();

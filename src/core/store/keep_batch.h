@@ -26,6 +26,18 @@ class RecentParts {
   std::unordered_map<std::string, Id> parts_;
 };
 
+// Random bytes for data keys and ids, drawn a few kilobytes at a time: the call costs more than what it gives. Lives no longer
+// than a batch, and the salt of every seal is drawn afresh, so that a copy of the machine in between repeats no key stream.
+class RandomSupply {
+ public:
+  ~RandomSupply() { wipe(bytes_); }
+  SecretText take(std::size_t count);
+
+ private:
+  std::string bytes_;
+  std::size_t used_ = 0;
+};
+
 class KeepBatch {
  public:
   struct Rooms {  // what it works with; all outlive it
@@ -57,6 +69,7 @@ class KeepBatch {
   records::Session& session_;
   const Deadline& deadline_;
   EpochKeys epoch_keys_;
+  RandomSupply random_;
   std::map<Id, SecretText> token_keys_;
   std::set<std::pair<Id, Id>> messages_;
   std::map<std::string, Id> parts_;  // seen in this batch, by RecentParts::key

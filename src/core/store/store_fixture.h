@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <map>
+#include <mutex>
 #include <set>
 
 #include "base/random.h"
@@ -38,10 +39,12 @@ class TestKeys final : public StoreKeys {
 
  private:
   SecretText make(Id tenant, const std::string& name) {
+    const std::lock_guard lock(mutex_);
     std::string& key = keys_[{tenant, name}];
     if (key.empty()) key = random_bytes(sealed::key_size);
     return SecretText::copy_of(key);
   }
+  std::mutex mutex_;
   std::map<std::pair<Id, std::string>, std::string> keys_;
 };
 
@@ -52,6 +55,7 @@ class StoreFixture : public testing::Test {
     settings.folder = ::mkdtemp(pattern.data());
     settings.region = "eu";
     settings.segment_bytes = 1U << 20;
+    address = "sqlite:" + (settings.folder / "store.db").string();
     open();
   }
   ~StoreFixture() override {
@@ -64,7 +68,7 @@ class StoreFixture : public testing::Test {
   void open() {
     store.reset();
     records.reset();
-    records = *records::open("sqlite:" + (settings.folder / "store.db").string(), soon());
+    records = *records::open(address, soon());
     blobs = *blobs::FileBlobs::open(settings.folder / "blobs");
     store = *MessageStore::open(settings, *records, *blobs, keys);
   }
@@ -104,6 +108,7 @@ class StoreFixture : public testing::Test {
   std::int64_t count(const std::string& table) { return (*records->query("SELECT count(*) FROM " + table, {}, soon()))[0][0].number(); }
 
   StoreSettings settings;
+  std::string address;  // of the records
   TestKeys keys;
   std::unique_ptr<records::Records> records;
   std::unique_ptr<blobs::BlobStore> blobs;

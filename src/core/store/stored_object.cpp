@@ -7,7 +7,6 @@
 #include <cstdlib>
 
 #include "base/bytes.h"
-#include "base/random.h"
 #include "formats/sealed/sealed.h"
 #include "platform/crypto/hash.h"
 
@@ -56,9 +55,9 @@ sealed::Context wrap_context(const std::string& region, Id tenant, Id object, Ep
 
 }  // namespace
 
-Id new_object_id(Milliseconds now) {
+Id new_object_id(Milliseconds now, std::string_view random) {
   const std::string time = ByteWriter().u64(static_cast<std::uint64_t>(now)).take();
-  return Id::from_bytes(time.substr(2) + random_bytes(Id::size - 6));
+  return Id::from_bytes(time.substr(2) + std::string(random.substr(0, object_id_random_bytes)));
 }
 
 struct Packing::State {

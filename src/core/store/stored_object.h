@@ -26,7 +26,8 @@ struct ObjectName {
 };
 
 // Rises with time, so that rows that are written together lie together.
-Id new_object_id(Milliseconds now);
+Id new_object_id(Milliseconds now, std::string_view random);  // 10 random bytes
+inline constexpr std::size_t object_id_random_bytes = 10;
 
 // Compressed if that helps, padded; and back. An object serves one thread.
 class Packing {

@@ -124,14 +124,14 @@ Result<ClickDecision> ClickService::check(const Id& tenant, std::string_view url
   return decide(parsed, found->second, *indicators_.rules());
 }
 
-Result<Id> ClickService::find_tenant(std::string_view id_or_domain) const {
+Result<Id> ClickService::find_tenant(std::string_view text) const {
   const std::shared_ptr<const Rules> all = rules();
   if (!all) return Error{ErrorKind::unavailable, "no link policies yet"};
-  const Result<Id> id = Id::parse(id_or_domain);
+  const Result<Id> id = Id::parse(text);
   if (id && all->contains(*id)) return *id;
-  const std::string domain = to_lower(id_or_domain);
+  const std::string domain = to_lower(text);
   for (const auto& [tenant, rules_of_tenant] : *all) {
-    if (rules_of_tenant.domains.contains(domain)) return tenant;
+    if (rules_of_tenant.name == text || rules_of_tenant.domains.contains(domain)) return tenant;
   }
   return Error{ErrorKind::not_found, "no such tenant"};
 }

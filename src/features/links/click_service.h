@@ -47,8 +47,8 @@ class ClickService {
 
   // For operators and administrators, without any effect. check: invalid_input for what is no web address.
   Result<ClickDecision> check(const Id& tenant, std::string_view url) const;
-  // By its id in hex or one of its domains; not_found.
-  Result<Id> find_tenant(std::string_view id_or_domain) const;
+  // By its id in hex, its name or one of its domains; not_found.
+  Result<Id> find_tenant(std::string_view text) const;
   Result<LinkToken> open(std::string_view link_or_token, const Deadline& deadline) const;
   Result<Indicators::Loaded> reload() { return indicators_.reload(); }
 

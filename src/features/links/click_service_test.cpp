@@ -230,7 +230,7 @@ class IndicatorFile : public Clicks {
 };
 
 TEST_F(IndicatorFile, blocks_what_it_lists_and_is_read_anew_when_it_changes) {
-  policies.tenants[tenant] = {{}, {"allowed.example"}, {}};
+  policies.tenants[tenant] = {"", {}, {"allowed.example"}, {}};
   checking.set_policies(policies);
   const auto decision = [this](std::string_view url) { return std::string(name_of(checking.check(tenant, url)->decision)); };
   EXPECT_EQ(decision("http://bad.example/"), "allow");
@@ -275,7 +275,7 @@ TEST(RuleSets, know_an_address_by_its_digest) {
 TEST(LinkPoliciesSnapshot, comes_back_as_it_was_written) {
   LinkPolicies policies;
   const Id tenant = Id::random();
-  policies.tenants[tenant] = {{"a.example"}, {"*.b.example", ""}, {"https://c.example/"}};
+  policies.tenants[tenant] = {"a", {"a.example"}, {"*.b.example", ""}, {"https://c.example/"}};
   policies.tenants[Id::random()] = {};
   const std::string bytes = encode(policies);
   const Result<LinkPolicies> back = parse_policies(bytes);

@@ -18,6 +18,7 @@ void note_look_alike(const url::Url& url, const ClickRules& rules, ClickDecision
 
 ClickRules ClickRules::from(const LinkPolicy& policy) {
   ClickRules rules;
+  rules.name = policy.name;
   rules.domains = url::OwnDomains(policy.domains);
   for (const std::string& rule : policy.allow) rules.allow.add(rule);
   for (const std::string& rule : policy.deny) rules.deny.add(rule);

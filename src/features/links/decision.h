@@ -38,6 +38,7 @@ struct ClickDecision {
 
 // A tenant's policy made ready for many clicks.
 struct ClickRules {
+  std::string name;  // of the tenant
   url::OwnDomains domains;
   RuleSet allow;
   RuleSet deny;

@@ -27,7 +27,7 @@ std::string encode(const LinkPolicies& policies) {
   ByteWriter out;
   out.u8(snapshot_format).u32(static_cast<std::uint32_t>(policies.tenants.size()));
   for (const auto& [tenant, policy] : policies.tenants) {
-    out.raw(tenant.bytes());
+    out.raw(tenant.bytes()).text(policy.name);
     write_list(out, policy.domains);
     write_list(out, policy.allow);
     write_list(out, policy.deny);
@@ -38,11 +38,12 @@ std::string encode(const LinkPolicies& policies) {
 Result<LinkPolicies> parse_policies(std::string_view bytes) {
   ByteReader in(bytes);
   if (in.u8() != snapshot_format) return Error{ErrorKind::corrupt, "link policies of an unknown format"};
-  const std::uint32_t count = in.count(Id::size + 12);
+  const std::uint32_t count = in.count(Id::size + 16);
   if (count > tenants_max) return Error{ErrorKind::limit_exceeded, "too many tenants"};
   LinkPolicies policies;
   for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
     LinkPolicy& policy = policies.tenants[Id::from_bytes(in.raw(Id::size))];
+    policy.name = in.text();
     RETURN_IF_ERROR(read_list(in, policy.domains));
     RETURN_IF_ERROR(read_list(in, policy.allow));
     RETURN_IF_ERROR(read_list(in, policy.deny));

@@ -2,7 +2,7 @@
 //   link.check   {"tenant", "url"}  -> {"decision", "reasons", "resembles", "host", "url"}; visits and records nothing
 //   link.open    {"link"}           -> {"tenant", "message", "wrapped_at", "url"}; a whole link or its token
 //   link.reload  {}                 -> {"rules", "refused"}; the indicator file
-// A tenant is named by its id or by one of its domains.
+// A tenant is named by its id, its name or one of its domains.
 #pragma once
 
 #include <string>

@@ -43,10 +43,11 @@ class LinksFixture : public ::testing::Test {
  protected:
   LinksFixture() : wrapper(LinkWrapper::create("https://links.example", keys.source()).value()) {
     LinkPolicies policies;
-    policies.tenants[tenant] = {{"contoso-bank.example"},
+    policies.tenants[tenant] = {"contoso",
+                                {"contoso-bank.example"},
                                 {"allowed-contoso-bank.example", "*.partner.example"},
                                 {"denied.example", "https://half.example/bad"}};
-    policies.tenants[other] = {{"other.example"}, {}, {}};
+    policies.tenants[other] = {"other", {"other.example"}, {}, {}};
     service.set_policies(policies);
   }
 

@@ -135,6 +135,7 @@ Result<links::LinkPolicies> TenantBook::link_policies(const Deadline& deadline) 
   for (const auto& [id, entry] : entries_) {
     links::LinkPolicy& policy = policies.tenants[id];
     for (const auto& domain : entry.tenant.domains) policy.domains.push_back(domain.name);
+    policy.name = entry.tenant.name;
     policy.allow = entry.link_allow;
     policy.deny = entry.link_deny;
   }

@@ -50,8 +50,9 @@ Status Parking::arm(int socket, std::uint64_t tag, Ready ready) { return control
 std::optional<std::uint64_t> Parking::wait(std::chrono::milliseconds limit) {
   epoll_event event{};
   const int count = ::epoll_wait(epoll_, &event, 1, static_cast<int>(limit.count()));
-  if (count != 1 || event.data.u64 == bell_tag) return std::nullopt;
-  return event.data.u64;
+  const std::uint64_t tag = event.data.u64;  // a copy: epoll_event is packed, and no reference may bind to its fields
+  if (count != 1 || tag == bell_tag) return std::nullopt;
+  return tag;
 }
 
 void Parking::stop() {

@@ -159,9 +159,9 @@ TEST(Segments, refuse_what_is_too_large_or_too_much) {
   SegmentSettings settings = settings_for(fresh_folder());
   settings.record_bytes_max = 1000;
   settings.queue_bytes_max = 5000;
+  std::promise<void> entered, release;  // before the writer: its callbacks use them until it is gone
   auto writer = *SegmentWriter::open(settings);
   EXPECT_EQ(append(*writer, std::string(1001, 'x')).error().kind, ErrorKind::limit_exceeded);
-  std::promise<void> entered, release;
   ASSERT_TRUE(writer->append({1, "a", ""}, [&](Result<Location>) { entered.set_value(); release.get_future().wait(); }));
   entered.get_future().wait();  // the committer is busy now: what comes stays in the queue
   int refused = 0;
@@ -173,12 +173,11 @@ TEST(Segments, refuse_what_is_too_large_or_too_much) {
 
 TEST(Segments, one_flush_covers_all_that_wait) {
   const fs::path folder = fresh_folder();
+  std::promise<void> entered, release, last;  // before the writer: its callbacks use them until it is gone
+  std::atomic<int> waiting = 100;
   auto writer = *SegmentWriter::open(settings_for(folder, 16U << 20));
-  std::promise<void> entered, release;
   ASSERT_TRUE(writer->append({1, "a", ""}, [&](Result<Location>) { entered.set_value(); release.get_future().wait(); }));
   entered.get_future().wait();
-  std::promise<void> last;
-  std::atomic<int> waiting = 100;
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(writer->append({1, std::string(8192, 'x'), ""}, [&](Result<Location> location) {
       EXPECT_TRUE(location);
