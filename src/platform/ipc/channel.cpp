@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "base/secret_text.h"
 #include "platform/net/wait.h"
 
 namespace mailhold::ipc {
@@ -68,8 +69,10 @@ Status Channel::send(std::string_view bytes, std::span<const int> fds, const Dea
   const std::lock_guard lock(sending_);
   // Small frames go out in one call; large ones are not copied.
   Status sent = done();
-  if (bytes.size() <= 16 * 1024) {
-    sent = send_all(header.raw(bytes).view(), fds, deadline);
+  if (bytes.size() <= secret_bytes_max) {
+    std::string frame = header.raw(bytes).take();
+    sent = send_all(frame, fds, deadline);
+    wipe(frame);
   } else {
     sent = send_all(header.view(), fds, deadline);
     if (sent) sent = send_all(bytes, {}, deadline);

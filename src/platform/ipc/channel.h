@@ -45,6 +45,8 @@ class Channel {
  public:
   static constexpr std::size_t frame_bytes_max = 160U << 20;  // above the largest message and what scanning adds to it
   static constexpr std::size_t frame_fds_max = 8;
+  // A frame of at most this size may carry a key or a password: our copies of it are wiped. What is larger is mail.
+  static constexpr std::size_t secret_bytes_max = 16 * 1024;
 
   explicit Channel(OwnedFd socket);
   static Result<std::pair<OwnedFd, OwnedFd>> socket_pair();
