@@ -87,8 +87,8 @@ int main(int count, char** arguments) {
     raw.push_back(raw_entries_per_second(folder));
     ours.push_back(log_entries_per_second(*log, writers_max));
   }
-  std::printf("ledger-append %.0f entries/s with 64 writers, raw write+fdatasync of 64 %.0f entries/s, ratio %.2f\n", median(ours), median(raw),
-              median(ours) / median(raw));
+  std::printf("ledger-append %.0f entries/s with 64 writers, raw write+fdatasync of 64 %.0f entries/s, ratio %.2f\n",
+              median(ours), median(raw), median(ours) / median(raw));
   std::printf("ledger-append %.0f entries/s with one writer\n", log_entries_per_second(*log, 1));
   const tlog::NoteKey key = log->key();
   log.reset();

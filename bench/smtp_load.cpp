@@ -43,7 +43,9 @@ struct Options {
 // Hands out messages and collects the outcome.
 class Run {
  public:
-  Run(const Options& options, const bench::MessagePool& pool) : options_(options), pool_(pool) { latencies_.reserve(options.messages); }
+  Run(const Options& options, const bench::MessagePool& pool) : options_(options), pool_(pool) {
+    latencies_.reserve(options.messages);
+  }
   bool take(std::size_t& number) {
     if (next_ >= options_.messages) return false;
     number = next_++;
@@ -162,9 +164,7 @@ class Connection {
         out_ += "EHLO load.test\r\n";
         at_ = At::ehlo;
         return true;
-      case At::ehlo:
-        begin();
-        return true;
+      case At::ehlo: begin(); return true;
       case At::mail:
         good_ = reply.is_positive();
         if (!pipelining) out_ += "RCPT TO:<" + run_.recipient(number_) + ">\r\n";
@@ -186,11 +186,8 @@ class Connection {
         run_.append_content(out_, number_);
         at_ = At::content;
         return true;
-      case At::content:
-        end(reply.code == 250);
-        return true;
-      case At::quit:
-        return false;
+      case At::content: end(reply.code == 250); return true;
+      case At::quit: return false;
     }
     return false;
   }
@@ -216,7 +213,8 @@ void arm(int epoll, int operation, const Connection& connection, std::size_t ind
 double cpu_seconds() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 int measure(const Options& options, const bench::MessagePool& pool) {
@@ -247,9 +245,10 @@ int measure(const Options& options, const bench::MessagePool& pool) {
     }
   }
   const double seconds = std::chrono::duration<double>(Time::now() - begin).count();
-  std::printf("load messages=%zu accepted=%zu failed=%zu seconds=%.3f rate=%.0f p50_ms=%.2f p99_ms=%.2f client_cpu_seconds=%.2f\n", options.messages,
-              run.accepted(), run.failed(), seconds, static_cast<double>(run.accepted()) / seconds, run.percentile(0.5), run.percentile(0.99),
-              cpu_seconds() - cpu_before);
+  std::printf(
+      "load messages=%zu accepted=%zu failed=%zu seconds=%.3f rate=%.0f p50_ms=%.2f p99_ms=%.2f client_cpu_seconds=%.2f\n",
+      options.messages, run.accepted(), run.failed(), seconds, static_cast<double>(run.accepted()) / seconds, run.percentile(0.5),
+      run.percentile(0.99), cpu_seconds() - cpu_before);
   ::close(epoll);
   return run.accepted() == options.messages ? 0 : 1;
 }
@@ -259,8 +258,12 @@ int measure(const Options& options, const bench::MessagePool& pool) {
 int main(int argument_count, char** arguments) {
   std::map<std::string, std::string> given;
   for (int i = 1; i + 1 < argument_count; i += 2) given[arguments[i]] = arguments[i + 1];
-  const auto text = [&given](const char* name, const std::string& otherwise) { return given.contains(name) ? given[name] : otherwise; };
-  const auto number = [&text](const char* name, std::size_t otherwise) { return static_cast<std::size_t>(std::stoul(text(name, std::to_string(otherwise)))); };
+  const auto text = [&given](const char* name, const std::string& otherwise) {
+    return given.contains(name) ? given[name] : otherwise;
+  };
+  const auto number = [&text](const char* name, std::size_t otherwise) {
+    return static_cast<std::size_t>(std::stoul(text(name, std::to_string(otherwise))));
+  };
   Options options;
   const std::string server = text("--server", "127.0.0.1:2525");
   const std::size_t colon = server.rfind(':');

@@ -51,10 +51,12 @@ std::string fresh_key(bool rsa) {
 
 Result<std::string> public_record(bool rsa, const std::string& private_key) {
   if (!rsa) {
-    const Key key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, reinterpret_cast<const unsigned char*>(private_key.data()), private_key.size()));
+    const Key key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr,
+                                               reinterpret_cast<const unsigned char*>(private_key.data()), private_key.size()));
     std::string raw(32, '\0');
     std::size_t size = raw.size();
-    if (!key || EVP_PKEY_get_raw_public_key(key.get(), reinterpret_cast<unsigned char*>(raw.data()), &size) != 1) return Error{ErrorKind::invalid_input, "not an ed25519 key"};
+    if (!key || EVP_PKEY_get_raw_public_key(key.get(), reinterpret_cast<unsigned char*>(raw.data()), &size) != 1)
+      return Error{ErrorKind::invalid_input, "not an ed25519 key"};
     return "v=DKIM1; k=ed25519; p=" + to_base64(raw);
   }
   BIO* in = BIO_new_mem_buf(private_key.data(), static_cast<int>(private_key.size()));
@@ -76,11 +78,14 @@ Result<std::string> key_of(const MessageSettings& settings) {
 // Text that no two messages share, in lines below 78 bytes.
 std::string message_text(const MessageSettings& settings, std::size_t number) {
   const std::string unique = to_hex(random_bytes(8));
-  std::string text = "From: Load <load@" + settings.author_domain + ">\r\nTo: someone@" + settings.recipient_domain + "\r\nSubject: load " + std::to_string(number) +
-                     " " + unique + "\r\nDate: " + to_rfc5322(system_clock().now()) +
-                     "\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\n<html><body>\r\n";
+  std::string text = "From: Load <load@" + settings.author_domain + ">\r\nTo: someone@" + settings.recipient_domain +
+                     "\r\nSubject: load " + std::to_string(number) + " " + unique +
+                     "\r\nDate: " + to_rfc5322(system_clock().now()) +
+                     "\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: "
+                     "7bit\r\n\r\n<html><body>\r\n";
   for (int link = 0; link < 5; ++link) {
-    text += "<p><a href=\"https://shop" + std::to_string(link) + ".example.com/offer/" + unique + "?n=" + std::to_string(number) + "\">offer " + std::to_string(link) + "</a></p>\r\n";
+    text += "<p><a href=\"https://shop" + std::to_string(link) + ".example.com/offer/" + unique + "?n=" + std::to_string(number) +
+            "\">offer " + std::to_string(link) + "</a></p>\r\n";
   }
   const std::string ending = "</body></html>\r\n";
   constexpr std::size_t signature_bytes = 900;
@@ -115,8 +120,10 @@ Result<MessagePool> make_messages(const MessageSettings& settings) {
         const std::string text = message_text(settings, i);
         const Result<std::string> field = dkim::sign(dkim::split_message(text), request);
         const std::lock_guard lock(mutex);
-        if (field) pool.messages[i] = *field + text;
-        else first_failure = field.error();
+        if (field)
+          pool.messages[i] = *field + text;
+        else
+          first_failure = field.error();
       }
     });
   }

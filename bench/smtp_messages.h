@@ -17,8 +17,8 @@ struct MessageSettings {
   std::string author_domain = "sender.test";  // From and d=
   std::string selector = "load";
   std::string recipient_domain = "example.test";
-  bool rsa = true;        // else ed25519
-  std::string key_file;   // private key (RSA: PEM, ed25519: 32 bytes); made if it does not exist; empty: made and forgotten
+  bool rsa = true;       // else ed25519
+  std::string key_file;  // private key (RSA: PEM, ed25519: 32 bytes); made if it does not exist; empty: made and forgotten
 };
 
 struct MessagePool {

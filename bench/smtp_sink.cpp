@@ -48,8 +48,8 @@ class Tally {
   }
   void print() {
     const std::lock_guard lock(mutex_);
-    std::printf("sink messages=%zu unique=%zu duplicates=%zu bytes=%zu seconds=%.3f\n", messages_, seen_.size(), duplicates_, bytes_,
-                std::chrono::duration<double>(last_ - first_).count());
+    std::printf("sink messages=%zu unique=%zu duplicates=%zu bytes=%zu seconds=%.3f\n", messages_, seen_.size(), duplicates_,
+                bytes_, std::chrono::duration<double>(last_ - first_).count());
   }
 
  private:
@@ -87,8 +87,10 @@ bool send_all(int socket, std::string& bytes) {
   std::string_view rest = bytes;
   while (!rest.empty()) {
     const ssize_t count = ::send(socket, rest.data(), rest.size(), MSG_NOSIGNAL);
-    if (count > 0) rest.remove_prefix(static_cast<std::size_t>(count));
-    else if (!wait_for(socket, POLLOUT)) return false;
+    if (count > 0)
+      rest.remove_prefix(static_cast<std::size_t>(count));
+    else if (!wait_for(socket, POLLOUT))
+      return false;
   }
   bytes.clear();
   return true;
@@ -110,7 +112,10 @@ void serve(int socket, const smtp::ServerSettings& settings, Tally& tally) {
           tally.count(dialogue.take_message().content);
           dialogue.finish_message(smtp::reply(250, "2.0.0", "counted"));
           break;
-        case smtp::ServerDialogue::Event::close: open = false; more = false; break;
+        case smtp::ServerDialogue::Event::close:
+          open = false;
+          more = false;
+          break;
         default: more = false;
       }
     }
@@ -130,7 +135,8 @@ int main(int argument_count, char** arguments) {
   }
   const std::size_t colon = address.rfind(':');
   if (colon == std::string::npos) return 2;
-  const auto listener = net::listen_tcp(address.substr(0, colon), static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1))));
+  const auto listener =
+      net::listen_tcp(address.substr(0, colon), static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1))));
   if (!listener) return std::fprintf(stderr, "smtp_sink: %s\n", listener.error().detail.c_str()), 1;
   for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, [](int) { stopping = true; });
 

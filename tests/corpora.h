@@ -26,11 +26,13 @@ inline std::string read_whole_file(const std::filesystem::path& path) {
 }  // namespace mailhold
 
 // At the start of a test: CORPUS_OR_RETURN(folder, "dkim-vectors");
-#define CORPUS_OR_RETURN(variable, name)                                                        \
-  const std::filesystem::path variable = ::mailhold::corpora_root() / (name);                   \
-  if (!std::filesystem::is_directory(variable)) {                                               \
-    if (std::getenv("CI") != nullptr) { FAIL() << "collection missing: " << (name); }           \
-    std::printf("skipped-collection %s\n", name);                                               \
-    GTEST_SKIP() << "collection missing: " << (name);                                           \
-  }                                                                                             \
+#define CORPUS_OR_RETURN(variable, name)                                      \
+  const std::filesystem::path variable = ::mailhold::corpora_root() / (name); \
+  if (!std::filesystem::is_directory(variable)) {                             \
+    if (std::getenv("CI") != nullptr) {                                       \
+      FAIL() << "collection missing: " << (name);                             \
+    }                                                                         \
+    std::printf("skipped-collection %s\n", name);                             \
+    GTEST_SKIP() << "collection missing: " << (name);                         \
+  }                                                                           \
   static_assert(true)

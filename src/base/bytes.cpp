@@ -39,9 +39,7 @@ ByteWriter& ByteWriter::raw(std::string_view bytes) {
   bytes_.append(bytes);
   return *this;
 }
-ByteWriter& ByteWriter::text(std::string_view bytes) {
-  return u32(static_cast<std::uint32_t>(bytes.size())).raw(bytes);
-}
+ByteWriter& ByteWriter::text(std::string_view bytes) { return u32(static_cast<std::uint32_t>(bytes.size())).raw(bytes); }
 
 bool ByteReader::take(std::size_t count, std::string_view& out) {
   if (!ok_ || rest_.size() < count) {

@@ -16,8 +16,13 @@ bool may_stand_in_name(char letter) {
 
 bool is_known(std::uint16_t type) {
   switch (static_cast<RecordType>(type)) {
-    case RecordType::a: case RecordType::cname: case RecordType::ptr: case RecordType::mx: case RecordType::txt:
-    case RecordType::aaaa: case RecordType::tlsa: return true;
+    case RecordType::a:
+    case RecordType::cname:
+    case RecordType::ptr:
+    case RecordType::mx:
+    case RecordType::txt:
+    case RecordType::aaaa:
+    case RecordType::tlsa: return true;
   }
   return false;
 }

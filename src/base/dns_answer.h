@@ -29,21 +29,21 @@ enum class AnswerStatus : std::uint8_t {
   nodata,    // the name exists without records of this type
   servfail,  // the servers do not answer properly, or ours is away
   timeout,
-  bogus,     // DNSSEC says the answer is forged: treat as servfail, never as absent
+  bogus,  // DNSSEC says the answer is forged: treat as servfail, never as absent
 };
 
 struct Record {
-  std::string value{};           // a, aaaa: 4 or 16 bytes; txt: its strings joined; mx, ptr, cname: a name, lower case; tlsa: its bytes
+  std::string value{};  // a, aaaa: 4 or 16 bytes; txt: its strings joined; mx, ptr, cname: a name, lower case; tlsa: its bytes
   std::uint16_t preference = 0;  // mx only
   friend bool operator==(const Record&, const Record&) = default;
 };
 
 struct Answer {
   AnswerStatus status = AnswerStatus::servfail;
-  bool secure = false;               // validated by DNSSEC
-  std::uint32_t ttl_seconds = 0;     // how long this answer, also a negative one, may be kept
-  std::string canonical_name{};      // the end of the CNAME chain; empty if there was none
-  std::vector<Record> records{};     // in the order of the answer; mx sorted by preference
+  bool secure = false;                // validated by DNSSEC
+  std::uint32_t ttl_seconds = 0;      // how long this answer, also a negative one, may be kept
+  std::string canonical_name{};       // the end of the CNAME chain; empty if there was none
+  std::vector<Record> records{};      // in the order of the answer; mx sorted by preference
   bool is_temporary_failure() const;  // servfail, timeout, bogus
   bool is_void() const;               // nxdomain, nodata
   friend bool operator==(const Answer&, const Answer&) = default;

@@ -13,9 +13,10 @@ TEST(DnsName, is_lower_case_without_final_dot) {
 TEST(DnsName, that_dns_cannot_carry_is_refused) {
   const std::string label(63, 'a');
   EXPECT_TRUE(normal_name(label + "." + label + "." + label + "." + std::string(61, 'b')));
-  for (const std::string& name : {std::string(), std::string("."), std::string("a..b"), std::string(".a"), std::string("a\tb"), std::string("a\\.b"),
-                                  std::string("a\0b", 3), std::string("\xc3\xa4.example"), std::string("a@b"), std::string(64, 'a') + ".example",
-                                  label + "." + label + "." + label + "." + std::string(62, 'b')}) {
+  for (const std::string& name :
+       {std::string(), std::string("."), std::string("a..b"), std::string(".a"), std::string("a\tb"), std::string("a\\.b"),
+        std::string("a\0b", 3), std::string("\xc3\xa4.example"), std::string("a@b"), std::string(64, 'a') + ".example",
+        label + "." + label + "." + label + "." + std::string(62, 'b')}) {
     EXPECT_FALSE(normal_name(name)) << name;
   }
 }
@@ -24,9 +25,11 @@ TEST(DnsAddress, comes_out_as_four_or_sixteen_bytes) {
   EXPECT_EQ(parse_address("192.0.2.1"), std::string("\xc0\x00\x02\x01", 4));
   EXPECT_EQ(parse_address("::ffff:192.0.2.1"), std::string("\xc0\x00\x02\x01", 4));
   EXPECT_EQ(address_text(*parse_address("2001:DB8::1")), "2001:db8::1");
-  for (const char* text : {"", "192.0.2", "192.0.2.1 ", "[::1]", "fe80::1%eth0", "192.0.2.1/24"}) EXPECT_FALSE(parse_address(text)) << text;
+  for (const char* text : {"", "192.0.2", "192.0.2.1 ", "[::1]", "fe80::1%eth0", "192.0.2.1/24"})
+    EXPECT_FALSE(parse_address(text)) << text;
   EXPECT_EQ(reverse_name(*parse_address("192.0.2.1")), "1.2.0.192.in-addr.arpa");
-  EXPECT_EQ(reverse_name(*parse_address("2001:db8::1")), "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
+  EXPECT_EQ(reverse_name(*parse_address("2001:db8::1")),
+            "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
 }
 
 TEST(DnsAnswer, is_read_back_as_written) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "core/spool/spool_writer.h"
 #include "fakes/smtp_server.h"

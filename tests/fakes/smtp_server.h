@@ -33,11 +33,11 @@ inline constexpr const char* take_and_drop = "(take and drop)";  // the message 
 class SmtpServer {
  public:
   // Set before the first connection; called by several threads, one for each connection.
-  std::function<std::optional<std::string>(const std::string& line)> on_command;        // nothing: the usual reply
+  std::function<std::optional<std::string>(const std::string& line)> on_command;         // nothing: the usual reply
   std::function<std::optional<std::string>(const ReceivedMessage& message)> on_message;  // at the final dot
   std::atomic<std::size_t> drop_after_body_bytes{0};                                     // 0: never
   std::atomic<bool> offers_pipelining{true}, refuses_connections{false};
-  std::shared_ptr<const net::TlsIdentity> identity;                                       // offers STARTTLS
+  std::shared_ptr<const net::TlsIdentity> identity;  // offers STARTTLS
 
   SmtpServer() {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -67,8 +67,14 @@ class SmtpServer {
   SmtpServer& operator=(const SmtpServer&) = delete;
 
   std::uint16_t port() const { return port_; }
-  std::vector<ReceivedMessage> messages() const { const std::lock_guard lock(mutex_); return messages_; }
-  std::size_t count() const { const std::lock_guard lock(mutex_); return messages_.size(); }
+  std::vector<ReceivedMessage> messages() const {
+    const std::lock_guard lock(mutex_);
+    return messages_;
+  }
+  std::size_t count() const {
+    const std::lock_guard lock(mutex_);
+    return messages_.size();
+  }
   int connections() const { return connections_; }
   int open_at_once_most() const { return open_most_; }
 
@@ -83,7 +89,10 @@ class SmtpServer {
       char buffer[65536];
       const ssize_t count = ::recv(socket, buffer, sizeof buffer, 0);
       if (count <= 0) return false;
-      if (!tls) { pending.append(buffer, static_cast<std::size_t>(count)); return true; }
+      if (!tls) {
+        pending.append(buffer, static_cast<std::size_t>(count));
+        return true;
+      }
       const bool went_well = static_cast<bool>(tls->receive({buffer, static_cast<std::size_t>(count)}, pending));
       flush();
       return went_well;
@@ -94,7 +103,8 @@ class SmtpServer {
       tls->output().clear();
     }
     bool read_line(std::string& line) {
-      for (std::size_t end; (end = pending.find("\r\n")) == std::string::npos;) if (!read_more()) return false;
+      for (std::size_t end; (end = pending.find("\r\n")) == std::string::npos;)
+        if (!read_more()) return false;
       const std::size_t end = pending.find("\r\n");
       line = pending.substr(0, end);
       pending.erase(0, end + 2);
@@ -102,10 +112,16 @@ class SmtpServer {
     }
     void say(const std::string& text) {
       std::string bytes;
-      for (const char letter : text) { if (letter == '\n') bytes += '\r'; bytes += letter; }
+      for (const char letter : text) {
+        if (letter == '\n') bytes += '\r';
+        bytes += letter;
+      }
       bytes += "\r\n";
-      if (tls) { static_cast<void>(static_cast<bool>(tls->send(bytes))); flush(); }
-      else (void)!::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (tls) {
+        static_cast<void>(static_cast<bool>(tls->send(bytes)));
+        flush();
+      } else
+        (void)!::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     }
   };
 
@@ -113,7 +129,10 @@ class SmtpServer {
     for (;;) {
       const int socket = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
       if (socket < 0) return;
-      if (refuses_connections) { ::close(socket); continue; }
+      if (refuses_connections) {
+        ::close(socket);
+        continue;
+      }
       ++connections_;
       const std::lock_guard lock(mutex_);
       open_.push_back(socket);
@@ -130,7 +149,8 @@ class SmtpServer {
   std::string usual_reply(const std::string& line, ReceivedMessage& current, const Wire& wire) {
     const std::string verb = line.substr(0, 4);
     if (verb == "EHLO") {
-      return std::string("250-fake\n") + (offers_pipelining ? "250-PIPELINING\n" : "") + (identity && !wire.tls ? "250-STARTTLS\n" : "") + "250 8BITMIME";
+      return std::string("250-fake\n") + (offers_pipelining ? "250-PIPELINING\n" : "") +
+             (identity && !wire.tls ? "250-STARTTLS\n" : "") + "250 8BITMIME";
     }
     if (verb == "MAIL") current = {line.substr(11, line.find('>') - 11), {}, {}};
     if (verb == "RCPT") current.rcpt_to.push_back(line.substr(9, line.find('>') - 9));
@@ -153,7 +173,8 @@ class SmtpServer {
       if (line == "STARTTLS" && identity) {
         wire.say("220 go");
         wire.tls = std::make_unique<net::TlsServerSession>(identity);
-        while (!wire.tls->is_established()) if (!wire.read_more()) return;
+        while (!wire.tls->is_established())
+          if (!wire.read_more()) return;
         continue;
       }
       const std::string usual = usual_reply(line, current, wire);

@@ -52,7 +52,8 @@ inline Id test_id(int number) {
 
 inline Append test_append(Id tenant, Id connection = {}, std::size_t ciphertext_bytes = 300) {
   const std::string ciphertext = random_bytes(ciphertext_bytes);
-  return {tenant, connection, Hash::from_bytes(crypto::sha256(ciphertext)), encode(Payload{1, 7, test_id(3), "the box", ciphertext})};
+  return {tenant, connection, Hash::from_bytes(crypto::sha256(ciphertext)),
+          encode(Payload{1, 7, test_id(3), "the box", ciphertext})};
 }
 
 // A clock that the test sets while the log's threads read it.
@@ -89,8 +90,8 @@ class WatchedStorage final : public LogStorage {
  public:
   std::atomic<int> appends = 0;
   std::atomic<int> syncs = 0;
-  std::atomic<int> steps = 0;                // calls of any kind
-  std::atomic<int> failing_step = 0;         // this one fails, and those after it; 0: none
+  std::atomic<int> steps = 0;         // calls of any kind
+  std::atomic<int> failing_step = 0;  // this one fails, and those after it; 0: none
   std::atomic<bool> sync_fails_once = false;
   std::function<void()> before_sync;
 
@@ -144,7 +145,8 @@ class WatchedStorage final : public LogStorage {
 
   Status step() {
     const int number = ++steps;
-    if (failing_step > 0 && number >= failing_step) return Error{ErrorKind::unavailable, "the disk failed at step " + std::to_string(number)};
+    if (failing_step > 0 && number >= failing_step)
+      return Error{ErrorKind::unavailable, "the disk failed at step " + std::to_string(number)};
     return done();
   }
 };

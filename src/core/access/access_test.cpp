@@ -11,13 +11,13 @@ Deadline soon() { return Deadline::after(std::chrono::seconds(10)); }
 class PeopleTest : public testing::Test {
  protected:
   PeopleTest() : clock(1'000'000'000) {
-    records = std::move(*records::open("sqlite::memory:", soon()));
-    people = std::move(*People::open(*records, clock, soon()));
+    records = *records::open("sqlite::memory:", soon()));
+    people = *People::open(*records, clock, soon()));
   }
 
   struct Key {
     Id id = Id::random();
-    crypto::Ed25519Signer signer = std::move(*crypto::Ed25519Signer::from_seed(SecretText::random(32).reveal()));
+    crypto::Ed25519Signer signer = *crypto::Ed25519Signer::from_seed(SecretText::random(32).reveal());
   };
 
   Operation operation(const std::string& type, Id tenant, const Key& signer, std::map<std::string, std::string> arguments = {}) {

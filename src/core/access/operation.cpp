@@ -49,7 +49,8 @@ Result<Operation> parse_operation(std::string_view bytes) {
     operation.arguments[name] = std::string(reader.text());
   }
   // Bytes that parse but are not in the one canonical form could be read differently elsewhere.
-  if (!known || !reader.finish() || encode(operation) != bytes) return Error{ErrorKind::invalid_input, "these bytes are no operation"};
+  if (!known || !reader.finish() || encode(operation) != bytes)
+    return Error{ErrorKind::invalid_input, "these bytes are no operation"};
   return operation;
 }
 

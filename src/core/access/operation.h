@@ -23,12 +23,12 @@ inline constexpr std::size_t operation_bytes_max = 64 * 1024;
 Id region_tenant();
 
 struct Operation {
-  std::string type;   // "route.set", "person.add"
-  Id tenant;          // region_tenant() for what belongs to no tenant
+  std::string type;  // "route.set", "person.add"
+  Id tenant;         // region_tenant() for what belongs to no tenant
   std::map<std::string, std::string> arguments;
-  Id signer;          // a person
+  Id signer;  // a person
   Milliseconds at = 0;
-  Id nonce;           // random: no operation counts twice
+  Id nonce;  // random: no operation counts twice
 
   // Present or invalid_input that names the argument.
   Result<std::string> argument(const std::string& name) const;

@@ -34,10 +34,10 @@ class People {
   // The very first person.add, of an operator and signed by that operator's own key, needs nobody else.
   Result<Operation> verify(const SignedOperation& signed_operation, const Deadline& deadline);
 
-  Status add(const Person& person, const Deadline& deadline);     // already_exists
-  Status remove(Id person, const Deadline& deadline);             // not_found; denied for the last operator
+  Status add(const Person& person, const Deadline& deadline);  // already_exists
+  Status remove(Id person, const Deadline& deadline);          // not_found; denied for the last operator
 
-  static Result<Person> person_of(const Operation& operation);   // from the arguments of person.add
+  static Result<Person> person_of(const Operation& operation);  // from the arguments of person.add
 
  private:
   People(records::Records& records, const Clock& clock) : records_(records), clock_(clock) {}

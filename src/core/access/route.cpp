@@ -16,7 +16,8 @@ constexpr std::size_t ca_bytes_max = 64 * 1024;
 Status wrong(const char* what) { return Error{ErrorKind::invalid_input, what, what}; }
 
 bool is_short_and_printable(std::string_view text) {
-  return text.size() <= text_bytes_max && std::all_of(text.begin(), text.end(), [](char letter) { return letter > 0x20 && letter < 0x7f; });
+  return text.size() <= text_bytes_max &&
+         std::all_of(text.begin(), text.end(), [](char letter) { return letter > 0x20 && letter < 0x7f; });
 }
 
 bool is_pin(const std::string& pin) { return pin.size() == 64 && from_hex(pin).has_value(); }
@@ -29,9 +30,11 @@ Status check_route(const Route& route) {
   if (route.tls < RouteTls::none || route.tls > RouteTls::required) return wrong("no such TLS rule");
   if (route.concurrency < 1 || route.concurrency > 64) return wrong("concurrency goes from 1 to 64");
   if (route.failover == route.id) return wrong("a route cannot fail over to itself");
-  if (!is_short_and_printable(route.host) || !is_short_and_printable(route.name)) return wrong("a host or name no server can have");
+  if (!is_short_and_printable(route.host) || !is_short_and_printable(route.name))
+    return wrong("a host or name no server can have");
   if (route.ca_file.size() > ca_bytes_max) return wrong("the CA's PEM text is too long");
-  if (!route.ca_file.empty() && route.ca_file != "system" && !route.ca_file.starts_with("-----BEGIN")) return wrong("the CA must be \"system\" or PEM text");
+  if (!route.ca_file.empty() && route.ca_file != "system" && !route.ca_file.starts_with("-----BEGIN"))
+    return wrong("the CA must be \"system\" or PEM text");
   if (route.pins.size() > pins_max || !std::all_of(route.pins.begin(), route.pins.end(), is_pin)) {
     return wrong("pins are up to 8 SHA-256 values of 64 hex digits");
   }
@@ -54,12 +57,17 @@ const Route* RouteTable::route(const Id& id) const {
 }
 
 const Route* RouteTable::route_of(const Id& tenant) const {
-  const auto found = std::find_if(defaults.begin(), defaults.end(), [&](const TenantRoute& entry) { return entry.tenant == tenant; });
+  const auto found =
+      std::find_if(defaults.begin(), defaults.end(), [&](const TenantRoute& entry) { return entry.tenant == tenant; });
   return found == defaults.end() ? nullptr : route(found->route);
 }
 
 void write_route(ByteWriter& writer, const Route& route) {
-  writer.raw(route.id.bytes()).raw(route.tenant.bytes()).u8(static_cast<std::uint8_t>(route.kind)).text(route.host).u16(route.port);
+  writer.raw(route.id.bytes())
+      .raw(route.tenant.bytes())
+      .u8(static_cast<std::uint8_t>(route.kind))
+      .text(route.host)
+      .u16(route.port);
   writer.u8(static_cast<std::uint8_t>(route.tls)).u8(route.tls_from_start).text(route.name).text(route.ca_file);
   writer.u32(static_cast<std::uint32_t>(route.pins.size()));
   for (const std::string& pin : route.pins) writer.text(pin);

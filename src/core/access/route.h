@@ -28,15 +28,15 @@ struct Route {
   Id id;
   Id tenant;
   RouteKind kind = RouteKind::mx;
-  std::string host;                // name or numeric address of the next hop; empty for mx
+  std::string host;  // name or numeric address of the next hop; empty for mx
   std::uint16_t port = 25;
   RouteTls tls = RouteTls::required;
-  bool tls_from_start = false;     // implicit TLS (RFC 8314)
-  std::string name;                // the name its certificate must carry; empty: host
-  std::string ca_file;             // "system", PEM text, or empty: not verified by authority
-  std::vector<std::string> pins;   // SHA-256 of the certificate's public key, 64 hex digits; instead of name and CA
-  std::uint32_t concurrency = 4;   // sessions at once, 1..64
-  Id failover;                     // the route to try when no session can be opened; none: wait
+  bool tls_from_start = false;    // implicit TLS (RFC 8314)
+  std::string name;               // the name its certificate must carry; empty: host
+  std::string ca_file;            // "system", PEM text, or empty: not verified by authority
+  std::vector<std::string> pins;  // SHA-256 of the certificate's public key, 64 hex digits; instead of name and CA
+  std::uint32_t concurrency = 4;  // sessions at once, 1..64
+  Id failover;                    // the route to try when no session can be opened; none: wait
   bool paused = false;
   friend bool operator==(const Route&, const Route&) = default;
 };
@@ -51,7 +51,7 @@ struct TenantRoute {
 };
 
 struct RouteTable {
-  std::uint64_t version = 0;  // grows with each change
+  std::uint64_t version = 0;          // grows with each change
   std::vector<Route> routes;          // at most 200,000
   std::vector<TenantRoute> defaults;  // at most one for each tenant
   const Route* route(const Id& id) const;

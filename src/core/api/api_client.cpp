@@ -17,7 +17,8 @@ Result<ApiClient> ApiClient::connect(const std::string& path) {
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   ipc::OwnedFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    return Error{ErrorKind::unavailable, path + ": " + std::strerror(errno) + "; is `mailhold up` running, and are you allowed to open its socket?"};
+    return Error{ErrorKind::unavailable,
+                 path + ": " + std::strerror(errno) + "; is `mailhold up` running, and are you allowed to open its socket?"};
   }
   return ApiClient(std::move(socket));
 }

@@ -34,7 +34,8 @@ void ApiServer::run(ipc::OwnedFd listener, const std::stop_token& stop) {
     connections_.remove_if([](const auto& each) { return each->over.load(); });
     if (connections_.size() >= connections_max) {
       ipc::Channel busy(std::move(socket));
-      (void)busy.send(encode_reply(Error{ErrorKind::limit_exceeded, "too many connections to the API socket"}), Deadline::after(1s));
+      (void)busy.send(encode_reply(Error{ErrorKind::limit_exceeded, "too many connections to the API socket"}),
+                      Deadline::after(1s));
       continue;
     }
     auto& connection = *connections_.emplace_back(std::make_unique<Connection>(std::move(socket)));

@@ -51,7 +51,11 @@ TEST(Api, names_the_socket_that_is_not_there) {
 
 TEST(Api, a_reply_that_makes_no_sense_is_an_error) {
   EXPECT_FALSE(parse_reply(""));
-  EXPECT_EQ(parse_reply("\xff" "x").error().kind, ErrorKind::bug);
+  EXPECT_EQ(parse_reply("\xff"
+                        "x")
+                .error()
+                .kind,
+            ErrorKind::bug);
 }
 
 }  // namespace

@@ -9,8 +9,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto open_time = 90s;
-constexpr auto session_time = 300s;        // from open to the last message begun
-constexpr auto idle_time = 60s;            // for the gateway's next message
+constexpr auto session_time = 300s;  // from open to the last message begun
+constexpr auto idle_time = 60s;      // for the gateway's next message
 constexpr auto message_time = 900s;
 constexpr std::uint32_t messages_max = 100;
 
@@ -25,7 +25,8 @@ void AuthdSession::handle(const std::shared_ptr<ipc::Call>& call) {
     lock.unlock();
     return over_();
   }
-  if (call->method() != static_cast<std::uint16_t>(AuthdMethod::session)) return call->fail(Error{ErrorKind::unsupported, "no such method"});
+  if (call->method() != static_cast<std::uint16_t>(AuthdMethod::session))
+    return call->fail(Error{ErrorKind::unsupported, "no such method"});
   {
     const std::lock_guard lock(mutex_);
     if (std::exchange(taken_, true)) return call->fail(Error{ErrorKind::denied, "this process has had its one job"});
@@ -49,12 +50,14 @@ void AuthdSession::handle(const std::shared_ptr<ipc::Call>& call) {
 
 Result<std::unique_ptr<SmtpSession>> AuthdSession::open(const AuthdJob& job, ipc::OwnedFd socket) {
   const access::Route& route = job.route;
-  if (route.tls != access::RouteTls::required || policy_of(route).empty()) return Error{ErrorKind::denied, "no credential goes anywhere without TLS"};
+  if (route.tls != access::RouteTls::required || policy_of(route).empty())
+    return Error{ErrorKind::denied, "no credential goes anywhere without TLS"};
   net::TlsPeer peer;
   peer.name = route.name.empty() ? route.host : route.name;
   peer.ca_file = route.ca_file == "system" ? job.anchors : route.ca_file;
   peer.pins = route.pins;
-  if (peer.ca_file.empty() && peer.pins.empty()) return Error{ErrorKind::denied, "no credential goes to a server that is not verified"};
+  if (peer.ca_file.empty() && peer.pins.empty())
+    return Error{ErrorKind::denied, "no credential goes to a server that is not verified"};
   ASSIGN_OR_RETURN(auto tls, net::TlsClient::create(peer));
   smtp::ClientSettings settings;
   settings.our_name = job.our_name;
@@ -108,7 +111,8 @@ Status AuthdSession::serve_one(ipc::Channel& gateway, SmtpSession& session, cons
     ASSIGN_OR_RETURN(const ipc::Frame next, gateway.receive(deadline));
     ASSIGN_OR_RETURN(const SubmissionFrame part, parse_submission_frame(next.bytes));
     const auto* chunk = std::get_if<SubmissionChunk>(&part);
-    if (chunk == nullptr || chunk->bytes.empty() || body.size() + chunk->bytes.size() > submit->size) return Error{ErrorKind::invalid_input, "a frame out of turn"};
+    if (chunk == nullptr || chunk->bytes.empty() || body.size() + chunk->bytes.size() > submit->size)
+      return Error{ErrorKind::invalid_input, "a frame out of turn"};
     body += chunk->bytes;
   }
   if (submit->envelope.envelope_id.empty()) submit->envelope.envelope_id = envelope_id;

@@ -35,7 +35,7 @@ class AuthdSession {
   const std::function<void()> over_;
   std::mutex mutex_;
   std::condition_variable ended_;
-  bool taken_ = false;                   // guarded by mutex_, as are the next two
+  bool taken_ = false;  // guarded by mutex_, as are the next two
   SessionReport report_;
   bool is_over_ = false;
 };

@@ -39,7 +39,8 @@ Status Broker::record(ledger::Entry entry, const Deadline& deadline) {
   return done();
 }
 
-Result<std::string> Broker::apply(const access::SignedOperation& signed_operation, std::string_view box, const Deadline& deadline) {
+Result<std::string> Broker::apply(const access::SignedOperation& signed_operation, std::string_view box,
+                                  const Deadline& deadline) {
   ASSIGN_OR_RETURN(const access::Operation operation, parts_.people.verify(signed_operation, deadline));
   // The ledger knows of it before it has an effect; an outcome that failed is written down as well.
   ledger::Entry entry{operation.tenant, {}, "operation." + operation.type, {}};
@@ -74,7 +75,9 @@ Result<std::string> Broker::carry_out(const access::Operation& operation, std::s
   }
   if (operation.type == "route.remove") {
     RETURN_IF_ERROR(parts_.routes.remove(operation.tenant, subject, deadline));
-    if (const Status gone = parts_.keys.destroy_secret(operation.tenant, subject, deadline); !gone && gone.error().kind != ErrorKind::not_found) return gone.error();
+    if (const Status gone = parts_.keys.destroy_secret(operation.tenant, subject, deadline);
+        !gone && gone.error().kind != ErrorKind::not_found)
+      return gone.error();
     return std::string("{}");
   }
   if (operation.type == "route.default") {
@@ -90,7 +93,8 @@ Result<std::string> Broker::carry_out(const access::Operation& operation, std::s
   const access::Route* route = table.route(subject);
   if (route == nullptr || route->tenant != operation.tenant) return Error{ErrorKind::not_found, "no such route of this tenant"};
   ASSIGN_OR_RETURN(const std::string hash, operation.argument("box_sha256"));
-  if (hash != to_hex(crypto::sha256(box))) return Error{ErrorKind::invalid_input, "the sealed secret is not the one that was signed for"};
+  if (hash != to_hex(crypto::sha256(box)))
+    return Error{ErrorKind::invalid_input, "the sealed secret is not the one that was signed for"};
   ASSIGN_OR_RETURN(const std::uint64_t version,
                    parts_.keys.put_secret({operation.tenant, subject, policy_of(*route), std::string(box)}, deadline));
   return "{\"version\":" + std::to_string(version) + "}";
@@ -111,7 +115,8 @@ Result<ipc::OwnedFd> Broker::dial(const access::Route& route, std::string& addre
   for (const std::string& each : addresses) {
     // Judged after the name was resolved: what is connected is what was judged.
     if (!settings_.allowed_networks.permit(each)) {
-      last = Error{ErrorKind::denied, "the destination is a private or special address; broker.allowed_networks does not list it"};
+      last =
+          Error{ErrorKind::denied, "the destination is a private or special address; broker.allowed_networks does not list it"};
       continue;
     }
     auto socket = net::connect_tcp(each, route.port, deadline);
@@ -149,7 +154,8 @@ Result<ipc::OwnedFd> Broker::open_session(const OpenSession& request, const Dead
   const auto failed = [&](const Error& error) -> Result<ipc::OwnedFd> {
     outcome.fields["ok"] = std::int64_t{0};
     outcome.fields["kind"] = std::string(name_of(error.kind));
-    if (const Status recorded = record(outcome, deadline); !recorded) log_warning("broker", "an outcome could not be recorded: " + std::string(name_of(recorded.error().kind)));
+    if (const Status recorded = record(outcome, deadline); !recorded)
+      log_warning("broker", "an outcome could not be recorded: " + std::string(name_of(recorded.error().kind)));
     return error;
   };
 
@@ -161,7 +167,13 @@ Result<ipc::OwnedFd> Broker::open_session(const OpenSession& request, const Dead
   auto pair = ipc::Channel::socket_pair();
   if (!pair) return failed(pair.error());
 
-  const AuthdJob job{route, route.ca_file == "system" ? settings_.system_ca : "", policy_of(route), std::string(submit_purpose), receipt.encode(), settings_.our_name, to_hex(receipt.leaf().bytes())};
+  const AuthdJob job{route,
+                     route.ca_file == "system" ? settings_.system_ca : "",
+                     policy_of(route),
+                     std::string(submit_purpose),
+                     receipt.encode(),
+                     settings_.our_name,
+                     to_hex(receipt.leaf().bytes())};
   auto authd = std::make_shared<ipc::Client>("authd", std::move(*authd_end));
   const int fds[] = {socket->get(), pair->second.get()};
   const auto opened = authd->call(static_cast<std::uint16_t>(AuthdMethod::session), encode(job), fds, deadline);

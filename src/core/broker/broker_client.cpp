@@ -10,7 +10,8 @@ Result<access::RouteTable> BrokerClient::routes(const Deadline& deadline) {
 }
 
 Result<std::shared_ptr<ipc::Channel>> BrokerClient::open_session(Id tenant, Id route, Id job, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(ipc::Frame reply, brokerd_->call(static_cast<std::uint16_t>(Method::open_session), encode({tenant, route, job}), deadline));
+  ASSIGN_OR_RETURN(ipc::Frame reply,
+                   brokerd_->call(static_cast<std::uint16_t>(Method::open_session), encode({tenant, route, job}), deadline));
   if (reply.fds.size() != 1) return Error{ErrorKind::corrupt, "brokerd gave no channel"};
   return std::make_shared<ipc::Channel>(std::move(reply.fds.front()));
 }

@@ -21,7 +21,13 @@ Result<OpenSession> parse_open_session(std::string_view bytes) {
 std::string encode(const AuthdJob& job) {
   ByteWriter writer;
   access::write_route(writer, job.route);
-  return writer.text(job.anchors).text(job.policy).text(job.purpose).text(job.receipt).text(job.our_name).text(job.envelope_id).take();
+  return writer.text(job.anchors)
+      .text(job.policy)
+      .text(job.purpose)
+      .text(job.receipt)
+      .text(job.our_name)
+      .text(job.envelope_id)
+      .take();
 }
 
 Result<AuthdJob> parse_authd_job(std::string_view bytes) {
@@ -38,7 +44,9 @@ Result<AuthdJob> parse_authd_job(std::string_view bytes) {
   return job;
 }
 
-std::string encode(const SessionReport& report) { return ByteWriter().u32(report.messages).u64(report.bytes).text(report.end).take(); }
+std::string encode(const SessionReport& report) {
+  return ByteWriter().u32(report.messages).u64(report.bytes).text(report.end).take();
+}
 
 Result<SessionReport> parse_session_report(std::string_view bytes) {
   ByteReader reader(bytes);

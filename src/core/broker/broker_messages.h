@@ -33,8 +33,8 @@ enum class AuthdMethod : std::uint16_t {
 
 struct AuthdJob {
   access::Route route;
-  std::string anchors;   // PEM text for a route whose CA is "system"; authd can open no file
-  std::string policy;    // policy_of(route): the secret opens for this destination only
+  std::string anchors;  // PEM text for a route whose CA is "system"; authd can open no file
+  std::string policy;   // policy_of(route): the secret opens for this destination only
   std::string purpose;
   std::string receipt;   // of the intent in the ledger
   std::string our_name;  // for EHLO

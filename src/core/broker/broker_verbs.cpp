@@ -15,8 +15,9 @@ using namespace std::chrono_literals;
 
 constexpr std::pair<std::string_view, access::RouteKind> kinds[] = {
     {"mx", access::RouteKind::mx}, {"relay", access::RouteKind::relay}, {"smtp-auth", access::RouteKind::smtp_auth}};
-constexpr std::pair<std::string_view, access::RouteTls> tls_rules[] = {
-    {"none", access::RouteTls::none}, {"opportunistic", access::RouteTls::opportunistic}, {"required", access::RouteTls::required}};
+constexpr std::pair<std::string_view, access::RouteTls> tls_rules[] = {{"none", access::RouteTls::none},
+                                                                       {"opportunistic", access::RouteTls::opportunistic},
+                                                                       {"required", access::RouteTls::required}};
 
 template <class Value, std::size_t count>
 Result<Value> named(const std::pair<std::string_view, Value> (&names)[count], const std::string& name, const std::string& what) {
@@ -37,17 +38,32 @@ std::string name_in(const std::pair<std::string_view, Value> (&names)[count], Va
 }
 
 json::object object_of(const access::Person& person) {
-  return {{"person", person.id.text()}, {"role", std::string(name_of(person.role))}, {"public_key", to_base64(person.public_key)},
-          {"tenant", person.tenant == access::region_tenant() ? "" : person.tenant.text()}, {"since", to_iso8601(person.since)}};
+  return {{"person", person.id.text()},
+          {"role", std::string(name_of(person.role))},
+          {"public_key", to_base64(person.public_key)},
+          {"tenant", person.tenant == access::region_tenant() ? "" : person.tenant.text()},
+          {"since", to_iso8601(person.since)}};
 }
 
 json::object object_of(const access::Route& route, bool is_default) {
   json::array pins;
   for (const auto& pin : route.pins) pins.emplace_back(pin);
-  return {{"route", route.id.text()}, {"tenant", route.tenant.text()}, {"kind", name_in(kinds, route.kind)}, {"host", route.host},
-          {"port", route.port}, {"tls", name_in(tls_rules, route.tls)}, {"tls_from_start", route.tls_from_start}, {"name", route.name},
-          {"ca", route.ca_file.empty() ? "" : route.ca_file == "system" ? "system" : "own"}, {"pins", pins}, {"concurrency", route.concurrency},
-          {"failover", route.failover.is_none() ? "" : route.failover.text()}, {"paused", route.paused}, {"default", is_default}};
+  return {{"route", route.id.text()},
+          {"tenant", route.tenant.text()},
+          {"kind", name_in(kinds, route.kind)},
+          {"host", route.host},
+          {"port", route.port},
+          {"tls", name_in(tls_rules, route.tls)},
+          {"tls_from_start", route.tls_from_start},
+          {"name", route.name},
+          {"ca", route.ca_file.empty()       ? ""
+                 : route.ca_file == "system" ? "system"
+                                             : "own"},
+          {"pins", pins},
+          {"concurrency", route.concurrency},
+          {"failover", route.failover.is_none() ? "" : route.failover.text()},
+          {"paused", route.paused},
+          {"default", is_default}};
 }
 
 Result<std::string> field(const json::object& request, std::string_view name) {
@@ -143,7 +159,8 @@ Result<std::string> Broker::answer_verb(std::string_view text, const Deadline& d
 }
 
 void Broker::handle(const std::shared_ptr<ipc::Call>& call) {
-  if (call->method() == ipc::method_api && call->peer == "apid") return call->answer(answer_verb(call->body(), Deadline::after(30s)));
+  if (call->method() == ipc::method_api && call->peer == "apid")
+    return call->answer(answer_verb(call->body(), Deadline::after(30s)));
   if (call->peer == "gatewayd-out" && call->method() == static_cast<std::uint16_t>(Method::routes)) {
     const auto table = parts_.routes.table(Deadline::after(10s));
     return table ? call->reply(access::write_routes(*table)) : call->fail(table.error());

@@ -8,9 +8,10 @@ namespace {
 
 using records::Value;
 
-const records::Schema schema{"routes",
-                             {"CREATE TABLE route (id bytea PRIMARY KEY, tenant bytea NOT NULL, version bigint NOT NULL, sealed bytea NOT NULL);"
-                              "CREATE TABLE default_route (tenant bytea PRIMARY KEY, route bytea NOT NULL);"}};
+const records::Schema schema{
+    "routes",
+    {"CREATE TABLE route (id bytea PRIMARY KEY, tenant bytea NOT NULL, version bigint NOT NULL, sealed bytea NOT NULL);"
+     "CREATE TABLE default_route (tenant bytea PRIMARY KEY, route bytea NOT NULL);"}};
 
 sealed::Context context_of(const std::string& region, Id tenant, Id route, std::uint64_t version, std::uint32_t key_version) {
   sealed::Context context;
@@ -27,8 +28,8 @@ sealed::Context context_of(const std::string& region, Id tenant, Id route, std::
 
 }  // namespace
 
-Result<std::unique_ptr<RouteBook>> RouteBook::open(records::Records& records, ConfigurationKey key, std::string region, const Clock& clock,
-                                                   const Deadline& deadline) {
+Result<std::unique_ptr<RouteBook>> RouteBook::open(records::Records& records, ConfigurationKey key, std::string region,
+                                                   const Clock& clock, const Deadline& deadline) {
   RETURN_IF_ERROR(records.migrate(schema, deadline));
   return std::unique_ptr<RouteBook>(new RouteBook(records, std::move(key), std::move(region), clock));
 }
@@ -38,7 +39,8 @@ Result<access::Route> RouteBook::open_row(const records::Values& row, const Dead
   const Id tenant = Id::from_bytes(row[1].bytes());
   const auto version = static_cast<std::uint64_t>(row[2].number());
   ASSIGN_OR_RETURN(const keys::PurposeKey key, key_(tenant, deadline));
-  ASSIGN_OR_RETURN(const std::string bytes, sealed::open(key.key.reveal(), context_of(region_, tenant, id, version, key.version), row[3].bytes()));
+  ASSIGN_OR_RETURN(const std::string bytes,
+                   sealed::open(key.key.reveal(), context_of(region_, tenant, id, version, key.version), row[3].bytes()));
   ByteReader reader(bytes);
   ASSIGN_OR_RETURN(access::Route route, access::read_route(reader));
   RETURN_IF_ERROR(reader.finish());
@@ -47,18 +49,21 @@ Result<access::Route> RouteBook::open_row(const records::Values& row, const Dead
 
 Status RouteBook::read(const Deadline& deadline) {
   access::RouteTable table;
-  ASSIGN_OR_RETURN(const records::Rows rows, records_.query("SELECT id, tenant, version, sealed FROM route ORDER BY id", {}, deadline));
+  ASSIGN_OR_RETURN(const records::Rows rows,
+                   records_.query("SELECT id, tenant, version, sealed FROM route ORDER BY id", {}, deadline));
   for (const auto& row : rows) {
     auto route = open_row(row, deadline);
     // One tenant's damaged or shredded row must not stop the mail of the others.
     if (!route && route.error().kind != ErrorKind::unavailable) {
-      log_error("broker", "route " + Id::from_bytes(row[0].bytes()).text() + " does not open: " + std::string(name_of(route.error().kind)));
+      log_error("broker",
+                "route " + Id::from_bytes(row[0].bytes()).text() + " does not open: " + std::string(name_of(route.error().kind)));
       continue;
     }
     if (!route) return route.error();
     table.routes.push_back(std::move(*route));
   }
-  ASSIGN_OR_RETURN(const records::Rows defaults, records_.query("SELECT tenant, route FROM default_route ORDER BY tenant", {}, deadline));
+  ASSIGN_OR_RETURN(const records::Rows defaults,
+                   records_.query("SELECT tenant, route FROM default_route ORDER BY tenant", {}, deadline));
   for (const auto& row : defaults) table.defaults.push_back({Id::from_bytes(row[0].bytes()), Id::from_bytes(row[1].bytes())});
   table.version = static_cast<std::uint64_t>(clock_.now());
   table_ = std::move(table);
@@ -85,11 +90,13 @@ Status RouteBook::set(const access::Route& route, const Deadline& deadline) {
   const auto version = static_cast<std::uint64_t>(clock_.now());
   ByteWriter bytes;
   access::write_route(bytes, route);
-  const std::string row = sealed::seal(key.key.reveal(), context_of(region_, route.tenant, route.id, version, key.version), bytes.view());
-  RETURN_IF_ERROR(records_.execute("INSERT INTO route (id, tenant, version, sealed) VALUES ($1, $2, $3, $4) "
-                                   "ON CONFLICT (id) DO UPDATE SET version = excluded.version, sealed = excluded.sealed",
-                                   {Value::bytes_of(route.id.bytes()), Value::bytes_of(route.tenant.bytes()), Value(version), Value::bytes_of(row)},
-                                   deadline));
+  const std::string row =
+      sealed::seal(key.key.reveal(), context_of(region_, route.tenant, route.id, version, key.version), bytes.view());
+  RETURN_IF_ERROR(records_.execute(
+      "INSERT INTO route (id, tenant, version, sealed) VALUES ($1, $2, $3, $4) "
+      "ON CONFLICT (id) DO UPDATE SET version = excluded.version, sealed = excluded.sealed",
+      {Value::bytes_of(route.id.bytes()), Value::bytes_of(route.tenant.bytes()), Value(version), Value::bytes_of(row)},
+      deadline));
   std::erase_if(table_->routes, [&](const access::Route& each) { return each.id == route.id; });
   table_->routes.push_back(route);
   touch();
@@ -106,7 +113,8 @@ Status RouteBook::remove(Id tenant, Id route, const Deadline& deadline) {
   }
   RETURN_IF_ERROR(records_.transaction(
       [&](records::Session& session) -> Status {
-        RETURN_IF_ERROR(session.execute("DELETE FROM default_route WHERE route = $1", {Value::bytes_of(route.bytes())}, deadline));
+        RETURN_IF_ERROR(
+            session.execute("DELETE FROM default_route WHERE route = $1", {Value::bytes_of(route.bytes())}, deadline));
         RETURN_IF_ERROR(session.execute("DELETE FROM route WHERE id = $1", {Value::bytes_of(route.bytes())}, deadline));
         return done();
       },
@@ -122,8 +130,9 @@ Status RouteBook::set_default(Id tenant, Id route, const Deadline& deadline) {
   if (!table_) RETURN_IF_ERROR(read(deadline));
   const access::Route* found = table_->route(route);
   if (found == nullptr || found->tenant != tenant) return Error{ErrorKind::not_found, "no such route of this tenant"};
-  RETURN_IF_ERROR(records_.execute("INSERT INTO default_route (tenant, route) VALUES ($1, $2) ON CONFLICT (tenant) DO UPDATE SET route = excluded.route",
-                                   {Value::bytes_of(tenant.bytes()), Value::bytes_of(route.bytes())}, deadline));
+  RETURN_IF_ERROR(records_.execute(
+      "INSERT INTO default_route (tenant, route) VALUES ($1, $2) ON CONFLICT (tenant) DO UPDATE SET route = excluded.route",
+      {Value::bytes_of(tenant.bytes()), Value::bytes_of(route.bytes())}, deadline));
   std::erase_if(table_->defaults, [&](const access::TenantRoute& each) { return each.tenant == tenant; });
   table_->defaults.push_back({tenant, route});
   touch();

@@ -20,15 +20,15 @@ using ConfigurationKey = std::function<Result<keys::PurposeKey>(Id tenant, const
 class RouteBook {
  public:
   // Makes its tables; the records must outlive it.
-  static Result<std::unique_ptr<RouteBook>> open(records::Records& records, ConfigurationKey key, std::string region, const Clock& clock,
-                                                 const Deadline& deadline);
+  static Result<std::unique_ptr<RouteBook>> open(records::Records& records, ConfigurationKey key, std::string region,
+                                                 const Clock& clock, const Deadline& deadline);
 
   // All of them; unavailable while the region is sealed and they have not been read yet.
   Result<access::RouteTable> table(const Deadline& deadline);
 
   // Durable when it returns. invalid_input as check_route.
   Status set(const access::Route& route, const Deadline& deadline);
-  Status remove(Id tenant, Id route, const Deadline& deadline);  // not_found; denied while it is somebody's failover
+  Status remove(Id tenant, Id route, const Deadline& deadline);       // not_found; denied while it is somebody's failover
   Status set_default(Id tenant, Id route, const Deadline& deadline);  // not_found
 
  private:

@@ -65,7 +65,8 @@ Status SmtpSession::read_once(std::chrono::milliseconds limit, const Deadline& d
 Result<smtp::SubmissionOutcome> SmtpSession::deliver(const smtp::ClientEnvelope& envelope, std::string_view body,
                                                      const Deadline& deadline) {
   std::optional<smtp::SubmissionOutcome> outcome;
-  Status state = is_open() ? become_ready(nullptr, within(deadline, times_.command)) : Error{ErrorKind::unavailable, "the session is over"};
+  Status state =
+      is_open() ? become_ready(nullptr, within(deadline, times_.command)) : Error{ErrorKind::unavailable, "the session is over"};
   if (state) {
     RETURN_IF_ERROR(dialogue_.submit(envelope, body));
     state = transfer(deadline, outcome);
@@ -76,9 +77,12 @@ Result<smtp::SubmissionOutcome> SmtpSession::deliver(const smtp::ClientEnvelope&
   }
   broken_ = true;
   const bool may_have_arrived = dialogue_.message_is_out();
-  const smtp::Reply reply = smtp::reply(451, "4.4.2", may_have_arrived ? "the connection was lost before the server's last word; it may have the message"
-                                                                       : "the connection was lost");
-  return smtp::SubmissionOutcome{.recipients = std::vector(envelope.rcpt_to.size(), smtp::RecipientOutcome{.reply = reply}), .is_untried = !may_have_arrived};
+  const smtp::Reply reply =
+      smtp::reply(451, "4.4.2",
+                  may_have_arrived ? "the connection was lost before the server's last word; it may have the message"
+                                   : "the connection was lost");
+  return smtp::SubmissionOutcome{.recipients = std::vector(envelope.rcpt_to.size(), smtp::RecipientOutcome{.reply = reply}),
+                                 .is_untried = !may_have_arrived};
 }
 
 Status SmtpSession::transfer(const Deadline& deadline, std::optional<smtp::SubmissionOutcome>& outcome) {
@@ -88,8 +92,9 @@ Status SmtpSession::transfer(const Deadline& deadline, std::optional<smtp::Submi
     if (dialogue_.wants() == Wants::nothing) return Error{ErrorKind::unavailable, "the session is over"};
     Status sent = send_what_is_due(deadline);
     // A server that hangs up while we write may have said why.
-    const std::chrono::milliseconds limit = !sent ? std::chrono::milliseconds(1000)
-                                            : dialogue_.message_is_out() ? times_.end_of_data : times_.command;
+    const std::chrono::milliseconds limit = !sent                        ? std::chrono::milliseconds(1000)
+                                            : dialogue_.message_is_out() ? times_.end_of_data
+                                                                         : times_.command;
     Status read = read_once(limit, deadline);
     if (!sent || !read) {
       outcome = dialogue_.next_outcome();

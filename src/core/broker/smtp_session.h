@@ -13,10 +13,10 @@
 namespace mailhold::broker {
 
 struct SmtpTimes {
-  std::chrono::milliseconds opening{60'000};      // greeting, EHLO, TLS and AUTH together
-  std::chrono::milliseconds command{300'000};     // MAIL, RCPT, DATA
-  std::chrono::milliseconds block{180'000};       // one block of the message
-  std::chrono::milliseconds end_of_data{600'000}; // the reply that takes responsibility
+  std::chrono::milliseconds opening{60'000};       // greeting, EHLO, TLS and AUTH together
+  std::chrono::milliseconds command{300'000};      // MAIL, RCPT, DATA
+  std::chrono::milliseconds block{180'000};        // one block of the message
+  std::chrono::milliseconds end_of_data{600'000};  // the reply that takes responsibility
 };
 
 class SmtpSession {

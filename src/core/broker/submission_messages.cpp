@@ -37,7 +37,9 @@ struct Encoder {
 
   std::string operator()(const SubmissionResult& result) const {
     ByteWriter writer = begin(Kind::result);
-    writer.u8(result.session_goes_on).u8(result.outcome.is_untried).u32(static_cast<std::uint32_t>(result.outcome.recipients.size()));
+    writer.u8(result.session_goes_on)
+        .u8(result.outcome.is_untried)
+        .u32(static_cast<std::uint32_t>(result.outcome.recipients.size()));
     for (const smtp::RecipientOutcome& recipient : result.outcome.recipients) {
       writer.u8(static_cast<std::uint8_t>(recipient.result)).u16(static_cast<std::uint16_t>(recipient.reply.code));
       writer.text(recipient.reply.enhanced).text(recipient.reply.text().substr(0, reply_bytes_max));

@@ -27,17 +27,28 @@ namespace mailhold::broker {
 inline constexpr std::size_t submission_chunk_bytes_max = 1U << 20;
 inline constexpr std::size_t submission_bytes_max = 160U << 20;
 
-struct SubmissionOpened {};                       // kind 1: messages may be submitted
-struct SubmissionRefused { Error error; };        // kind 2: no session; the channel closes
-struct Submit { smtp::ClientEnvelope envelope; std::uint64_t size = 0; };  // kind 3: `size` bytes of body follow in chunks
-struct SubmissionChunk { std::string bytes; };    // kind 4
-struct SubmissionResult { smtp::SubmissionOutcome outcome; bool session_goes_on = false; };  // kind 5
-struct SubmissionClose {};                        // kind 6
+struct SubmissionOpened {};  // kind 1: messages may be submitted
+struct SubmissionRefused {
+  Error error;
+};  // kind 2: no session; the channel closes
+struct Submit {
+  smtp::ClientEnvelope envelope;
+  std::uint64_t size = 0;
+};  // kind 3: `size` bytes of body follow in chunks
+struct SubmissionChunk {
+  std::string bytes;
+};  // kind 4
+struct SubmissionResult {
+  smtp::SubmissionOutcome outcome;
+  bool session_goes_on = false;
+};                          // kind 5
+struct SubmissionClose {};  // kind 6
 
-using SubmissionFrame = std::variant<SubmissionOpened, SubmissionRefused, Submit, SubmissionChunk, SubmissionResult, SubmissionClose>;
+using SubmissionFrame =
+    std::variant<SubmissionOpened, SubmissionRefused, Submit, SubmissionChunk, SubmissionResult, SubmissionClose>;
 
 std::string encode(const SubmissionFrame& frame);
-std::string encode_chunk(std::string_view bytes);  // the same as a SubmissionChunk, without a copy before
+std::string encode_chunk(std::string_view bytes);                        // the same as a SubmissionChunk, without a copy before
 Result<SubmissionFrame> parse_submission_frame(std::string_view bytes);  // corrupt for anything else
 
 }  // namespace mailhold::broker

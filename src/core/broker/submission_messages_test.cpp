@@ -9,9 +9,12 @@ TEST(SubmissionMessages, each_frame_comes_back_as_it_was) {
   SubmissionResult result{.outcome = {{{smtp::RecipientResult::delivered, smtp::reply(250, "2.0.0", "ok")},
                                        {smtp::RecipientResult::failed, smtp::reply(550, "5.1.1", "nobody")}}},
                           .session_goes_on = true};
-  const SubmissionFrame frames[] = {SubmissionOpened{}, SubmissionClose{}, SubmissionChunk{"bytes"},
+  const SubmissionFrame frames[] = {SubmissionOpened{},
+                                    SubmissionClose{},
+                                    SubmissionChunk{"bytes"},
                                     SubmissionRefused{{ErrorKind::denied, "no"}},
-                                    Submit{{"ann@a.example", {"bob@b.example", "cid@b.example"}, "id"}, 12}, result};
+                                    Submit{{"ann@a.example", {"bob@b.example", "cid@b.example"}, "id"}, 12},
+                                    result};
   for (const SubmissionFrame& frame : frames) {
     const std::string bytes = encode(frame);
     const auto back = parse_submission_frame(bytes);

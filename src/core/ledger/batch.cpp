@@ -12,7 +12,8 @@ constexpr std::size_t head_bytes = 4 + 4 + 8 + 4 + 8;
 constexpr std::size_t tail_bytes = tlog::Hash::size + crypto::ed25519_signature_size;
 constexpr std::size_t disk_block_bytes = 512;
 
-// Blocks that never reached the disk read as zero. Entries, hashes and signatures never have 512 zero bytes in a row at such a place.
+// Blocks that never reached the disk read as zero. Entries, hashes and signatures never have 512 zero bytes in a row at such a
+// place.
 bool has_zero_block(std::string_view journal, std::size_t begin, std::size_t end) {
   for (std::size_t at = begin; at < end; at = (at / disk_block_bytes + 1) * disk_block_bytes) {
     const std::size_t block_end = std::min(end, (at / disk_block_bytes + 1) * disk_block_bytes);

@@ -4,7 +4,9 @@
 
 namespace mailhold::ledger {
 
-std::string Chains::key_of(const Event& event) { return std::string(event.tenant.bytes()) + std::string(event.connection.bytes()); }
+std::string Chains::key_of(const Event& event) {
+  return std::string(event.tenant.bytes()) + std::string(event.connection.bytes());
+}
 
 void Chains::link(Event& event) const {
   const auto tenant = tenants_.find(event.tenant);
@@ -23,7 +25,8 @@ std::optional<Chains::Misfit> Chains::misfit(const Event& event, std::uint64_t i
   link(expected);
   if (event.seq != expected.seq) return Misfit{"number in its tenant's chain is wrong", index};
   if (event.previous != expected.previous) {
-    return Misfit{"differs from what the tenant's next entry was chained to", event.seq == 1 ? index : tenants_.at(event.tenant).indexes.back()};
+    return Misfit{"differs from what the tenant's next entry was chained to",
+                  event.seq == 1 ? index : tenants_.at(event.tenant).indexes.back()};
   }
   if (event.connection_seq != expected.connection_seq) return Misfit{"number in its connection's chain is wrong", index};
   if (event.connection_previous != expected.connection_previous) {

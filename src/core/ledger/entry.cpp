@@ -45,7 +45,13 @@ Result<Heads> parse_heads_body(ByteReader reader) {
 }  // namespace
 
 std::string encode(const Payload& payload) {
-  return ByteWriter().u32(payload.key_version).u32(payload.hour).raw(payload.hour_key_id.bytes()).text(payload.box).raw(payload.ciphertext).take();
+  return ByteWriter()
+      .u32(payload.key_version)
+      .u32(payload.hour)
+      .raw(payload.hour_key_id.bytes())
+      .text(payload.box)
+      .raw(payload.ciphertext)
+      .take();
 }
 
 Result<Payload> parse_payload(std::string_view bytes) {
@@ -78,7 +84,13 @@ std::string encode(const Event& event) {
 }
 
 std::string encode(const Heads& heads) {
-  return ByteWriter().u8(entry_version).u8(kind_heads).u64(static_cast<std::uint64_t>(heads.at)).u64(heads.count).raw(heads.root.bytes()).take();
+  return ByteWriter()
+      .u8(entry_version)
+      .u8(kind_heads)
+      .u64(static_cast<std::uint64_t>(heads.at))
+      .u64(heads.count)
+      .raw(heads.root.bytes())
+      .take();
 }
 
 Result<LogEntry> parse_log_entry(std::string_view bytes) {

@@ -13,7 +13,8 @@ void write_path(ByteWriter& writer, const tlog::Proof& path) {
 tlog::Proof read_path(ByteReader& reader) {
   tlog::Proof path;
   const std::uint32_t count = reader.count(Hash::size);
-  for (std::uint32_t i = 0; i < count && i < tlog::proof_hashes_max; ++i) path.push_back(Hash::from_bytes(reader.raw(Hash::size)));
+  for (std::uint32_t i = 0; i < count && i < tlog::proof_hashes_max; ++i)
+    path.push_back(Hash::from_bytes(reader.raw(Hash::size)));
   return path;
 }
 
@@ -47,7 +48,8 @@ Result<HeadProof> HeadProof::parse(std::string_view bytes) {
 
 Status verify_head_proof(const HeadProof& proof, const tlog::NoteKey& log_key) {
   ASSIGN_OR_RETURN(tlog::Checkpoint checkpoint, tlog::open_checkpoint(proof.checkpoint, log_key));
-  RETURN_IF_ERROR(tlog::verify_inclusion(tlog::hash_leaf(proof.heads_entry), proof.heads_index, checkpoint.size, proof.heads_path, checkpoint.root));
+  RETURN_IF_ERROR(tlog::verify_inclusion(tlog::hash_leaf(proof.heads_entry), proof.heads_index, checkpoint.size, proof.heads_path,
+                                         checkpoint.root));
   ASSIGN_OR_RETURN(LogEntry entry, parse_log_entry(proof.heads_entry));
   const auto* heads = std::get_if<Heads>(&entry);
   if (heads == nullptr) return Error{ErrorKind::corrupt, "head proof: not a heads entry"};

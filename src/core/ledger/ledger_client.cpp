@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::size_t hour_keys_max = 100'000;  // kept in memory at once, by either class
 
-sealed::Context context_of_box(const std::string& region, Id tenant, Id hour_key_id, std::uint32_t hour, std::uint32_t key_version) {
+sealed::Context context_of_box(const std::string& region, Id tenant, Id hour_key_id, std::uint32_t hour,
+                               std::uint32_t key_version) {
   sealed::Context context;
   context.region = region;
   context.tenant = tenant;
@@ -22,7 +23,8 @@ sealed::Context context_of_box(const std::string& region, Id tenant, Id hour_key
   return context;
 }
 
-sealed::Context context_of_text(const std::string& region, Id tenant, Id connection, const Hash& commitment, const Payload& payload) {
+sealed::Context context_of_text(const std::string& region, Id tenant, Id connection, const Hash& commitment,
+                                const Payload& payload) {
   sealed::Context context;
   context.region = region;
   context.tenant = tenant;
@@ -55,7 +57,8 @@ Result<Receipt> LedgerClient::append(const Entry& entry, const Deadline& deadlin
   return receipt;
 }
 
-Result<Payload> LedgerClient::seal_for(const Entry& entry, std::string_view clear_text, const Hash& commitment, const Deadline& deadline) {
+Result<Payload> LedgerClient::seal_for(const Entry& entry, std::string_view clear_text, const Hash& commitment,
+                                       const Deadline& deadline) {
   const std::uint32_t hour = hour_of(clock_.now());
   const auto seal_now = [&]() -> std::optional<Payload> {
     const std::scoped_lock lock(mutex_);
@@ -63,8 +66,8 @@ Result<Payload> LedgerClient::seal_for(const Entry& entry, std::string_view clea
     if (found == hour_keys_.end() || found->second.hour != hour) return std::nullopt;
     const HourKey& key = found->second;
     Payload payload{key.key_version, key.hour, key.id, key.box, {}};
-    payload.ciphertext =
-        sealed::seal_compact(key.key.reveal(), context_of_text(region_, entry.tenant, entry.connection, commitment, payload), clear_text);
+    payload.ciphertext = sealed::seal_compact(
+        key.key.reveal(), context_of_text(region_, entry.tenant, entry.connection, commitment, payload), clear_text);
     return payload;
   };
   if (auto payload = seal_now()) return std::move(*payload);

@@ -59,8 +59,8 @@ class EntryOpener {
  public:
   EntryOpener(OpenLedgerBox open_box, std::string region) : open_box_(std::move(open_box)), region_(std::move(region)) {}
 
-  // The clear text of an entry of that tenant as it lies in the log. corrupt if it does not open, or is not what the commitment is of;
-  // else as open_box.
+  // The clear text of an entry of that tenant as it lies in the log. corrupt if it does not open, or is not what the commitment
+  // is of; else as open_box.
   Result<std::string> open(std::string_view entry, Id tenant, const Deadline& deadline);
 
  private:

@@ -1,4 +1,5 @@
-// What ledgerd and keyd read from others: entries, batches, receipts, head proofs, appends and clear texts. Whatever parses is written back byte for byte.
+// What ledgerd and keyd read from others: entries, batches, receipts, head proofs, appends and clear texts. Whatever parses is
+// written back byte for byte.
 #include <cstdlib>
 
 #include "core/ledger/batch.h"
@@ -17,7 +18,9 @@ extern "C" int LLVMFuzzerTestOneInput(const char* bytes, std::size_t count) {
       }
       break;
     case 1:
-      if (const auto parsed = parse_batch(input, 0); parsed.state == BatchState::whole && encode(parsed.batch) != input.substr(0, parsed.bytes)) std::abort();
+      if (const auto parsed = parse_batch(input, 0);
+          parsed.state == BatchState::whole && encode(parsed.batch) != input.substr(0, parsed.bytes))
+        std::abort();
       break;
     case 2:
       if (const auto receipt = Receipt::parse(input)) {
@@ -31,8 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const char* bytes, std::size_t count) {
     case 4:
       if (const auto append = parse_append(input); append && encode(*append) != input) std::abort();
       break;
-    default:
-      (void)parse_clear_text(input);  // checks by itself that it would write the same
+    default: (void)parse_clear_text(input);  // checks by itself that it would write the same
   }
   return 0;
 }

@@ -5,7 +5,12 @@
 namespace mailhold::ledger {
 
 std::string encode(const Append& append) {
-  return ByteWriter().raw(append.tenant.bytes()).raw(append.connection.bytes()).raw(append.commitment.bytes()).raw(append.payload).take();
+  return ByteWriter()
+      .raw(append.tenant.bytes())
+      .raw(append.connection.bytes())
+      .raw(append.commitment.bytes())
+      .raw(append.payload)
+      .take();
 }
 
 Result<Append> parse_append(std::string_view bytes) {

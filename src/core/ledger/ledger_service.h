@@ -24,7 +24,8 @@ class LedgerService {
   explicit LedgerService(const Clock& clock = system_clock()) : clock_(clock) {}
   ~LedgerService();
 
-  // Before this, everything is unavailable: ledgerd waits for keyd to be unsealed. Once only. From now on heads are written each minute.
+  // Before this, everything is unavailable: ledgerd waits for keyd to be unsealed. Once only. From now on heads are written each
+  // minute.
   void use(std::unique_ptr<Log> log);
 
   void handle(const std::shared_ptr<ipc::Call>& call);
@@ -34,8 +35,9 @@ class LedgerService {
   void ask(std::string_view role, std::uint16_t method, std::string_view body, Answer answer);
 
   // The verbs of the command line, JSON in and out:
-  //   ledger.status  {}                        -> {open, failure, size, published, tenants, last_at, batches, cut_bytes, key, checkpoint}
-  //   ledger.show    {tenant, from?, limit?}   -> {entries: [{index, at, seq, connection?, connection_seq?, leaf, entry}], next?};
+  //   ledger.status  {}                        -> {open, failure, size, published, tenants, last_at, batches, cut_bytes, key,
+  //   checkpoint} ledger.show    {tenant, from?, limit?}   -> {entries: [{index, at, seq, connection?, connection_seq?, leaf,
+  //   entry}], next?};
   //                                               `entry` is base64url, for EntryOpener; `next` is where to go on
   //   ledger.verify  {}                        -> {sound, fault, first_wrong?, size, tenants, heads}; up to a new checkpoint
   //   ledger.reopen  {}                        -> as ledger.status

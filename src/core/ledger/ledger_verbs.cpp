@@ -15,10 +15,11 @@ constexpr std::uint64_t shown_entries_max = 500;
 
 json::object object_of(const Log& log) {
   const LogStatus status = log.status();
-  return {{"open", status.open},           {"failure", status.failure}, {"size", status.size},
-          {"published", status.published_size}, {"tenants", status.tenants}, {"last_at", status.last_at == 0 ? "" : to_iso8601(status.last_at)},
-          {"batches", status.batches},     {"cut_bytes", status.cut_bytes}, {"key", log.key().text()},
-          {"checkpoint", log.checkpoint()}};
+  return {{"open", status.open},       {"failure", status.failure},
+          {"size", status.size},       {"published", status.published_size},
+          {"tenants", status.tenants}, {"last_at", status.last_at == 0 ? "" : to_iso8601(status.last_at)},
+          {"batches", status.batches}, {"cut_bytes", status.cut_bytes},
+          {"key", log.key().text()},   {"checkpoint", log.checkpoint()}};
 }
 
 Result<json::object> object_of(const StoredEntry& stored) {
@@ -63,7 +64,11 @@ Result<std::string> show(const Log& log, const json::object& request) {
 Result<std::string> verify(Log& log) {
   RETURN_IF_ERROR(log.write_heads(Deadline::after(std::chrono::seconds(30))));
   const Verdict verdict = verify_log(log.settings().folder, log.key(), Journal::left_out);
-  json::object answer{{"sound", verdict.sound}, {"fault", verdict.fault}, {"size", verdict.size}, {"tenants", verdict.tenants}, {"heads", verdict.heads}};
+  json::object answer{{"sound", verdict.sound},
+                      {"fault", verdict.fault},
+                      {"size", verdict.size},
+                      {"tenants", verdict.tenants},
+                      {"heads", verdict.heads}};
   if (verdict.first_wrong) answer["first_wrong"] = *verdict.first_wrong;
   return json::serialize(answer);
 }

@@ -127,7 +127,8 @@ Result<HeadProof> Log::head_proof(Id tenant) const {
   const auto& heads = state_->proven_heads;
   const auto found = std::lower_bound(heads.begin(), heads.end(), tenant,
                                       [](const TenantHead& head, const Id& id) { return head.tenant.bytes() < id.bytes(); });
-  if (found == heads.end() || found->tenant != tenant) return Error{ErrorKind::not_found, "ledger: no entry of this tenant before the last heads"};
+  if (found == heads.end() || found->tenant != tenant)
+    return Error{ErrorKind::not_found, "ledger: no entry of this tenant before the last heads"};
   HeadProof proof = state_->proven;
   proof.tenant = tenant;
   proof.head = found->head;

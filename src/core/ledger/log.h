@@ -26,8 +26,8 @@ namespace mailhold::ledger {
 
 struct LogSettings {
   std::filesystem::path folder;
-  std::string origin;                          // name of the log and of its key: "mailhold.example/eu"
-  std::size_t waiting_entries_max = 16'384;    // beyond it appends are refused
+  std::string origin;                            // name of the log and of its key: "mailhold.example/eu"
+  std::size_t waiting_entries_max = 16'384;      // beyond it appends are refused
   std::uint64_t publish_after_entries = 16'384;  // at the latest; else with the heads of each minute
   std::uint64_t journal_bytes_max = 64U << 20;
 };
@@ -47,8 +47,8 @@ struct LogStatus {
   std::uint64_t published_size = 0;
   std::uint64_t tenants = 0;
   Milliseconds last_at = 0;
-  std::uint64_t batches = 0;        // since the start of the process
-  std::uint64_t cut_bytes = 0;      // torn tail that the last opening cut off
+  std::uint64_t batches = 0;    // since the start of the process
+  std::uint64_t cut_bytes = 0;  // torn tail that the last opening cut off
 };
 
 struct StoredEntry {
@@ -78,7 +78,8 @@ using AppendDone = std::function<void(Result<Receipt>)>;
 class Log {
  public:
   // Starts as not open: call reopen(). The storage and clock must outlive it.
-  Log(LogSettings settings, crypto::Ed25519Signer signer, const Clock& clock = system_clock(), LogStorage& storage = disk_storage());
+  Log(LogSettings settings, crypto::Ed25519Signer signer, const Clock& clock = system_clock(),
+      LogStorage& storage = disk_storage());
   ~Log();  // writes heads and checkpoint if it is sound, and answers everybody
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;

@@ -28,7 +28,8 @@ void Log::State::run(const std::stop_token& stop) {
       std::unique_lock lock(mutex);
       wake.wait(lock, stop, [&] { return !waiting.empty() || !heads_asked.empty(); });
       const std::size_t count = std::min(waiting.size(), batch_entries_max);
-      batch.assign(std::make_move_iterator(waiting.begin()), std::make_move_iterator(waiting.begin() + static_cast<std::ptrdiff_t>(count)));
+      batch.assign(std::make_move_iterator(waiting.begin()),
+                   std::make_move_iterator(waiting.begin() + static_cast<std::ptrdiff_t>(count)));
       waiting.erase(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(count));
       if (waiting.empty()) asked = std::exchange(heads_asked, {});
       last = stop.stop_requested() && waiting.empty();
@@ -73,7 +74,8 @@ void Log::State::commit_events(std::vector<Waiting> batch) {
     const std::scoped_lock lock(mutex);
     last_at = next_time();
     for (Waiting& one : batch) {
-      Event event{one.append.tenant, one.append.connection, last_at, 0, {}, 0, {}, one.append.commitment, std::move(one.append.payload)};
+      Event event{one.append.tenant,     one.append.connection,        last_at, 0, {}, 0, {},
+                  one.append.commitment, std::move(one.append.payload)};
       chains.link(event);
       entries.push_back(encode(event));
       const Hash leaf = tlog::hash_leaf(entries.back());

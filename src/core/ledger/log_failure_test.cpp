@@ -218,7 +218,9 @@ TEST_F(LedgerLogFailure, a_journal_shorter_than_the_signed_checkpoint_is_refused
 }
 
 TEST_F(LedgerLogFailure, a_missing_checkpoint_is_refused_not_replaced) {
-  { ASSERT_TRUE(opened()->append(test_append(test_id(1)), soon())); }
+  {
+    ASSERT_TRUE(opened()->append(test_append(test_id(1)), soon()));
+  }
   std::filesystem::remove(settings.folder / "checkpoint");
   EXPECT_EQ(reopen_error(), ErrorKind::corrupt);
 }

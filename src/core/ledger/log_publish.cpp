@@ -37,7 +37,8 @@ Status Log::State::publish(bool new_journal) {
     const std::scoped_lock lock(mutex);
     published_size = new_size;
     checkpoint_note = note;
-    for (const std::uint64_t full = new_size / tlog::tile_width * tlog::tile_width; open_entries_first < full; ++open_entries_first) {
+    for (const std::uint64_t full = new_size / tlog::tile_width * tlog::tile_width; open_entries_first < full;
+         ++open_entries_first) {
       open_entries.pop_front();
     }
   }
@@ -49,7 +50,8 @@ Status Log::State::write_tiles(std::uint64_t old_size, std::uint64_t new_size) {
   for (const tlog::Tile& bundle : tlog::new_bundles(old_size, new_size)) {
     std::string bytes;
     const std::uint64_t first = bundle.index * tlog::tile_width;
-    for (std::uint64_t i = first; i < first + bundle.width; ++i) tlog::append_to_bundle(bytes, open_entries[i - open_entries_first]);
+    for (std::uint64_t i = first; i < first + bundle.width; ++i)
+      tlog::append_to_bundle(bytes, open_entries[i - open_entries_first]);
     RETURN_IF_ERROR(storage.write_file(settings.folder / tlog::path_of(bundle), bytes));
   }
   for (const tlog::Tile& tile : tlog::new_tiles(old_size, new_size)) {
@@ -62,7 +64,8 @@ Status Log::State::write_tiles(std::uint64_t old_size, std::uint64_t new_size) {
 // Partial tiles whose full one is durable now. Nothing depends on this: a failure leaves a few files too many.
 void Log::State::remove_replaced_files(std::uint64_t old_size, std::uint64_t new_size) {
   std::vector<tlog::Tile> replaced = tlog::tiles_of(old_size);
-  for (const tlog::Tile& bundle : tlog::new_bundles(old_size / tlog::tile_width * tlog::tile_width, old_size)) replaced.push_back(bundle);
+  for (const tlog::Tile& bundle : tlog::new_bundles(old_size / tlog::tile_width * tlog::tile_width, old_size))
+    replaced.push_back(bundle);
   for (tlog::Tile tile : replaced) {
     if (tile.width == tlog::tile_width) continue;
     const unsigned level = tile.level.value_or(0);
@@ -129,16 +132,19 @@ Status Log::State::make_folder_if_new() {
   };
   ASSIGN_OR_RETURN(auto journals, find_journals(settings.folder));
   std::error_code ignored;
-  const bool journals_empty =
-      journals.empty() || (journals.size() == 1 && journals.begin()->first == 0 && std::filesystem::file_size(journals.begin()->second, ignored) == 0);
-  if (exists(settings.folder / "checkpoint") || exists(settings.folder / "tile") || !journals_empty || acknowledged_size > 0) return done();
+  const bool journals_empty = journals.empty() || (journals.size() == 1 && journals.begin()->first == 0 &&
+                                                   std::filesystem::file_size(journals.begin()->second, ignored) == 0);
+  if (exists(settings.folder / "checkpoint") || exists(settings.folder / "tile") || !journals_empty || acknowledged_size > 0)
+    return done();
   ASSIGN_OR_RETURN(auto first_journal, storage.create_journal(journal_path(settings.folder, 0)));
-  RETURN_IF_ERROR(storage.write_file(settings.folder / "checkpoint", signed_checkpoint({settings.origin, 0, tlog::root_of_empty_tree(), {}}, signer)));
+  RETURN_IF_ERROR(storage.write_file(settings.folder / "checkpoint",
+                                     signed_checkpoint({settings.origin, 0, tlog::root_of_empty_tree(), {}}, signer)));
   return storage.sync_all(settings.folder);
 }
 
 Status Log::State::start_from_disk() {
-  if (!tlog::is_key_name(settings.origin)) return Error{ErrorKind::invalid_input, "ledger: the origin cannot stand in a signed note"};
+  if (!tlog::is_key_name(settings.origin))
+    return Error{ErrorKind::invalid_input, "ledger: the origin cannot stand in a signed note"};
   RETURN_IF_ERROR(take_folder_lock());
   RETURN_IF_ERROR(make_folder_if_new());
   LogReader found(settings.folder, {settings.origin, signer.public_key()}, Journal::checked);
@@ -155,7 +161,8 @@ Status Log::State::start_from_disk() {
   if (found.torn) {
     std::error_code ignored;
     cut = std::filesystem::file_size(found.torn->journal, ignored) - found.torn->keep_bytes;
-    log_warning("ledger", "cut " + std::to_string(cut) + " bytes of a batch that was never acknowledged, after entry " + std::to_string(found.tree.size()));
+    log_warning("ledger", "cut " + std::to_string(cut) + " bytes of a batch that was never acknowledged, after entry " +
+                              std::to_string(found.tree.size()));
     RETURN_IF_ERROR(storage.cut_file(found.torn->journal, found.torn->keep_bytes, found.torn->journal.string() + ".cut"));
   }
   tree = std::move(found.tree);

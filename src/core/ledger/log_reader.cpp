@@ -27,7 +27,8 @@ std::filesystem::path journal_path(const std::filesystem::path& folder, std::uin
 Result<std::map<std::uint64_t, std::filesystem::path>> find_journals(const std::filesystem::path& folder) {
   std::map<std::uint64_t, std::filesystem::path> journals;
   std::error_code failure;
-  for (std::filesystem::directory_iterator file(folder / "journal", failure), end; !failure && file != end; file.increment(failure)) {
+  for (std::filesystem::directory_iterator file(folder / "journal", failure), end; !failure && file != end;
+       file.increment(failure)) {
     const std::string name = file->path().filename();
     const auto first = name.size() == journal_name_digits ? to_number(name) : std::nullopt;
     if (first) journals.emplace(*first, file->path());
@@ -46,7 +47,7 @@ Result<std::string> read_from_disk(const std::filesystem::path& path, std::size_
   if (file < 0) return failed(errno);
   ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
   std::string bytes;
-  struct stat attributes {};
+  struct stat attributes{};
   if (::fstat(file, &attributes) == 0 && attributes.st_size > 0) bytes.reserve(static_cast<std::size_t>(attributes.st_size) + 1);
   std::string piece(1U << 18, '\0');
   for (;;) {
@@ -106,7 +107,8 @@ Status LogReader::read_journal(std::uint64_t first, const std::filesystem::path&
       return done();
     }
     if (parsed.state != BatchState::whole) return wrong(journal_end_, "journal " + std::to_string(first) + " is damaged");
-    if (parsed.batch.first != journal_end_) return wrong(journal_end_, "journal goes on at " + std::to_string(parsed.batch.first));
+    if (parsed.batch.first != journal_end_)
+      return wrong(journal_end_, "journal goes on at " + std::to_string(parsed.batch.first));
     journal_end_ = parsed.batch.end();
     offset += parsed.bytes;
     batches_.emplace(journal_end_, std::move(parsed.batch));
@@ -134,7 +136,8 @@ Status LogReader::read_bundles() {
   std::vector<tlog::Tile> edge = tlog::tiles_of(size);
   std::erase_if(edge, [](const tlog::Tile& tile) { return tile.width == tlog::tile_width; });
   RETURN_IF_ERROR(check_tiles(edge));
-  if (tree.root() != checkpoint.root) return Error{ErrorKind::corrupt, "ledger: entries do not lead to the root of the checkpoint"};
+  if (tree.root() != checkpoint.root)
+    return Error{ErrorKind::corrupt, "ledger: entries do not lead to the root of the checkpoint"};
   return done();
 }
 
@@ -155,7 +158,8 @@ Status LogReader::read_bundle(const tlog::Tile& bundle) {
   ASSIGN_OR_RETURN(std::string bytes, read_tile_file(bundle, first));
   const tlog::Tile tile{0, bundle.index, bundle.width};
   ASSIGN_OR_RETURN(std::string hashes, read_tile_file(tile, first));
-  if (hashes.size() < std::size_t{bundle.width} * Hash::size) return wrong(first + hashes.size() / Hash::size, "missing in its tile");
+  if (hashes.size() < std::size_t{bundle.width} * Hash::size)
+    return wrong(first + hashes.size() / Hash::size, "missing in its tile");
   // Read one by one, so that the first wrong one can be named even if lengths are wrong from there on.
   std::string_view rest = bytes;
   for (unsigned i = 0; i < bundle.width; ++i) {
@@ -168,10 +172,12 @@ Status LogReader::read_bundle(const tlog::Tile& bundle) {
     if (tlog::hash_leaf(entry).bytes() != std::string_view(hashes).substr(i * Hash::size, Hash::size)) {
       return wrong(index, "does not have the hash in its tile");
     }
-    if (index >= journal_first_ && index < journal_end_ && journal_entry(index) != entry) return wrong(index, "differs from the journal");
+    if (index >= journal_first_ && index < journal_end_ && journal_entry(index) != entry)
+      return wrong(index, "differs from the journal");
     RETURN_IF_ERROR(take_entry(entry));
   }
-  if (!rest.empty() && bundle.width == tlog::tile_width) return wrong(first + bundle.width - 1, "followed by bytes that are no entry");
+  if (!rest.empty() && bundle.width == tlog::tile_width)
+    return wrong(first + bundle.width - 1, "followed by bytes that are no entry");
   return done();
 }
 
@@ -208,7 +214,8 @@ Status LogReader::take_entry(std::string_view bytes) {
   } else {
     const Heads& stated = std::get<Heads>(*entry);
     const auto heads = chains.heads();
-    if (stated.count != heads.size() || stated.root != heads_tree(heads).root()) return wrong(index, "heads are not those of the entries before");
+    if (stated.count != heads.size() || stated.root != heads_tree(heads).root())
+      return wrong(index, "heads are not those of the entries before");
     ++heads_count;
   }
   tree.append(leaf);
@@ -223,7 +230,8 @@ Status LogReader::check_batch_end() {
   const Batch& batch = found->second;
   if (batch.root != tree.root()) return wrong(batch.first, "its batch has another root");
   const tlog::Checkpoint signed_state{key_.name, tree.size(), batch.root, {}};
-  if (!crypto::ed25519_verify(key_.public_key, signed_state.text(), batch.signature)) return wrong(batch.first, "its batch is not signed");
+  if (!crypto::ed25519_verify(key_.public_key, signed_state.text(), batch.signature))
+    return wrong(batch.first, "its batch is not signed");
   return done();
 }
 

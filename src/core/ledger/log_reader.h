@@ -71,8 +71,8 @@ class LogReader {
   const tlog::NoteKey key_;
   const Journal journal_;
   std::optional<std::uint64_t> first_wrong_;
-  std::deque<std::string> journal_bytes_;       // what the batches point into
-  std::map<std::uint64_t, Batch> batches_;      // by end
+  std::deque<std::string> journal_bytes_;   // what the batches point into
+  std::map<std::uint64_t, Batch> batches_;  // by end
   std::uint64_t journal_first_ = 0;
   std::uint64_t journal_end_ = 0;
 };

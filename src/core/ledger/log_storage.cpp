@@ -18,7 +18,9 @@ Error failed(const std::filesystem::path& path, const char* what, int number = e
 class File {
  public:
   explicit File(int descriptor) : descriptor_(descriptor) {}
-  ~File() { if (descriptor_ >= 0) ::close(descriptor_); }
+  ~File() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
   int get() const { return descriptor_; }
@@ -54,8 +56,8 @@ class DiskJournal final : public JournalFile {
   }
 
   Status check_in_place() override {
-    struct stat ours {};
-    struct stat named {};
+    struct stat ours{};
+    struct stat named{};
     if (::fstat(file_.get(), &ours) != 0) return failed(path_, "inspecting");
     if (::lstat(path_.c_str(), &named) != 0) return failed(path_, "finding");
     if (ours.st_nlink == 0 || ours.st_ino != named.st_ino || ours.st_dev != named.st_dev) {
@@ -118,7 +120,8 @@ class DiskStorage final : public LogStorage {
       const ssize_t count = ::pread(from.get(), piece.data(), piece.size(), at);
       if (count < 0) return failed(path, "reading");
       if (count == 0) break;
-      if (!write_all(to.get(), std::string_view(piece).substr(0, static_cast<std::size_t>(count)))) return failed(evidence, "writing");
+      if (!write_all(to.get(), std::string_view(piece).substr(0, static_cast<std::size_t>(count))))
+        return failed(evidence, "writing");
       at += count;
     }
     if (::fsync(to.get()) != 0) return failed(evidence, "syncing");

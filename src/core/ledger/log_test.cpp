@@ -6,8 +6,8 @@
 #include <set>
 
 #include "core/ledger/verifier.h"
-#include "formats/tlog/checkpoint.h"
 #include "fakes/temporary_ledger.h"
+#include "formats/tlog/checkpoint.h"
 
 namespace mailhold::ledger {
 namespace {
@@ -75,7 +75,8 @@ TEST_F(LedgerLog, sixty_four_writers_share_fdatasyncs_and_leave_no_gap) {
       threads.emplace_back([&, writer] {
         for (int i = 0; i < entries_each; ++i) {
           const auto receipt = log->append(test_append(test_id(writer % 8), test_id(writer % 16)), soon());
-          if (receipt && tlog::verify_inclusion(receipt->leaf(), receipt->index, receipt->size, receipt->proof, receipt->root)) ++receipts;
+          if (receipt && tlog::verify_inclusion(receipt->leaf(), receipt->index, receipt->size, receipt->proof, receipt->root))
+            ++receipts;
         }
       });
     }

@@ -14,7 +14,8 @@ Error denied(const std::string& what) { return Error{ErrorKind::denied, "receipt
 
 Status check_signature_and_times(const Receipt& receipt, const tlog::NoteKey& log_key, Milliseconds now) {
   if (receipt.origin != log_key.name) return denied("of another log");
-  if (!crypto::ed25519_verify(log_key.public_key, receipt.signed_bytes(), receipt.signature)) return denied("signature does not verify");
+  if (!crypto::ed25519_verify(log_key.public_key, receipt.signed_bytes(), receipt.signature))
+    return denied("signature does not verify");
   if (receipt.expires < receipt.time || receipt.expires - receipt.time > receipt_life) return denied("lives too long");
   if (receipt.time > now + receipt_clock_skew_max) return denied("from the future");
   if (now >= receipt.expires) return denied("expired");
@@ -49,7 +50,11 @@ std::string Receipt::encode() const {
   ByteWriter writer;
   writer.u8(receipt_version).text(origin).u64(size).raw(root.bytes()).u64(index).u32(static_cast<std::uint32_t>(proof.size()));
   for (const Hash& hash : proof) writer.raw(hash.bytes());
-  writer.text(entry).u64(static_cast<std::uint64_t>(time)).u64(static_cast<std::uint64_t>(expires)).raw(signature).text(clear_text);
+  writer.text(entry)
+      .u64(static_cast<std::uint64_t>(time))
+      .u64(static_cast<std::uint64_t>(expires))
+      .raw(signature)
+      .text(clear_text);
   return writer.take();
 }
 
@@ -84,7 +89,8 @@ Result<Entry> verify_receipt(const Receipt& receipt, const tlog::NoteKey& log_ke
   }
   const auto event = parse_event(receipt.entry);
   if (!event) return denied("entry is malformed");
-  if (Hash::from_bytes(crypto::sha256(receipt.clear_text)) != event->commitment) return denied("clear text is not the one of the entry");
+  if (Hash::from_bytes(crypto::sha256(receipt.clear_text)) != event->commitment)
+    return denied("clear text is not the one of the entry");
   const auto entry = parse_clear_text(receipt.clear_text);
   if (!entry) return denied("clear text is malformed");
   // The envelope is what the chains are made of: it must name the same tenant and connection as the text.

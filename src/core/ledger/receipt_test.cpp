@@ -130,7 +130,8 @@ TEST_F(LedgerClientAndService, what_was_sealed_is_shown_to_whoever_may_open_boxe
     ASSERT_TRUE(client.append(entry, soon()));
   }
   EXPECT_EQ(key_questions, 1) << "one key per tenant and hour";
-  const auto shown = boost::json::parse(*service.api(R"({"verb":"ledger.show","tenant":")" + tenant.text() + R"(","from":2})")).as_object();
+  const auto shown =
+      boost::json::parse(*service.api(R"({"verb":"ledger.show","tenant":")" + tenant.text() + R"(","from":2})")).as_object();
   const auto& entries = shown.at("entries").as_array();
   ASSERT_EQ(entries.size(), 2U);
   EntryOpener opener(open_box, "eu");
@@ -184,7 +185,9 @@ TEST_F(LedgerClientAndService, an_unknown_tenant_gets_no_entry) {
 
 TEST_F(LedgerClientAndService, status_verify_and_reopen_answer_over_the_api) {
   ASSERT_TRUE(client.append(intent(), soon()));
-  const auto answer = [&](const std::string& verb) { return boost::json::parse(*service.api("{\"verb\":\"" + verb + "\"}")).as_object(); };
+  const auto answer = [&](const std::string& verb) {
+    return boost::json::parse(*service.api("{\"verb\":\"" + verb + "\"}")).as_object();
+  };
   EXPECT_TRUE(answer("ledger.status").at("open").as_bool());
   EXPECT_EQ(answer("ledger.status").at("size").to_number<int>(), 1);
   const auto verdict = answer("ledger.verify");
@@ -206,7 +209,8 @@ TEST_F(LedgerClientAndService, a_head_proof_travels_to_whoever_asks) {
 
 TEST(LedgerServiceAlone, is_unavailable_until_it_has_its_log) {
   LedgerService service;
-  service.ask("brokerd", 1, {}, [](const Result<std::string>& answer) { EXPECT_EQ(answer.error().kind, ErrorKind::unavailable); });
+  service.ask("brokerd", 1, {},
+              [](const Result<std::string>& answer) { EXPECT_EQ(answer.error().kind, ErrorKind::unavailable); });
   EXPECT_EQ(service.api("{\"verb\":\"ledger.status\"}").error().kind, ErrorKind::unavailable);
 }
 

@@ -17,13 +17,13 @@ enum class Journal { checked, left_out };
 
 struct Verdict {
   bool sound = false;
-  std::string fault;                           // what does not fit
-  std::optional<std::uint64_t> first_wrong;    // index of the first wrong entry, where one can be named
-  std::uint64_t size = 0;                      // entries checked
+  std::string fault;                         // what does not fit
+  std::optional<std::uint64_t> first_wrong;  // index of the first wrong entry, where one can be named
+  std::uint64_t size = 0;                    // entries checked
   std::uint64_t checkpoint_size = 0;
   std::uint64_t tenants = 0;
-  std::uint64_t heads = 0;                     // heads entries among them
-  bool torn_tail = false;                      // a batch that was never acknowledged follows; harmless
+  std::uint64_t heads = 0;  // heads entries among them
+  bool torn_tail = false;   // a batch that was never acknowledged follows; harmless
 };
 
 Verdict verify_log(const std::filesystem::path& folder, const tlog::NoteKey& log_key, Journal journal);

@@ -16,8 +16,8 @@ struct Said {
 };
 
 Said independent_verifier(const std::filesystem::path& folder) {
-  const std::string command =
-      "/usr/bin/python3 '" MAILHOLD_SOURCE_DIR "/tests/formats/ledger_verify.py' '" + folder.string() + "' '" + test_key().text() + "' 2>&1";
+  const std::string command = "/usr/bin/python3 '" MAILHOLD_SOURCE_DIR "/tests/formats/ledger_verify.py' '" + folder.string() +
+                              "' '" + test_key().text() + "' 2>&1";
   Said said;
   FILE* output = ::popen(command.c_str(), "r");
   char piece[512];
@@ -70,7 +70,8 @@ class LedgerVerifier : public testing::Test {
   static std::size_t offset_in(const std::string& bundle, std::size_t place) {
     std::size_t offset = 0;
     for (std::size_t i = 0; i < place; ++i) {
-      offset += 2 + (static_cast<std::size_t>(static_cast<unsigned char>(bundle[offset])) << 8 | static_cast<unsigned char>(bundle[offset + 1]));
+      offset += 2 + (static_cast<std::size_t>(static_cast<unsigned char>(bundle[offset])) << 8 |
+                     static_cast<unsigned char>(bundle[offset + 1]));
     }
     return offset;
   }

@@ -21,7 +21,8 @@ const KnownSetting* find_known(std::string_view key) {
 Status check(const KnownSetting& known, const std::string& value) {
   const std::string key(known.key);
   if (known.type == SettingType::number && !to_number(value)) {
-    return Error{ErrorKind::invalid_input, key + " must be a whole number, as in " + key + " = " + std::string(known.default_value)};
+    return Error{ErrorKind::invalid_input,
+                 key + " must be a whole number, as in " + key + " = " + std::string(known.default_value)};
   }
   if (known.type == SettingType::flag && value != "true" && value != "false") {
     return Error{ErrorKind::invalid_input, key + " must be true or false"};

@@ -8,7 +8,8 @@ namespace mailhold {
 namespace {
 
 TEST(Settings, read_the_file_and_fall_back_to_defaults) {
-  const auto settings = Settings::from_toml("[mailhold]\nregion = \"uk\"\nusers_first = 70000\n[dns]\nservers = [\"127.0.0.1@53\", \"::1@53\"]\n", "t");
+  const auto settings = Settings::from_toml(
+      "[mailhold]\nregion = \"uk\"\nusers_first = 70000\n[dns]\nservers = [\"127.0.0.1@53\", \"::1@53\"]\n", "t");
   ASSERT_TRUE(settings) << settings.error().detail;
   EXPECT_EQ(settings->text("mailhold.region"), "uk");
   EXPECT_EQ(settings->number("mailhold.users_first"), 70000);

@@ -58,9 +58,8 @@ class SpoolReader {
   const std::string region_;
   const BoxOpener open_box_;
   std::mutex mutex_;
-  std::map<Id, std::shared_ptr<KnownKey>> keys_;            // every key record seen in the segments that are there
-  std::map<std::uint64_t, std::uint64_t> learned_to_;       // how far a segment was looked through for key records
-
+  std::map<Id, std::shared_ptr<KnownKey>> keys_;       // every key record seen in the segments that are there
+  std::map<std::uint64_t, std::uint64_t> learned_to_;  // how far a segment was looked through for key records
 };
 
 }  // namespace mailhold::spool

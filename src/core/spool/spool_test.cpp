@@ -70,7 +70,10 @@ class Spool : public testing::Test {
   SpoolItem item(const std::string& body, Milliseconds at = noon) { return {Id::random(), tenant, at, "head of " + body, body}; }
   std::vector<SpoolEntry> entries(const SpoolReader& from) {
     std::vector<SpoolEntry> found;
-    EXPECT_TRUE(from.scan({}, [&found](const SpoolEntry& entry) { found.push_back(entry); return Visit::go_on; }));
+    EXPECT_TRUE(from.scan({}, [&found](const SpoolEntry& entry) {
+      found.push_back(entry);
+      return Visit::go_on;
+    }));
     return found;
   }
   std::string all_bytes() {
@@ -249,10 +252,11 @@ TEST_F(Spool, a_key_that_is_away_is_unavailable_and_comes_back) {
   const Location location = *writer->append_and_wait(item("body"), soon());
   bool away = true;
   BoxOpener open_box = keyd.opener();
-  SpoolReader back(folder, "eu", [&](Id id, std::uint32_t version, std::string_view box, std::string_view context) -> Result<SecretText> {
-    if (away) return Error{ErrorKind::unavailable, "keyd is away"};
-    return open_box(id, version, box, context);
-  });
+  SpoolReader back(folder, "eu",
+                   [&](Id id, std::uint32_t version, std::string_view box, std::string_view context) -> Result<SecretText> {
+                     if (away) return Error{ErrorKind::unavailable, "keyd is away"};
+                     return open_box(id, version, box, context);
+                   });
   EXPECT_EQ(back.read(location).error().kind, ErrorKind::unavailable);
   away = false;
   EXPECT_TRUE(back.read(location));
@@ -266,7 +270,9 @@ TEST_F(Spool, sixty_four_sessions_spool_at_once) {
   const auto begin = std::chrono::steady_clock::now();
   std::vector<std::thread> threads;
   for (int i = 0; i < sessions; ++i) {
-    threads.emplace_back([&] { for (int n = 0; n < each; ++n) kept += !!writer->append_and_wait(item(body), soon()); });
+    threads.emplace_back([&] {
+      for (int n = 0; n < each; ++n) kept += !!writer->append_and_wait(item(body), soon());
+    });
   }
   for (std::thread& thread : threads) thread.join();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

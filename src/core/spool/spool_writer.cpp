@@ -32,7 +32,9 @@ Result<std::unique_ptr<SpoolWriter>> SpoolWriter::open(const segments::SegmentSe
 SpoolWriter::SpoolWriter(std::unique_ptr<segments::SegmentWriter> writer, std::uint64_t record_bytes_max, std::string region,
                          PublicKeyLookup public_key)
     : item_bytes_max_(record_bytes_max - std::min(record_bytes_max, overhead_bytes_max + record_bytes_max / 512)),
-      writer_(std::move(writer)), region_(std::move(region)), public_key_(std::move(public_key)) {}
+      writer_(std::move(writer)),
+      region_(std::move(region)),
+      public_key_(std::move(public_key)) {}
 
 SpoolWriter::~SpoolWriter() = default;
 

@@ -28,7 +28,10 @@ class KeptCorpora : public StoreFixture {
         ++lines;
       }
       if (lines >= 5) spans.push_back({at, end - at, BodyEncoding::base64});
-      if (lines > 0) { at = end; continue; }
+      if (lines > 0) {
+        at = end;
+        continue;
+      }
       const std::size_t newline = bytes.find('\n', at);
       const std::size_t next = newline == std::string_view::npos ? bytes.size() : newline + 1;
       const bool begins_text = next - at <= 2;
@@ -55,7 +58,8 @@ class KeptCorpora : public StoreFixture {
       std::vector<std::string> contents;
       for (std::size_t i = at; i < std::min(at + 50, paths.size()); ++i) contents.push_back(read_whole_file(paths[i]));
       std::vector<NewMessage> batch;
-      for (const std::string& bytes : contents) batch.push_back({tenant, Id::random(), on_day(first_day), bytes, simple_layout(bytes)});
+      for (const std::string& bytes : contents)
+        batch.push_back({tenant, Id::random(), on_day(first_day), bytes, simple_layout(bytes)});
       const Result<std::vector<Kept>> kept = store->keep(batch, soon());
       ASSERT_TRUE(kept) << kept.error().detail;
       for (std::size_t i = 0; i < batch.size(); ++i) {

@@ -47,11 +47,13 @@ Result<Kept> KeepBatch::add(const NewMessage& message, CutMessage& cut) {
   Kept kept;
   const Epoch epoch = day_of(message.kept_since);
   if (!messages_.insert({message.tenant, message.message}).second) return kept;
-  ASSIGN_OR_RETURN(const std::vector<WrapRow> rows, StoreRows::wraps_of_name(session_, message.tenant, message.message.bytes(), deadline_));
+  ASSIGN_OR_RETURN(const std::vector<WrapRow> rows,
+                   StoreRows::wraps_of_name(session_, message.tenant, message.message.bytes(), deadline_));
   if (!rows.empty()) return kept;
   for (const CutPart& part : cut.parts) {
     ASSIGN_OR_RETURN(std::string token, token_of(message.tenant, part.bytes()));
-    ASSIGN_OR_RETURN(cut.recipe.pieces[part.piece].part, find_or_add({message.tenant, epoch, std::move(token), part.bytes()}, kept));
+    ASSIGN_OR_RETURN(cut.recipe.pieces[part.piece].part,
+                     find_or_add({message.tenant, epoch, std::move(token), part.bytes()}, kept));
   }
   const Id object = new_object_id(system_clock().now(), random_.take(object_id_random_bytes).reveal());
   const ObjectName name{ObjectKind::message, message.tenant, object, message.message.bytes()};
@@ -117,8 +119,12 @@ Status KeepBatch::add_object(const ObjectName& name, Epoch epoch, std::string_vi
   std::string head = encode_object_head(name);
   std::string body = seal_object(rooms_.settings.region, name, data_key.reveal(), rooms_.packing.pack(content));
   kept.bytes_written += head.size() + body.size();
-  WrapRow row{name.tenant, name.object, epoch, key->version,
-              wrap_key(rooms_.settings.region, name.tenant, name.object, epoch, *key, data_key.reveal()), {}};
+  WrapRow row{name.tenant,
+              name.object,
+              epoch,
+              key->version,
+              wrap_key(rooms_.settings.region, name.tenant, name.object, epoch, *key, data_key.reveal()),
+              {}};
   if (head.size() + body.size() > rooms_.settings.packed_part_bytes_max) {
     row.place.length = static_cast<std::uint32_t>(head.size() + body.size());
     large_.emplace_back(ObjectShelf::blob_name(name.object), head + body);
@@ -135,7 +141,8 @@ Status KeepBatch::write() {
   if (wraps_.empty()) return done();
   for (const auto& [name, bytes] : large_) RETURN_IF_ERROR(rooms_.blobs.put(name, bytes, deadline_));
   if (!records_.empty()) {
-    ASSIGN_OR_RETURN(const std::vector<segments::Location> locations, rooms_.packs.append_and_wait(std::move(records_), deadline_));
+    ASSIGN_OR_RETURN(const std::vector<segments::Location> locations,
+                     rooms_.packs.append_and_wait(std::move(records_), deadline_));
     for (std::size_t i = 0; i < locations.size(); ++i) {
       wraps_[record_wraps_[i]].place = {locations[i].segment, locations[i].offset, locations[i].length};
     }

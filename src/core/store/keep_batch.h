@@ -59,7 +59,12 @@ class KeepBatch {
   void remember() const;
 
  private:
-  struct PartToKeep { Id tenant; Epoch epoch; std::string token; std::string_view bytes; };
+  struct PartToKeep {
+    Id tenant;
+    Epoch epoch;
+    std::string token;
+    std::string_view bytes;
+  };
   Result<std::string> token_of(Id tenant, std::string_view bytes);
   Result<Id> find_or_add(const PartToKeep& part, Kept& kept);
   Result<Id> find(const PartToKeep& part);

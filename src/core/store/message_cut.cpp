@@ -69,6 +69,8 @@ class Cutter {
 
 }  // namespace
 
-CutMessage cut(const NewMessage& message, std::uint64_t shared_part_bytes_min) { return Cutter(message, shared_part_bytes_min).run(); }
+CutMessage cut(const NewMessage& message, std::uint64_t shared_part_bytes_min) {
+  return Cutter(message, shared_part_bytes_min).run();
+}
 
 }  // namespace mailhold::store

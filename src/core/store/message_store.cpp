@@ -16,8 +16,13 @@ class PackedStore final : public MessageStore {
  public:
   PackedStore(const StoreSettings& settings, records::Records& records, blobs::BlobStore& blobs, StoreKeys& keys,
               std::unique_ptr<segments::SegmentWriter> packs)
-      : settings_(settings), rows_(records), blobs_(blobs), keys_(keys), packs_(std::move(packs)),
-        shelf_(settings_, rows_, blobs), space_(rows_, shelf_, *packs_, blobs, turn_) {}
+      : settings_(settings),
+        rows_(records),
+        blobs_(blobs),
+        keys_(keys),
+        packs_(std::move(packs)),
+        shelf_(settings_, rows_, blobs),
+        space_(rows_, shelf_, *packs_, blobs, turn_) {}
 
   Status migrate() { return rows_.migrate(Deadline::after(schema_limit)); }
 
@@ -50,7 +55,8 @@ class PackedStore final : public MessageStore {
     EpochKeys keys(keys_, deadline);
     ASSIGN_OR_RETURN(const std::string content, shelf_.load_message(tenant, message, keys, deadline));
     ASSIGN_OR_RETURN(const Recipe recipe, parse_recipe(content));
-    if (recipe.message_bytes > settings_.message_bytes_max) return Error{ErrorKind::limit_exceeded, "a kept message is too large"};
+    if (recipe.message_bytes > settings_.message_bytes_max)
+      return Error{ErrorKind::limit_exceeded, "a kept message is too large"};
     std::string bytes;
     bytes.reserve(static_cast<std::size_t>(recipe.message_bytes));
     std::size_t inline_at = 0;
@@ -61,11 +67,15 @@ class PackedStore final : public MessageStore {
         continue;
       }
       ASSIGN_OR_RETURN(const std::string part, shelf_.load_part(tenant, piece.part, keys, deadline));
-      if (part.size() != piece.length) return Error{ErrorKind::corrupt, "a part of message " + message.text() + " has another length"};
-      if (piece.kind == Piece::Kind::part) bytes += part;
-      else append_base64_lines(bytes, part, piece.lines);
+      if (part.size() != piece.length)
+        return Error{ErrorKind::corrupt, "a part of message " + message.text() + " has another length"};
+      if (piece.kind == Piece::Kind::part)
+        bytes += part;
+      else
+        append_base64_lines(bytes, part, piece.lines);
     }
-    if (crypto::sha256(bytes) != recipe.sha256) return Error{ErrorKind::corrupt, "message " + message.text() + " is not what was kept"};
+    if (crypto::sha256(bytes) != recipe.sha256)
+      return Error{ErrorKind::corrupt, "message " + message.text() + " is not what was kept"};
     return bytes;
   }
 

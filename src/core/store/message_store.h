@@ -46,8 +46,8 @@ struct StoreSettings {
   std::filesystem::path folder;  // packs and blobs live below it; made if missing
   std::string region;            // stands in every sealing context
   std::uint64_t message_bytes_max = 256U << 20;
-  std::uint64_t shared_part_bytes_min = 512;        // smaller bodies stay inline
-  std::uint64_t packed_part_bytes_max = 1U << 20;   // larger ones become blobs
+  std::uint64_t shared_part_bytes_min = 512;       // smaller bodies stay inline
+  std::uint64_t packed_part_bytes_max = 1U << 20;  // larger ones become blobs
   std::uint64_t segment_bytes = 64U << 20;
 };
 

@@ -125,7 +125,8 @@ TEST_F(KeptMessages, larger_than_the_limit_are_refused) {
 }
 
 TEST_F(KeptMessages, lie_on_the_disk_without_a_word_in_clear) {
-  ASSERT_TRUE(keep(compose("the quite secret text" + std::string(600, 't'), "secret attachment" + std::string(600, 'a')), Id::random()));
+  ASSERT_TRUE(
+      keep(compose("the quite secret text" + std::string(600, 't'), "secret attachment" + std::string(600, 'a')), Id::random()));
   const std::string bytes = all_bytes(settings.folder);
   for (const char* needle : {"secret", "Subject", "ann", "tttttttt"}) EXPECT_EQ(bytes.find(needle), std::string::npos) << needle;
 }
@@ -172,7 +173,8 @@ TEST_F(KeptMessages, a_part_lives_while_one_day_wraps_it) {
 }
 
 TEST_F(KeptMessages, under_hold_outlive_their_day) {
-  const Composed held = compose(std::string(1000, 'h'), random_bytes(5000)), other = compose(std::string(1000, 'o'), random_bytes(5000));
+  const Composed held = compose(std::string(1000, 'h'), random_bytes(5000)),
+                 other = compose(std::string(1000, 'o'), random_bytes(5000));
   const Id held_id = Id::random(), other_id = Id::random();
   ASSERT_TRUE(keep(held, held_id));
   ASSERT_TRUE(keep(other, other_id));
@@ -244,7 +246,10 @@ TEST_F(KeptMessages, are_corrupt_when_any_byte_is_changed_and_never_wrong) {
     if (fs::file_size(entry.path()) > 0) file = entry.path();
   }
   std::string good;
-  { std::ifstream stream(file, std::ios::binary); good.assign(std::istreambuf_iterator<char>(stream), {}); }
+  {
+    std::ifstream stream(file, std::ios::binary);
+    good.assign(std::istreambuf_iterator<char>(stream), {});
+  }
   store = *MessageStore::open(settings, *records, *blobs, keys);
   int corrupt = 0;
   for (std::size_t byte = 0; byte < good.size(); byte += 3) {
@@ -252,8 +257,12 @@ TEST_F(KeptMessages, are_corrupt_when_any_byte_is_changed_and_never_wrong) {
     bad[byte] = static_cast<char>(bad[byte] ^ 0x10);
     std::ofstream(file, std::ios::binary) << bad;
     const Result<std::string> got = store->retrieve(tenant, id, soon());
-    if (got) EXPECT_EQ(*got, message.bytes) << byte;  // padding between records
-    else { EXPECT_EQ(got.error().kind, ErrorKind::corrupt) << byte; ++corrupt; }
+    if (got)
+      EXPECT_EQ(*got, message.bytes) << byte;  // padding between records
+    else {
+      EXPECT_EQ(got.error().kind, ErrorKind::corrupt) << byte;
+      ++corrupt;
+    }
   }
   EXPECT_GT(corrupt, static_cast<int>(good.size() / 3) - 30);
   for (std::size_t cut = 0; cut < good.size() - 8; cut += 41) {
@@ -266,11 +275,14 @@ TEST_F(KeptMessages, whose_rows_were_swapped_do_not_open) {
   const Id first = Id::random(), second = Id::random();
   ASSERT_TRUE(keep(compose("one", ""), first));
   ASSERT_TRUE(keep(compose("two", ""), second));
-  const records::Value first_name = records::Value::bytes_of(first.bytes()), second_name = records::Value::bytes_of(second.bytes());
+  const records::Value first_name = records::Value::bytes_of(first.bytes()),
+                       second_name = records::Value::bytes_of(second.bytes());
   const auto swap = [&](const std::string& column) {
     const std::string of = "(SELECT object FROM store_names WHERE name = ";
-    EXPECT_EQ(*records->execute("UPDATE store_wraps SET " + column + " = (SELECT " + column + " FROM store_wraps WHERE object = " + of +
-                                    "$2)) WHERE object = " + of + "$1)", {first_name, second_name}, soon()), 1U);
+    EXPECT_EQ(*records->execute("UPDATE store_wraps SET " + column + " = (SELECT " + column +
+                                    " FROM store_wraps WHERE object = " + of + "$2)) WHERE object = " + of + "$1)",
+                                {first_name, second_name}, soon()),
+              1U);
   };
   swap("position");  // the place of another message, then its wrap as well
   EXPECT_EQ(store->retrieve(tenant, first, soon()).error().kind, ErrorKind::corrupt);
@@ -284,7 +296,8 @@ TEST_F(KeptMessages, whose_rows_were_swapped_do_not_open) {
   // All rows under another tenant.
   const Id stranger = Id::random();
   for (const char* table : {"store_names", "store_wraps"}) {
-    ASSERT_TRUE(records->execute(std::string("UPDATE ") + table + " SET tenant = $1", {records::Value::bytes_of(stranger.bytes())}, soon()));
+    ASSERT_TRUE(records->execute(std::string("UPDATE ") + table + " SET tenant = $1",
+                                 {records::Value::bytes_of(stranger.bytes())}, soon()));
   }
   EXPECT_EQ(store->retrieve(stranger, second, soon()).error().kind, ErrorKind::corrupt);
 }
@@ -357,10 +370,13 @@ TEST_F(KeptMessages, cost_little) {
   std::vector<Composed> composed;
   for (int i = 0; i < batches * in_batch; ++i) {
     Composed message;
-    message.add("Received: from a.example.test by b.example.test\r\nFrom: ann@example.test\r\nSubject: number " + std::to_string(i) +
-                    "\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n", std::to_string(i) + words.substr(0, 1500), BodyEncoding::as_is);
-    message.add("\r\n--b\r\nContent-Type: text/html\r\n\r\n", "<p>" + std::to_string(i) + words.substr(0, 3500), BodyEncoding::as_is);
-    message.add("\r\n--b\r\nContent-Type: image/png\r\n\r\n", base64_body(i % 4 == 0 ? signature : random_bytes(1700)), BodyEncoding::base64);
+    message.add("Received: from a.example.test by b.example.test\r\nFrom: ann@example.test\r\nSubject: number " +
+                    std::to_string(i) + "\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n",
+                std::to_string(i) + words.substr(0, 1500), BodyEncoding::as_is);
+    message.add("\r\n--b\r\nContent-Type: text/html\r\n\r\n", "<p>" + std::to_string(i) + words.substr(0, 3500),
+                BodyEncoding::as_is);
+    message.add("\r\n--b\r\nContent-Type: image/png\r\n\r\n", base64_body(i % 4 == 0 ? signature : random_bytes(1700)),
+                BodyEncoding::base64);
     message.bytes += "--b--\r\n";
     composed.push_back(std::move(message));
   }
@@ -380,8 +396,8 @@ TEST_F(KeptMessages, cost_little) {
     return (double(to.tv_sec - from.tv_sec) * 1e6 + double(to.tv_usec - from.tv_usec)) / (batches * in_batch);
   };
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - wall).count();
-  std::printf("keep: %zu bytes each, %.0f us CPU for each message in the program and %.0f in the kernel, %.0f messages/s\n", composed[0].bytes.size(),
-              each(begin.ru_utime, end.ru_utime), each(begin.ru_stime, end.ru_stime),
+  std::printf("keep: %zu bytes each, %.0f us CPU for each message in the program and %.0f in the kernel, %.0f messages/s\n",
+              composed[0].bytes.size(), each(begin.ru_utime, end.ru_utime), each(begin.ru_stime, end.ru_stime),
               batches * in_batch / seconds);
 }
 

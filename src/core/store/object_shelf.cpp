@@ -42,7 +42,8 @@ std::string ObjectShelf::blob_name(Id object) {
   return digits.substr(time_digits) + digits.substr(0, time_digits);
 }
 
-Result<std::string> ObjectShelf::load_message(Id tenant, Id message, EpochKeys& keys, const Deadline& deadline, OpenedWrap* opened) {
+Result<std::string> ObjectShelf::load_message(Id tenant, Id message, EpochKeys& keys, const Deadline& deadline,
+                                              OpenedWrap* opened) {
   const auto find = [&] { return rows_.wraps_of_name(tenant, message.bytes(), deadline); };
   return load({ObjectKind::message, tenant, Id(), message.bytes()}, find, keys, deadline, opened);
 }

@@ -40,7 +40,8 @@ class ObjectShelf {
   // The first of the rows that opens. not_found if there is none or all their keys are destroyed.
   Result<OpenedWrap> unwrap(std::vector<WrapRow> rows, EpochKeys& keys) const;
   // The content; the wrap it was opened with goes to `opened` if that is given.
-  Result<std::string> load_message(Id tenant, Id message, EpochKeys& keys, const Deadline& deadline, OpenedWrap* opened = nullptr);
+  Result<std::string> load_message(Id tenant, Id message, EpochKeys& keys, const Deadline& deadline,
+                                   OpenedWrap* opened = nullptr);
   Result<std::string> load_part(Id tenant, Id part, EpochKeys& keys, const Deadline& deadline);
   // The record as it lies.
   Result<std::string> read(ObjectKind kind, Id object, const Place& place, const Deadline& deadline) const;

@@ -7,7 +7,7 @@
 namespace mailhold::store {
 namespace {
 
-constexpr std::uint64_t living_share_min = 4;        // a segment that lives to less than one part in four is emptied
+constexpr std::uint64_t living_share_min = 4;  // a segment that lives to less than one part in four is emptied
 constexpr std::size_t segments_moved_at_once_max = 8;
 constexpr std::size_t objects_moved_at_once_max = 256;
 constexpr std::size_t places_at_once_max = 1000;
@@ -38,8 +38,10 @@ Status PackSpace::collect_segments(Reclaimed& reclaimed, const Deadline& deadlin
   std::size_t moved_segments = 0;
   for (const std::uint64_t segment : finished) {
     const bool is_sparse = living.contains(segment) && living[segment] < file_bytes[segment] / living_share_min;
-    if (is_sparse && moved_segments++ < segments_moved_at_once_max) RETURN_IF_ERROR(move_out_of(segment, reclaimed, deadline));
-    else if (living.contains(segment)) continue;
+    if (is_sparse && moved_segments++ < segments_moved_at_once_max)
+      RETURN_IF_ERROR(move_out_of(segment, reclaimed, deadline));
+    else if (living.contains(segment))
+      continue;
     RETURN_IF_ERROR(shelf_.packs().remove(segment));
     ++reclaimed.segments;
   }

@@ -18,7 +18,8 @@ void write_piece(ByteWriter& writer, const Piece& piece) {
   writer.u8(static_cast<std::uint8_t>(piece.kind));
   if (piece.kind != Piece::Kind::inline_text) writer.raw(piece.part.bytes());
   writer.u32(piece.length);
-  if (piece.kind == Piece::Kind::base64_part) writer.u16(piece.lines.line_length).u8(static_cast<std::uint8_t>(piece.lines.ending));
+  if (piece.kind == Piece::Kind::base64_part)
+    writer.u16(piece.lines.line_length).u8(static_cast<std::uint8_t>(piece.lines.ending));
 }
 
 // False if there is no such piece.

@@ -10,7 +10,11 @@ namespace mailhold::store {
 namespace {
 
 TEST(Base64Lines, are_decoded_only_if_encoding_gives_them_back) {
-  struct Row { const char* name; std::string body; bool decodes; };
+  struct Row {
+    const char* name;
+    std::string body;
+    bool decodes;
+  };
   const std::string full(76, 'A');
   const Row rows[] = {
       {"one line", "QUJD", true},

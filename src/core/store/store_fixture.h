@@ -105,7 +105,9 @@ class StoreFixture : public testing::Test {
     if (!kept) return kept.error();
     return kept->front();
   }
-  std::int64_t count(const std::string& table) { return (*records->query("SELECT count(*) FROM " + table, {}, soon()))[0][0].number(); }
+  std::int64_t count(const std::string& table) {
+    return (*records->query("SELECT count(*) FROM " + table, {}, soon()))[0][0].number();
+  }
 
   StoreSettings settings;
   std::string address;  // of the records

@@ -22,7 +22,8 @@ struct EpochKey {
 class StoreKeys {
  public:
   virtual ~StoreKeys() = default;
-  // The newest version; rows name the one they were sealed under. Errors: unavailable when keyd is away or sealed, not_found when the key was destroyed.
+  // The newest version; rows name the one they were sealed under. Errors: unavailable when keyd is away or sealed, not_found when
+  // the key was destroyed.
   virtual Result<EpochKey> day_key(Id tenant, Epoch epoch, const Deadline& deadline) = 0;
   virtual Result<SecretText> token_key(Id tenant, const Deadline& deadline) = 0;  // HMAC key for finding equal parts
   virtual Result<EpochKey> trace_key(Id tenant, const Deadline& deadline) = 0;

@@ -42,9 +42,10 @@ std::vector<WrapRow> wraps_from(Id tenant, const Rows& rows) {
 Status StoreRows::migrate(const Deadline& deadline) { return records_.migrate(schema(), deadline); }
 
 Result<std::vector<WrapRow>> StoreRows::wraps_of(Id tenant, Id object, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const Rows rows, records_.query("SELECT object, epoch, key_version, wrap, segment, position, length FROM store_wraps "
-                                                   "WHERE object = $2 AND tenant = $1 ORDER BY epoch DESC LIMIT 64",
-                                                   {value_of(tenant), value_of(object)}, deadline));
+  ASSIGN_OR_RETURN(const Rows rows,
+                   records_.query("SELECT object, epoch, key_version, wrap, segment, position, length FROM store_wraps "
+                                  "WHERE object = $2 AND tenant = $1 ORDER BY epoch DESC LIMIT 64",
+                                  {value_of(tenant), value_of(object)}, deadline));
   return wraps_from(tenant, rows);
 }
 
@@ -52,7 +53,8 @@ Result<std::vector<WrapRow>> StoreRows::wraps_of_name(Id tenant, std::string_vie
   return wraps_of_name(records_, tenant, name, deadline);
 }
 
-Result<std::vector<WrapRow>> StoreRows::wraps_of_name(Session& session, Id tenant, std::string_view name, const Deadline& deadline) {
+Result<std::vector<WrapRow>> StoreRows::wraps_of_name(Session& session, Id tenant, std::string_view name,
+                                                      const Deadline& deadline) {
   ASSIGN_OR_RETURN(const Rows rows,
                    session.query("SELECT w.object, w.epoch, w.key_version, w.wrap, w.segment, w.position, w.length "
                                  "FROM store_names n JOIN store_wraps w ON w.object = n.object AND w.tenant = n.tenant "
@@ -61,18 +63,22 @@ Result<std::vector<WrapRow>> StoreRows::wraps_of_name(Session& session, Id tenan
   return wraps_from(tenant, rows);
 }
 
-Status StoreRows::add(Session& session, const std::vector<WrapRow>& wraps, const std::vector<NameRow>& names, const Deadline& deadline) {
+Status StoreRows::add(Session& session, const std::vector<WrapRow>& wraps, const std::vector<NameRow>& names,
+                      const Deadline& deadline) {
   std::vector<Values> wrap_values, name_values;
   for (const WrapRow& row : wraps) {
     wrap_values.push_back({value_of(row.object), row.epoch, value_of(row.tenant), row.key_version, Value::bytes_of(row.wrap),
                            row.place.segment, row.place.position, row.place.length});
   }
   for (const NameRow& row : names) name_values.push_back({value_of(row.tenant), Value::bytes_of(row.name), value_of(row.object)});
-  RETURN_IF_ERROR(session.execute_batch(
-      "INSERT INTO store_wraps (object, epoch, tenant, key_version, wrap, segment, position, length) "
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (object, epoch) DO NOTHING", wrap_values, deadline));
-  RETURN_IF_ERROR(session.execute_batch("INSERT INTO store_names (tenant, name, object) VALUES ($1, $2, $3) "
-                                        "ON CONFLICT (tenant, name) DO UPDATE SET object = excluded.object", name_values, deadline));
+  RETURN_IF_ERROR(
+      session.execute_batch("INSERT INTO store_wraps (object, epoch, tenant, key_version, wrap, segment, position, length) "
+                            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (object, epoch) DO NOTHING",
+                            wrap_values, deadline));
+  RETURN_IF_ERROR(
+      session.execute_batch("INSERT INTO store_names (tenant, name, object) VALUES ($1, $2, $3) "
+                            "ON CONFLICT (tenant, name) DO UPDATE SET object = excluded.object",
+                            name_values, deadline));
   return done();
 }
 
@@ -88,7 +94,8 @@ Result<std::uint64_t> StoreRows::remove_named(Id tenant, std::string_view name, 
   const auto work = [&](Session& session) -> Status {
     const Values values{value_of(tenant), Value::bytes_of(name)};
     ASSIGN_OR_RETURN(count, session.execute("DELETE FROM store_wraps WHERE tenant = $1 AND object IN "
-                                            "(SELECT object FROM store_names WHERE tenant = $1 AND name = $2)", values, deadline));
+                                            "(SELECT object FROM store_names WHERE tenant = $1 AND name = $2)",
+                                            values, deadline));
     RETURN_IF_ERROR(session.execute("DELETE FROM store_names WHERE tenant = $1 AND name = $2", values, deadline));
     return done();
   };
@@ -98,23 +105,28 @@ Result<std::uint64_t> StoreRows::remove_named(Id tenant, std::string_view name, 
 }
 
 Result<std::uint64_t> StoreRows::remove_orphaned_names(const Deadline& deadline) {
-  return records_.execute("DELETE FROM store_names WHERE NOT EXISTS (SELECT 1 FROM store_wraps w "
-                          "WHERE w.object = store_names.object AND w.tenant = store_names.tenant)", {}, deadline);
+  return records_.execute(
+      "DELETE FROM store_names WHERE NOT EXISTS (SELECT 1 FROM store_wraps w "
+      "WHERE w.object = store_names.object AND w.tenant = store_names.tenant)",
+      {}, deadline);
 }
 
 Result<std::vector<StoreRows::SegmentUse>> StoreRows::segments_in_use(const Deadline& deadline) {
   ASSIGN_OR_RETURN(const Rows rows,
                    records_.query("SELECT segment, CAST(SUM(length) AS bigint) FROM "
                                   "(SELECT DISTINCT segment, position, length FROM store_wraps WHERE segment > 0) AS live "
-                                  "GROUP BY segment ORDER BY segment", {}, deadline));
+                                  "GROUP BY segment ORDER BY segment",
+                                  {}, deadline));
   std::vector<SegmentUse> uses;
-  for (const Values& row : rows) uses.push_back({static_cast<std::uint64_t>(row[0].number()), static_cast<std::uint64_t>(row[1].number())});
+  for (const Values& row : rows)
+    uses.push_back({static_cast<std::uint64_t>(row[0].number()), static_cast<std::uint64_t>(row[1].number())});
   return uses;
 }
 
 Result<std::vector<ObjectPlace>> StoreRows::objects_in(std::uint64_t segment, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const Rows rows, records_.query("SELECT DISTINCT tenant, object, segment, position, length FROM store_wraps "
-                                                   "WHERE segment = $1 ORDER BY position", {segment}, deadline));
+                                                   "WHERE segment = $1 ORDER BY position",
+                                                   {segment}, deadline));
   std::vector<ObjectPlace> objects;
   for (const Values& row : rows) {
     objects.push_back({Id::from_bytes(row[0].bytes()), Id::from_bytes(row[1].bytes()), place_from(row, 2)});
@@ -125,10 +137,13 @@ Result<std::vector<ObjectPlace>> StoreRows::objects_in(std::uint64_t segment, co
 Status StoreRows::move(const std::vector<std::pair<ObjectPlace, Place>>& moves, const Deadline& deadline) {
   std::vector<Values> values;
   for (const auto& [from, to] : moves) {
-    values.push_back({to.segment, to.position, value_of(from.tenant), value_of(from.object), from.place.segment, from.place.position});
+    values.push_back(
+        {to.segment, to.position, value_of(from.tenant), value_of(from.object), from.place.segment, from.place.position});
   }
-  RETURN_IF_ERROR(records_.execute_batch("UPDATE store_wraps SET segment = $1, position = $2 "
-                                         "WHERE object = $4 AND tenant = $3 AND segment = $5 AND position = $6", values, deadline));
+  RETURN_IF_ERROR(
+      records_.execute_batch("UPDATE store_wraps SET segment = $1, position = $2 "
+                             "WHERE object = $4 AND tenant = $3 AND segment = $5 AND position = $6",
+                             values, deadline));
   return done();
 }
 
@@ -140,11 +155,14 @@ Status StoreRows::set_places(const std::vector<Found>& found, const Deadline& de
     names.push_back({value_of(at.tenant), Value::bytes_of(one.name), value_of(at.object)});
   }
   const auto work = [&](Session& session) -> Status {
-    RETURN_IF_ERROR(session.execute_batch("UPDATE store_wraps SET segment = $3, position = $4, length = $5 "
-                                          "WHERE object = $2 AND tenant = $1", places, deadline));
+    RETURN_IF_ERROR(
+        session.execute_batch("UPDATE store_wraps SET segment = $3, position = $4, length = $5 "
+                              "WHERE object = $2 AND tenant = $1",
+                              places, deadline));
     RETURN_IF_ERROR(session.execute_batch(
         "INSERT INTO store_names (tenant, name, object) SELECT DISTINCT tenant, $2, object FROM store_wraps "
-        "WHERE object = $3 AND tenant = $1 ON CONFLICT (tenant, name) DO UPDATE SET object = excluded.object", names, deadline));
+        "WHERE object = $3 AND tenant = $1 ON CONFLICT (tenant, name) DO UPDATE SET object = excluded.object",
+        names, deadline));
     return done();
   };
   return records_.transaction(work, deadline);

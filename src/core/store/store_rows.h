@@ -56,25 +56,33 @@ class StoreRows {
   Result<std::vector<WrapRow>> wraps_of(Id tenant, Id object, const Deadline& deadline);
   // Of the object with that name; at most 4, so that a part that is wrapped every day costs no more.
   Result<std::vector<WrapRow>> wraps_of_name(Id tenant, std::string_view name, const Deadline& deadline);
-  static Result<std::vector<WrapRow>> wraps_of_name(records::Session& session, Id tenant, std::string_view name, const Deadline& deadline);
+  static Result<std::vector<WrapRow>> wraps_of_name(records::Session& session, Id tenant, std::string_view name,
+                                                    const Deadline& deadline);
 
   // A wrap that is there stays as it is; a name that is there gets the new object.
   static Status add(records::Session& session, const std::vector<WrapRow>& wraps, const std::vector<NameRow>& names,
                     const Deadline& deadline);
-  Status transaction(const records::Records::Work& work, const Deadline& deadline) { return records_.transaction(work, deadline); }
+  Status transaction(const records::Records::Work& work, const Deadline& deadline) {
+    return records_.transaction(work, deadline);
+  }
 
   // Deleted, and gone from the files: counts of rows.
   Result<std::uint64_t> remove_epoch(Id tenant, Epoch epoch, const Deadline& deadline);
   Result<std::uint64_t> remove_named(Id tenant, std::string_view name, const Deadline& deadline);
   Result<std::uint64_t> remove_orphaned_names(const Deadline& deadline);
 
-  struct SegmentUse { std::uint64_t segment = 0, bytes = 0; };
+  struct SegmentUse {
+    std::uint64_t segment = 0, bytes = 0;
+  };
   Result<std::vector<SegmentUse>> segments_in_use(const Deadline& deadline);
   Result<std::vector<ObjectPlace>> objects_in(std::uint64_t segment, const Deadline& deadline);  // segment 0: the blobs
   Status move(const std::vector<std::pair<ObjectPlace, Place>>& moves, const Deadline& deadline);
 
   // Sets the places and names of wrapped objects; others are ignored.
-  struct Found { ObjectPlace object; std::string name; };
+  struct Found {
+    ObjectPlace object;
+    std::string name;
+  };
   Status set_places(const std::vector<Found>& found, const Deadline& deadline);
 
  private:

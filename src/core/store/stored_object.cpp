@@ -95,7 +95,8 @@ Result<std::string> unpack(std::string_view packed, std::uint64_t content_bytes_
   const std::string_view stored = reader.text();
   const bool zeros_follow = std::ranges::all_of(reader.rest(), [](char c) { return c == 0; });
   if (!reader.ok() || !zeros_follow) return Error{ErrorKind::corrupt, "a stored object that makes no sense"};
-  if (length > content_bytes_max) return Error{ErrorKind::limit_exceeded, "a stored object of " + std::to_string(length) + " bytes"};
+  if (length > content_bytes_max)
+    return Error{ErrorKind::limit_exceeded, "a stored object of " + std::to_string(length) + " bytes"};
   if (compression == compression_none && stored.size() == length) return std::string(stored);
   if (compression != compression_zstd) return Error{ErrorKind::corrupt, "a stored object that makes no sense"};
   std::string content(length, '\0');
@@ -127,18 +128,20 @@ std::string seal_object(const std::string& region, const ObjectName& name, std::
   return sealed::seal_compact(data_key, object_context(region, name), packed);
 }
 
-Result<std::string> open_object(const std::string& region, const ObjectName& name, std::string_view data_key, std::string_view bytes,
-                                std::uint64_t content_bytes_max) {
+Result<std::string> open_object(const std::string& region, const ObjectName& name, std::string_view data_key,
+                                std::string_view bytes, std::uint64_t content_bytes_max) {
   ASSIGN_OR_RETURN(const ObjectView view, parse_object(bytes));
   ASSIGN_OR_RETURN(const std::string packed, sealed::open_compact(data_key, object_context(region, name), view.sealed));
   return unpack(packed, content_bytes_max);
 }
 
-std::string wrap_key(const std::string& region, Id tenant, Id object, Epoch epoch, const EpochKey& key, std::string_view data_key) {
+std::string wrap_key(const std::string& region, Id tenant, Id object, Epoch epoch, const EpochKey& key,
+                     std::string_view data_key) {
   return sealed::seal_compact(key.key.reveal(), wrap_context(region, tenant, object, epoch, key.version), data_key);
 }
 
-Result<SecretText> unwrap_key(const std::string& region, Id tenant, Id object, Epoch epoch, const EpochKey& key, std::string_view wrap) {
+Result<SecretText> unwrap_key(const std::string& region, Id tenant, Id object, Epoch epoch, const EpochKey& key,
+                              std::string_view wrap) {
   return sealed::open_compact_secret(key.key.reveal(), wrap_context(region, tenant, object, epoch, key.version), wrap);
 }
 

@@ -55,10 +55,12 @@ Result<ObjectView> parse_object(std::string_view bytes);  // corrupt
 
 std::string seal_object(const std::string& region, const ObjectName& name, std::string_view data_key, std::string_view packed);
 // corrupt if the bytes are not this object under this key. A part's name does not matter here.
-Result<std::string> open_object(const std::string& region, const ObjectName& name, std::string_view data_key, std::string_view bytes,
-                                std::uint64_t content_bytes_max);
+Result<std::string> open_object(const std::string& region, const ObjectName& name, std::string_view data_key,
+                                std::string_view bytes, std::uint64_t content_bytes_max);
 
-std::string wrap_key(const std::string& region, Id tenant, Id object, Epoch epoch, const EpochKey& key, std::string_view data_key);
-Result<SecretText> unwrap_key(const std::string& region, Id tenant, Id object, Epoch epoch, const EpochKey& key, std::string_view wrap);
+std::string wrap_key(const std::string& region, Id tenant, Id object, Epoch epoch, const EpochKey& key,
+                     std::string_view data_key);
+Result<SecretText> unwrap_key(const std::string& region, Id tenant, Id object, Epoch epoch, const EpochKey& key,
+                              std::string_view wrap);
 
 }  // namespace mailhold::store

@@ -35,7 +35,8 @@ std::size_t size_of(const TraceEvent& event) {
 
 std::size_t events_in_block(std::span<const TraceEvent* const> events, std::size_t bytes_max) {
   std::size_t count = 0, bytes = 0;
-  while (count < events.size() && (count == 0 || bytes + size_of(*events[count]) <= bytes_max)) bytes += size_of(*events[count++]);
+  while (count < events.size() && (count == 0 || bytes + size_of(*events[count]) <= bytes_max))
+    bytes += size_of(*events[count++]);
   return count;
 }
 
@@ -43,7 +44,9 @@ std::string encode_events(std::span<const TraceEvent* const> events) {
   ByteWriter writer;
   writer.u32(static_cast<std::uint32_t>(events.size()));
   for (const TraceEvent* event : events) {
-    writer.raw(event->message.bytes()).u64(static_cast<std::uint64_t>(event->time)).u8(static_cast<std::uint8_t>(event->fields.size()));
+    writer.raw(event->message.bytes())
+        .u64(static_cast<std::uint64_t>(event->time))
+        .u8(static_cast<std::uint8_t>(event->fields.size()));
     for (const std::string& field : event->fields) writer.text(field);
   }
   return writer.take();
@@ -65,7 +68,8 @@ segments::Visit visit_newest_first(std::string_view block, const TraceLog::Visit
   return segments::Visit::go_on;
 }
 
-std::string seal_trace_block(const std::string& region, const TraceBlockHead& head, const EpochKey& key, std::string_view packed) {
+std::string seal_trace_block(const std::string& region, const TraceBlockHead& head, const EpochKey& key,
+                             std::string_view packed) {
   ByteWriter writer;
   writer.raw(head.tenant.bytes()).raw(head.block.bytes());
   writer.u64(static_cast<std::uint64_t>(head.oldest)).u64(static_cast<std::uint64_t>(head.newest)).u32(head.key_version);

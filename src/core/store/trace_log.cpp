@@ -34,7 +34,8 @@ class SegmentTraceLog final : public TraceLog {
     for (const TraceEvent& event : events) {
       std::size_t bytes = 0;
       for (const std::string& field : event.fields) bytes += field.size();
-      if (event.fields.size() > fields_max || bytes > event_bytes_max) return Error{ErrorKind::limit_exceeded, "a trace event is too large"};
+      if (event.fields.size() > fields_max || bytes > event_bytes_max)
+        return Error{ErrorKind::limit_exceeded, "a trace event is too large"};
       by_tenant[event.tenant].push_back(&event);
     }
     std::vector<segments::NewRecord> records;

@@ -16,7 +16,13 @@ class TraceLogTest : public StoreFixture {
   TraceEvent event(Milliseconds time, const std::string& text) { return {tenant, Id::random(), time, {"delivered", text}}; }
   std::vector<std::string> texts(TraceLog& log, Id of) {
     std::vector<std::string> found;
-    EXPECT_TRUE(log.scan(of, [&found](const TraceView& view) { found.emplace_back(view.fields[1]); return Visit::go_on; }, soon()));
+    EXPECT_TRUE(log.scan(
+        of,
+        [&found](const TraceView& view) {
+          found.emplace_back(view.fields[1]);
+          return Visit::go_on;
+        },
+        soon()));
     return found;
   }
 };
@@ -40,7 +46,10 @@ TEST_F(TraceLogTest, stops_when_told_and_when_time_is_up) {
   int seen = 0;
   ASSERT_TRUE(log->scan(tenant, [&seen](const TraceView&) { return ++seen == 3 ? Visit::stop : Visit::go_on; }, soon()));
   EXPECT_EQ(seen, 3);
-  EXPECT_EQ(log->scan(tenant, [](const TraceView&) { return Visit::go_on; }, Deadline::after(std::chrono::milliseconds(0))).error().kind,
+  EXPECT_EQ(log->scan(
+                   tenant, [](const TraceView&) { return Visit::go_on; }, Deadline::after(std::chrono::milliseconds(0)))
+                .error()
+                .kind,
             ErrorKind::timed_out);
 }
 
@@ -84,24 +93,31 @@ TEST_F(TraceLogTest, is_searched_fast) {
   for (int b = 0; b < batches; ++b) {
     std::vector<TraceEvent> events;
     for (int i = 0; i < in_batch; ++i) {
-      events.push_back({tenant, Id::random(), ++serial,
-                        {"delivered", "from" + std::to_string(serial) + "@sender.example.test", "to" + std::to_string(serial % 97) + "@example.test",
-                         "Subject number " + std::to_string(serial), "250 2.0.0 Ok: queued as " + std::to_string(serial), "mx1.example.test"}});
+      events.push_back({tenant,
+                        Id::random(),
+                        ++serial,
+                        {"delivered", "from" + std::to_string(serial) + "@sender.example.test",
+                         "to" + std::to_string(serial % 97) + "@example.test", "Subject number " + std::to_string(serial),
+                         "250 2.0.0 Ok: queued as " + std::to_string(serial), "mx1.example.test"}});
     }
     ASSERT_TRUE(log->append(events, soon()));
   }
   for (const char* state : {"first search", "next search"}) {
     const auto begin = std::chrono::steady_clock::now();
     int hits = 0, seen = 0;
-    const std::uint64_t bytes = *log->scan(tenant, [&](const TraceView& view) {
-      ++seen;
-      hits += view.fields[2] == "to42@example.test";
-      return Visit::go_on;
-    }, soon());
+    const std::uint64_t bytes = *log->scan(
+        tenant,
+        [&](const TraceView& view) {
+          ++seen;
+          hits += view.fields[2] == "to42@example.test";
+          return Visit::go_on;
+        },
+        soon());
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     EXPECT_EQ(seen, batches * in_batch);
     EXPECT_GT(hits, 500);
-    std::printf("trace, %s: %d events of %.1f MB in %.0f ms, %.0f MB/s\n", state, seen, double(bytes) / 1e6, seconds * 1e3, double(bytes) / 1e6 / seconds);
+    std::printf("trace, %s: %d events of %.1f MB in %.0f ms, %.0f MB/s\n", state, seen, double(bytes) / 1e6, seconds * 1e3,
+                double(bytes) / 1e6 / seconds);
   }
 }
 

@@ -41,7 +41,8 @@ Result<ipc::OwnedFd> listen_unix(const std::string& path) {
 Result<ipc::OwnedFd> listen_internet(const std::string& address) {
   const std::size_t colon = address.rfind(':');
   const auto port = colon == std::string::npos ? std::nullopt : to_number(std::string_view(address).substr(colon + 1));
-  if (!port || *port > 65535) return Error{ErrorKind::invalid_input, address + " is not an address with a port, as in 127.0.0.1:25"};
+  if (!port || *port > 65535)
+    return Error{ErrorKind::invalid_input, address + " is not an address with a port, as in 127.0.0.1:25"};
   std::string host = address.substr(0, colon);
   sockaddr_in6 six{};
   sockaddr_in four{};
@@ -55,7 +56,8 @@ Result<ipc::OwnedFd> listen_internet(const std::string& address) {
     six.sin6_port = four.sin_port;
     where = reinterpret_cast<sockaddr*>(&six);
     length = sizeof six;
-    if (::inet_pton(AF_INET6, host.c_str(), &six.sin6_addr) != 1) return Error{ErrorKind::invalid_input, address + " is not an address"};
+    if (::inet_pton(AF_INET6, host.c_str(), &six.sin6_addr) != 1)
+      return Error{ErrorKind::invalid_input, address + " is not an address"};
   } else if (::inet_pton(AF_INET, host.c_str(), &four.sin_addr) != 1) {
     return Error{ErrorKind::invalid_input, address + " is not an address"};
   }

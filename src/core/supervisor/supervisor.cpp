@@ -91,8 +91,9 @@ Status Supervisor::start(const Deadline& deadline) {
 // The start message, its channels to all living peers, then "go".
 Status Supervisor::start_process(Process& process) {
   ASSIGN_OR_RETURN(auto pair, ipc::Channel::socket_pair());
-  ASSIGN_OR_RETURN(process.pid, spawn({programs_ + "/" + process.program.binary, process.program.arguments,
-                                       static_cast<uid_t>(users_first_ + process.program.user), process.program.network, pair.second.get()}));
+  ASSIGN_OR_RETURN(process.pid,
+                   spawn({programs_ + "/" + process.program.binary, process.program.arguments,
+                          static_cast<uid_t>(users_first_ + process.program.user), process.program.network, pair.second.get()}));
   process.control = std::make_unique<ipc::Channel>(std::move(pair.first));
   process.ready = false;
   process.started = Steady::now();
@@ -131,7 +132,8 @@ void Supervisor::connect_edges(Process& process) {
     if (other_name == self) {
       serve(process.program.name, std::move(pair->second));
     } else {
-      (void)other->control->send(ipc::encode_peer(process.program.name, calls ? ipc::Side::serves : ipc::Side::calls), theirs, soon());
+      (void)other->control->send(ipc::encode_peer(process.program.name, calls ? ipc::Side::serves : ipc::Side::calls), theirs,
+                                 soon());
     }
   }
 }
@@ -139,8 +141,9 @@ void Supervisor::connect_edges(Process& process) {
 void Supervisor::serve(const std::string& role, ipc::OwnedFd socket) {
   auto channel = std::make_shared<ipc::Channel>(std::move(socket));
   serving_.emplace_back(channel, std::jthread([this, channel, role](const std::stop_token& stop) {
-    ipc::serve_channel(channel, role, [this](const std::shared_ptr<ipc::Call>& call) { handle(call); }, stop);
-  }));
+                          ipc::serve_channel(
+                              channel, role, [this](const std::shared_ptr<ipc::Call>& call) { handle(call); }, stop);
+                        }));
 }
 
 void Supervisor::handle(const std::shared_ptr<ipc::Call>& call) {
@@ -159,9 +162,14 @@ std::string Supervisor::status_json() {
   boost::json::array programs;
   for (const auto& process : processes_) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(Steady::now() - process->started).count();
-    programs.push_back({{"name", process->program.name}, {"pid", process->pid}, {"running", process->pid > 0}, {"restarts", process->restarts}, {"seconds", seconds}});
+    programs.push_back({{"name", process->program.name},
+                        {"pid", process->pid},
+                        {"running", process->pid > 0},
+                        {"restarts", process->restarts},
+                        {"seconds", seconds}});
   }
-  return boost::json::serialize(boost::json::object{{"processes", programs}, {"authd_waiting", authd_waiting_.size()}, {"authd_working", authd_working_.size()}});
+  return boost::json::serialize(boost::json::object{
+      {"processes", programs}, {"authd_waiting", authd_waiting_.size()}, {"authd_working", authd_working_.size()}});
 }
 
 // An authd and its three channels: brokerd calls it, it calls brokerd's outcome and keyd.
@@ -237,7 +245,8 @@ void Supervisor::reap() {
     std::erase_if(authd_waiting_, [&](const Authd& authd) { return authd.pid == pid; });
     for (const auto& process : processes_) {
       if (process->pid != pid) continue;
-      const std::string how = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status)) : "exit code " + std::to_string(WEXITSTATUS(status));
+      const std::string how =
+          WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status)) : "exit code " + std::to_string(WEXITSTATUS(status));
       log_warning("supervisor", process->program.name + " ended by " + how);
       process->pid = -1;
       if (Steady::now() - process->started > 10s) process->wait = restart_wait_min;

@@ -33,11 +33,28 @@ Topology topology_of(const Settings& settings) {
   };
   topology.edges = {
       {"ledgerd", "keyd"},
-      {"brokerd", "keyd"}, {"brokerd", "ledgerd"}, {"brokerd", "resolverd"}, {"brokerd", "supervisor"},
-      {"apid", "keyd"}, {"apid", "ledgerd"}, {"apid", "brokerd"}, {"apid", "gatewayd-in"}, {"apid", "gatewayd-out"}, {"apid", "linkd"}, {"apid", "supervisor"},
-      {"gatewayd-in", "keyd"}, {"gatewayd-in", "scannerd"}, {"gatewayd-in", "resolverd"}, {"gatewayd-in", "apid"}, {"gatewayd-in", "gatewayd-out"},
-      {"gatewayd-out", "keyd"}, {"gatewayd-out", "resolverd"}, {"gatewayd-out", "brokerd"}, {"gatewayd-out", "apid"},
-      {"linkd", "keyd"}, {"linkd", "apid"},
+      {"brokerd", "keyd"},
+      {"brokerd", "ledgerd"},
+      {"brokerd", "resolverd"},
+      {"brokerd", "supervisor"},
+      {"apid", "keyd"},
+      {"apid", "ledgerd"},
+      {"apid", "brokerd"},
+      {"apid", "gatewayd-in"},
+      {"apid", "gatewayd-out"},
+      {"apid", "linkd"},
+      {"apid", "supervisor"},
+      {"gatewayd-in", "keyd"},
+      {"gatewayd-in", "scannerd"},
+      {"gatewayd-in", "resolverd"},
+      {"gatewayd-in", "apid"},
+      {"gatewayd-in", "gatewayd-out"},
+      {"gatewayd-out", "keyd"},
+      {"gatewayd-out", "resolverd"},
+      {"gatewayd-out", "brokerd"},
+      {"gatewayd-out", "apid"},
+      {"linkd", "keyd"},
+      {"linkd", "apid"},
   };
   return topology;
 }

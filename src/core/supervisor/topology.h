@@ -12,11 +12,11 @@ namespace mailhold::supervisor {
 enum class Network { host, none };  // none: a network namespace of its own without any interface
 
 struct Program {
-  std::string name;                  // role: "gatewayd-in"
-  std::string binary;                // file beside `mailhold` itself
+  std::string name;    // role: "gatewayd-in"
+  std::string binary;  // file beside `mailhold` itself
   std::vector<std::string> arguments;
   Network network = Network::none;
-  int user = 0;                      // added to the setting mailhold.users_first; group likewise
+  int user = 0;  // added to the setting mailhold.users_first; group likewise
 };
 
 // The folder data/<name>, made with this owner, group and mode.
@@ -29,7 +29,7 @@ struct Folder {
 };
 
 struct Listener {
-  std::string name;     // as the program asks for it: "smtp"
+  std::string name;  // as the program asks for it: "smtp"
   std::string program;
   std::string address;  // "127.0.0.1:25", "[::1]:25" or the path of a unix socket
 };

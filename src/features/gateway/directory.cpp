@@ -25,7 +25,11 @@ void write_policy(ByteWriter& out, const Policy& policy) {
 struct Checked {
   ByteReader& in;
   bool fine = true;
-  bool flag() { const auto v = in.u8(); fine = fine && v <= 1; return v == 1; }
+  bool flag() {
+    const auto v = in.u8();
+    fine = fine && v <= 1;
+    return v == 1;
+  }
   Action action() {
     const auto v = in.u8();
     fine = fine && v <= static_cast<std::uint8_t>(Action::reject);
@@ -42,7 +46,8 @@ Policy read_policy(Checked& checked) {
   Policy policy;
   policy.scan = checked.flag() ? ScanMode::none : ScanMode::full;
   policy.rewrite_links = checked.flag();
-  for (Action* action : {&policy.virus, &policy.dmarc_reject, &policy.malformed, &policy.blocked_type, &policy.unscannable}) *action = checked.action();
+  for (Action* action : {&policy.virus, &policy.dmarc_reject, &policy.malformed, &policy.blocked_type, &policy.unscannable})
+    *action = checked.action();
   for (std::uint32_t i = checked.count(4, blocked_types_max); i > 0; --i) policy.blocked_types.emplace_back(checked.in.text());
   return policy;
 }

@@ -29,10 +29,10 @@ struct Policy {
   ScanMode scan = ScanMode::full;
   bool rewrite_links = true;
   Action virus = Action::hold;
-  Action dmarc_reject = Action::hold;  // DMARC failed and the author's domain asks for p=reject
-  Action malformed = Action::hold;     // readers would disagree about what the message contains
-  Action blocked_type = Action::hold;  // an attachment of a type in blocked_types
-  Action unscannable = Action::hold;   // a message that kills its scanner again and again
+  Action dmarc_reject = Action::hold;      // DMARC failed and the author's domain asks for p=reject
+  Action malformed = Action::hold;         // readers would disagree about what the message contains
+  Action blocked_type = Action::hold;      // an attachment of a type in blocked_types
+  Action unscannable = Action::hold;       // a message that kills its scanner again and again
   std::vector<std::string> blocked_types;  // as the scanner names them: extension or media type, lower case
 };
 
@@ -51,16 +51,16 @@ struct Domain {
 
 struct Tenant {
   Id id;
-  std::string name;       // as the operator calls it; never in logs
-  std::string link_base;  // "https://links.example.net", without a slash at the end; empty: the region's
-  bool suspended = false; // recipients are answered 451
+  std::string name;        // as the operator calls it; never in logs
+  std::string link_base;   // "https://links.example.net", without a slash at the end; empty: the region's
+  bool suspended = false;  // recipients are answered 451
   Policy policy;
   TenantLimits limits;
   std::vector<Domain> domains;
 };
 
 struct DirectorySnapshot {
-  std::uint64_t version = 0;    // grows with each change
+  std::uint64_t version = 0;  // grows with each change
   Milliseconds issued_at = 0;
   std::vector<Tenant> tenants;
 };

@@ -81,7 +81,10 @@ void write_verdict(Writer& writer, const AcceptedMessage& message) {
   writer.out().u8(static_cast<std::uint8_t>(message.disposition));
   writer.text(message.held_for);
   writer.text(message.reply);
-  writer.list(message.reasons, reasons_max, [&](const ReasonLine& one) { writer.text(one.code); writer.text(one.text); });
+  writer.list(message.reasons, reasons_max, [&](const ReasonLine& one) {
+    writer.text(one.code);
+    writer.text(one.text);
+  });
 }
 
 void read_verdict(Reader& reader, AcceptedMessage& message) {
@@ -100,8 +103,8 @@ void read_verdict(Reader& reader, AcceptedMessage& message) {
 
 void write_facts(Writer& writer, const AcceptedMessage& message) {
   writer.out().u8(message.scanned ? 1 : 0);
-  for (const std::string* text : {&message.header_from, &message.subject, &message.message_id, &message.spf, &message.dkim, &message.dmarc,
-                                  &message.virus}) {
+  for (const std::string* text : {&message.header_from, &message.subject, &message.message_id, &message.spf, &message.dkim,
+                                  &message.dmarc, &message.virus}) {
     writer.text(*text);
   }
   writer.out().u32(message.links).u32(message.links_rewritten);
@@ -111,12 +114,14 @@ void write_facts(Writer& writer, const AcceptedMessage& message) {
     writer.out().u64(one.size);
     writer.text(one.sha256);
   });
-  writer.list(message.layout, spans_max, [&](const BodySpan& one) { writer.out().u64(one.offset).u64(one.length).u8(one.base64 ? 1 : 0); });
+  writer.list(message.layout, spans_max,
+              [&](const BodySpan& one) { writer.out().u64(one.offset).u64(one.length).u8(one.base64 ? 1 : 0); });
 }
 
 void read_facts(Reader& reader, AcceptedMessage& message) {
   message.scanned = reader.flag();
-  for (std::string* text : {&message.header_from, &message.subject, &message.message_id, &message.spf, &message.dkim, &message.dmarc, &message.virus}) {
+  for (std::string* text : {&message.header_from, &message.subject, &message.message_id, &message.spf, &message.dkim,
+                            &message.dmarc, &message.virus}) {
     *text = reader.text();
   }
   message.links = reader.in().u32();

@@ -30,8 +30,8 @@ struct ReasonLine {
 };
 
 struct AttachmentFact {
-  std::string name;  // decoded, UTF-8
-  std::string type;  // by content, as the scanner typed it
+  std::string name;        // decoded, UTF-8
+  std::string type;        // by content, as the scanner typed it
   std::uint64_t size = 0;  // decoded bytes
   std::string sha256;      // of the decoded content, 64 hex digits, or empty
   friend bool operator==(const AttachmentFact&, const AttachmentFact&) = default;
@@ -51,28 +51,28 @@ struct AcceptedMessage {
   Milliseconds accepted_at = 0;
 
   // How it came.
-  std::string client_ip;   // "192.0.2.1" or "2001:db8::1"
+  std::string client_ip;  // "192.0.2.1" or "2001:db8::1"
   std::string helo;
-  std::string tls;         // "TLSv1.3 TLS_AES_256_GCM_SHA384", empty without TLS
-  std::string mail_from;   // empty: the null sender
+  std::string tls;                   // "TLSv1.3 TLS_AES_256_GCM_SHA384", empty without TLS
+  std::string mail_from;             // empty: the null sender
   std::vector<std::string> rcpt_to;  // at least one; addresses as given
-  bool eight_bit = false;  // BODY=8BITMIME was given
-  std::uint64_t size = 0;  // bytes as received, before anything was added
+  bool eight_bit = false;            // BODY=8BITMIME was given
+  std::uint64_t size = 0;            // bytes as received, before anything was added
 
   // What became of it.
   Disposition disposition = Disposition::deliver;
-  std::string held_for;    // code of the reason that decided; empty when delivered
-  std::string reply;       // what the client was told when rejected
+  std::string held_for;  // code of the reason that decided; empty when delivered
+  std::string reply;     // what the client was told when rejected
   std::vector<ReasonLine> reasons;
 
   // What the scanner saw; empty when the tenant's scan mode is none.
   bool scanned = false;
-  std::string header_from;   // address of the author
-  std::string subject;       // decoded, UTF-8
-  std::string message_id;    // without angle brackets
+  std::string header_from;       // address of the author
+  std::string subject;           // decoded, UTF-8
+  std::string message_id;        // without angle brackets
   std::string spf, dkim, dmarc;  // results as in Authentication-Results: "pass", "fail", ...
-  std::string virus;         // name of the signature found
-  std::uint32_t links = 0;   // links found
+  std::string virus;             // name of the signature found
+  std::uint32_t links = 0;       // links found
   std::uint32_t links_rewritten = 0;
   std::vector<AttachmentFact> attachments;
   std::vector<BodySpan> layout;  // ascending, not overlapping, inside the body

@@ -22,7 +22,8 @@ std::string forbidden_attachment(const Policy& policy, const scanning::Facts& fa
     const std::string type = to_lower(attachment.type);
     const std::string name = to_lower(attachment.name);
     for (const std::string& blocked : policy.blocked_types) {
-      const bool by_name = !blocked.empty() && name.size() > blocked.size() && name.ends_with(blocked) && name[name.size() - blocked.size() - 1] == '.';
+      const bool by_name = !blocked.empty() && name.size() > blocked.size() && name.ends_with(blocked) &&
+                           name[name.size() - blocked.size() - 1] == '.';
       if (type == blocked || by_name) return blocked;
     }
   }
@@ -50,20 +51,23 @@ Decision decide(const Policy& policy, const scanning::ScanResult& scan) {
   const scanning::Findings& found = scan.findings;
   Judge judge;
   if (!found.virus.empty()) {
-    judge.apply(outcome_of(policy.virus), "virus", found.virus, smtp::reply(550, "5.7.1", "message refused: it contains malware"));
+    judge.apply(outcome_of(policy.virus), "virus", found.virus,
+                smtp::reply(550, "5.7.1", "message refused: it contains malware"));
   }
   if (found.virus_scan_missing) {
     judge.apply(Outcome::tempfail, "virus_scan_missing", "the virus scanner did not answer",
                 smtp::reply(451, "4.3.0", "content cannot be checked now; try again later"));
   }
   if (found.dmarc_reject) {
-    judge.apply(outcome_of(policy.dmarc_reject), "dmarc_reject", "DMARC failed and the author's domain asks for rejection",
-                smtp::reply(550, "5.7.1", "message refused by the DMARC policy of the author's domain"));  // RFC 7489 section 10.3
+    judge.apply(
+        outcome_of(policy.dmarc_reject), "dmarc_reject", "DMARC failed and the author's domain asks for rejection",
+        smtp::reply(550, "5.7.1", "message refused by the DMARC policy of the author's domain"));  // RFC 7489 section 10.3
   }
   std::string blocked = found.blocked_type;
   if (blocked.empty()) blocked = forbidden_attachment(policy, scan.facts);
   if (!blocked.empty()) {
-    judge.apply(outcome_of(policy.blocked_type), "blocked_type", blocked, smtp::reply(550, "5.7.1", "message refused: an attachment's type is not allowed"));
+    judge.apply(outcome_of(policy.blocked_type), "blocked_type", blocked,
+                smtp::reply(550, "5.7.1", "message refused: an attachment's type is not allowed"));
   }
   if (found.malformed) {
     judge.apply(outcome_of(policy.malformed), "malformed", "readers could see different messages",

@@ -20,7 +20,12 @@ TEST(Policy, a_clean_message_is_delivered) {
   EXPECT_EQ(decision.reasons.size(), 1u);
 }
 
-struct Rule { const char* code; void (*set)(scanning::Findings&); Action Policy::*action; int code_when_rejected; };
+struct Rule {
+  const char* code;
+  void (*set)(scanning::Findings&);
+  Action Policy::* action;
+  int code_when_rejected;
+};
 
 TEST(Policy, each_rule_does_what_the_tenant_says) {
   const Rule rules[] = {

@@ -74,7 +74,8 @@ Status HeldItems::add(records::Session& session, const HeldItem& item, const Dea
                                   item.accepted_at, item.held_at, records::Value::bytes_of(*row)};
   ASSIGN_OR_RETURN([[maybe_unused]] const std::uint64_t changed,
                    session.execute("INSERT INTO held (message, tenant, accepted_at, held_at, sealed) VALUES ($1, $2, $3, $4, $5)"
-                                   " ON CONFLICT DO NOTHING", values, deadline));
+                                   " ON CONFLICT DO NOTHING",
+                                   values, deadline));
   return done();
 }
 
@@ -105,8 +106,11 @@ Result<std::vector<HeldItem>> HeldItems::list(Id tenant, std::size_t limit, cons
   std::vector<HeldItem> items;
   for (const records::Values& row : rows) {
     Result<HeldItem> item = read(row, deadline);
-    if (item) items.push_back(std::move(*item));
-    else log_warning("held", "a row does not open: " + Id::from_bytes(row[0].bytes()).text() + ": " + std::string(name_of(item.error().kind)));
+    if (item)
+      items.push_back(std::move(*item));
+    else
+      log_warning("held", "a row does not open: " + Id::from_bytes(row[0].bytes()).text() + ": " +
+                              std::string(name_of(item.error().kind)));
   }
   return items;
 }
@@ -119,8 +123,9 @@ Result<HeldItem> HeldItems::find(Id message, const Deadline& deadline) {
 }
 
 Result<std::vector<Id>> HeldItems::held_before(Milliseconds time, std::size_t limit, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const records::Rows rows, records_.query("SELECT message FROM held WHERE held_at < $1 ORDER BY held_at LIMIT $2",
-                                                            {time, static_cast<std::uint64_t>(limit)}, deadline));
+  ASSIGN_OR_RETURN(const records::Rows rows,
+                   records_.query("SELECT message FROM held WHERE held_at < $1 ORDER BY held_at LIMIT $2",
+                                  {time, static_cast<std::uint64_t>(limit)}, deadline));
   std::vector<Id> ids;
   for (const records::Values& row : rows) ids.push_back(Id::from_bytes(row[0].bytes()));
   return ids;

@@ -27,11 +27,14 @@ class FakeAnswers final : public Answers {
 
   std::vector<std::string> wrap(std::span<const std::string> urls, const Deadline&) override {
     std::vector<std::string> out;
-    for (std::size_t i = 0; i < urls.size(); ++i) out.push_back(replacement.empty() ? "https://links.example.net/" + std::to_string(wrapped++) : replacement);
+    for (std::size_t i = 0; i < urls.size(); ++i)
+      out.push_back(replacement.empty() ? "https://links.example.net/" + std::to_string(wrapped++) : replacement);
     return out;
   }
 
-  Result<int> connect_clamd(const Deadline&) override { return clamd ? clamd() : Result<int>(Error{ErrorKind::unavailable, "no clamd"}); }
+  Result<int> connect_clamd(const Deadline&) override {
+    return clamd ? clamd() : Result<int>(Error{ErrorKind::unavailable, "no clamd"});
+  }
 
   std::map<std::string, std::string> txt;
   std::string replacement;

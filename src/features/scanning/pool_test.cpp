@@ -95,8 +95,9 @@ TEST_F(ScannerPools, a_worker_serves_one_tenant_only) {
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const PoolCounts counts = pool_->counts();
-  std::printf("200 tenants interleaved over 20 workers: %.2f ms for each message, %llu workers started, %llu evicted\n", seconds * 1000 / (200 * rounds),
-              static_cast<unsigned long long>(counts.started), static_cast<unsigned long long>(counts.evicted));
+  std::printf("200 tenants interleaved over 20 workers: %.2f ms for each message, %llu workers started, %llu evicted\n",
+              seconds * 1000 / (200 * rounds), static_cast<unsigned long long>(counts.started),
+              static_cast<unsigned long long>(counts.evicted));
   EXPECT_EQ(counts.scans, 400u);
   EXPECT_EQ(counts.died, 0u);
   EXPECT_EQ(counts.started, 400u) << "with fewer workers than tenants in turn, every message needs its own";
@@ -149,7 +150,9 @@ class KillingAnswers final : public Answers {
     }
     return std::vector<dns::Answer>(questions.size());
   }
-  std::vector<std::string> wrap(std::span<const std::string> urls, const Deadline&) override { return std::vector<std::string>(urls.size()); }
+  std::vector<std::string> wrap(std::span<const std::string> urls, const Deadline&) override {
+    return std::vector<std::string>(urls.size());
+  }
   Result<int> connect_clamd(const Deadline&) override { return Error{ErrorKind::unavailable, "none"}; }
   WorkerSource* source = nullptr;
   int kills = 0;
@@ -222,9 +225,11 @@ TEST_F(ScannerPools, a_lying_worker_gets_nothing_through) {
   bad_code.reasons.push_back({"code with blanks and\nlines", ""});
   ScanResult bad_word;
   bad_word.authentication.spf = "passed";
-  for (const std::string& frame : {encode_result(bad_splice), encode_result(bad_field), encode_result(bad_code), encode_result(bad_word), std::string("\x07"), std::string(),
-                                   encode_clamd(true), std::string("\x02\xff\xff\xff\xff", 5)}) {
-    ScannerPool pool(std::make_unique<LyingWorkers>([&](ipc::Channel& channel) { (void)channel.send(frame, Deadline::after(5s)); }), {});
+  for (const std::string& frame :
+       {encode_result(bad_splice), encode_result(bad_field), encode_result(bad_code), encode_result(bad_word),
+        std::string("\x07"), std::string(), encode_clamd(true), std::string("\x02\xff\xff\xff\xff", 5)}) {
+    ScannerPool pool(
+        std::make_unique<LyingWorkers>([&](ipc::Channel& channel) { (void)channel.send(frame, Deadline::after(5s)); }), {});
     auto result = pool.scan(request_for(Id::random(), small_mail), answers_, soon());
     ASSERT_TRUE(result);
     EXPECT_TRUE(result->findings.unscannable);
@@ -233,11 +238,13 @@ TEST_F(ScannerPools, a_lying_worker_gets_nothing_through) {
 }
 
 TEST_F(ScannerPools, a_worker_that_asks_without_end_is_ended) {
-  ScannerPool pool(std::make_unique<LyingWorkers>([&](ipc::Channel& channel) {
-    const dns::Question question{"example.com", dns::RecordType::txt};
-    while (channel.send(encode_questions({&question, 1}), Deadline::after(5s)) && channel.receive(Deadline::after(5s))) {
-    }
-  }), {});
+  ScannerPool pool(
+      std::make_unique<LyingWorkers>([&](ipc::Channel& channel) {
+        const dns::Question question{"example.com", dns::RecordType::txt};
+        while (channel.send(encode_questions({&question, 1}), Deadline::after(5s)) && channel.receive(Deadline::after(5s))) {
+        }
+      }),
+      {});
   auto result = pool.scan(request_for(Id::random(), small_mail), answers_, soon());
   ASSERT_TRUE(result);
   EXPECT_TRUE(result->findings.unscannable);
@@ -276,7 +283,10 @@ TEST_F(ScannerPools, cpu_without_end_ends_the_worker) {
   zygote.worker.cpu_max = 1s;
   zygote.confine_worker = [] {
     // Uses its CPU up as a parser in a loop would, once the first message has set the limit.
-    std::thread([] { for (volatile unsigned i = 0;; i = i + 1) {} }).detach();
+    std::thread([] {
+      for (volatile unsigned i = 0;; i = i + 1) {
+      }
+    }).detach();
     return done();
   };
   PoolSettings settings;
@@ -288,7 +298,9 @@ TEST_F(ScannerPools, cpu_without_end_ends_the_worker) {
       std::this_thread::sleep_for(4s);
       return std::vector<dns::Answer>(questions.size());
     }
-    std::vector<std::string> wrap(std::span<const std::string> urls, const Deadline&) override { return std::vector<std::string>(urls.size()); }
+    std::vector<std::string> wrap(std::span<const std::string> urls, const Deadline&) override {
+      return std::vector<std::string>(urls.size());
+    }
     Result<int> connect_clamd(const Deadline&) override { return Error{ErrorKind::unavailable, "none"}; }
   } slow;
   auto result = pool_->scan(request_for(Id::random(), small_mail), slow, soon());
@@ -307,7 +319,8 @@ TEST_F(ScannerPools, serves_many_threads_at_once) {
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([&, t] {
       FakeAnswers answers;
-      for (int i = 0; i < 25; ++i) good += bool(pool_->scan(request_for(tenants[static_cast<std::size_t>(t + i) % 3], small_mail), answers, soon()));
+      for (int i = 0; i < 25; ++i)
+        good += bool(pool_->scan(request_for(tenants[static_cast<std::size_t>(t + i) % 3], small_mail), answers, soon()));
     });
   }
   for (std::thread& thread : threads) thread.join();

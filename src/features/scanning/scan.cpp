@@ -22,7 +22,11 @@ void judge_structure(Scan& scan) {
     const bool limit = mime::is_limit(oddity.kind);
     scan.result.findings.malformed |= matters;
     scan.result.findings.unscannable |= limit;
-    scan.reason((limit ? "limit." : matters ? "malformed." : "odd.") + std::string(mime::name_of(oddity.kind)), mime::explain(oddity.kind));
+    scan.reason((limit     ? "limit."
+                 : matters ? "malformed."
+                           : "odd.") +
+                    std::string(mime::name_of(oddity.kind)),
+                mime::explain(oddity.kind));
   }
 }
 
@@ -79,8 +83,12 @@ ScanResult scan_message(const ScanRequest& request, Answers& answers, const Dead
 namespace {
 
 class NoAnswers final : public Answers {
-  std::vector<dns::Answer> resolve(std::span<const dns::Question> questions, const Deadline&) override { return std::vector<dns::Answer>(questions.size()); }
-  std::vector<std::string> wrap(std::span<const std::string> urls, const Deadline&) override { return std::vector<std::string>(urls.size()); }
+  std::vector<dns::Answer> resolve(std::span<const dns::Question> questions, const Deadline&) override {
+    return std::vector<dns::Answer>(questions.size());
+  }
+  std::vector<std::string> wrap(std::span<const std::string> urls, const Deadline&) override {
+    return std::vector<std::string>(urls.size());
+  }
   Result<int> connect_clamd(const Deadline&) override { return Error{ErrorKind::unavailable, "not here"}; }
 };
 
@@ -92,8 +100,10 @@ void use_everything_once() {
   request.mail_from = "a@mail.example";
   request.authserv_id = "mail.example";
   request.content =
-      "From: =?utf-8?q?a?= <a@mail.example>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n"
-      "<a href='http://www.mail.example/'>x</a>\r\n--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\nAAECAwQF\r\n--b--\r\n";
+      "From: =?utf-8?q?a?= <a@mail.example>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: "
+      "text/html\r\n\r\n"
+      "<a href='http://www.mail.example/'>x</a>\r\n--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: "
+      "base64\r\n\r\nAAECAwQF\r\n--b--\r\n";
   NoAnswers answers;
   (void)scan_message(request, answers, Deadline::after(std::chrono::seconds(10)));
 }

@@ -8,7 +8,9 @@ using namespace mailhold;
 namespace {
 
 class NoAnswers final : public scanning::Answers {
-  std::vector<dns::Answer> resolve(std::span<const dns::Question> questions, const Deadline&) override { return std::vector<dns::Answer>(questions.size()); }
+  std::vector<dns::Answer> resolve(std::span<const dns::Question> questions, const Deadline&) override {
+    return std::vector<dns::Answer>(questions.size());
+  }
   std::vector<std::string> wrap(std::span<const std::string> urls, const Deadline&) override {
     return std::vector<std::string>(urls.size(), "https://links.example.net/x");
   }

@@ -56,8 +56,8 @@ std::string encode_scan(const ScanCall& call) {
   writer.text(request.authserv_id).text(request.link_base);
   write_texts(writer, request.tenant_domains);
   writer.u8(request.rewrite_links ? 1 : 0).u8(request.ask_clamd ? 1 : 0).u64(static_cast<std::uint64_t>(request.received_at));
-  for (const std::size_t limit : {limits.message_bytes_max, limits.parts_max, limits.depth_max, limits.headers_max, limits.links_max,
-                                  limits.decoded_bytes_max, limits.replaced_bytes_max}) {
+  for (const std::size_t limit : {limits.message_bytes_max, limits.parts_max, limits.depth_max, limits.headers_max,
+                                  limits.links_max, limits.decoded_bytes_max, limits.replaced_bytes_max}) {
     writer.u64(limit);
   }
   writer.u64(static_cast<std::uint64_t>(call.time_left.count())).text(request.content);
@@ -82,8 +82,8 @@ Result<ScanCall> parse_scan(std::string_view frame) {
   request.ask_clamd = reader.u8() != 0;
   request.received_at = static_cast<Milliseconds>(reader.u64());
   Limits& limits = call.limits;
-  for (std::size_t* limit : {&limits.message_bytes_max, &limits.parts_max, &limits.depth_max, &limits.headers_max, &limits.links_max,
-                             &limits.decoded_bytes_max, &limits.replaced_bytes_max}) {
+  for (std::size_t* limit : {&limits.message_bytes_max, &limits.parts_max, &limits.depth_max, &limits.headers_max,
+                             &limits.links_max, &limits.decoded_bytes_max, &limits.replaced_bytes_max}) {
     *limit = static_cast<std::size_t>(reader.u64());
   }
   call.time_left = std::chrono::milliseconds(std::min<std::uint64_t>(reader.u64(), 3'600'000));

@@ -19,10 +19,10 @@ namespace mailhold::scanning {
 
 // What a worker sends, and what answers it. The gateway begins with `scan`.
 enum class FrameKind : std::uint8_t {
-  scan = 1,    // gateway: the message; worker: the result, which ends the dialogue
-  dns = 2,     // worker: questions; gateway: as many answers
-  wrap = 3,    // worker: URLs; gateway: as many replacements
-  clamd = 4,   // worker: asks; gateway: u8 1 and one descriptor, or u8 0
+  scan = 1,   // gateway: the message; worker: the result, which ends the dialogue
+  dns = 2,    // worker: questions; gateway: as many answers
+  wrap = 3,   // worker: URLs; gateway: as many replacements
+  clamd = 4,  // worker: asks; gateway: u8 1 and one descriptor, or u8 0
 };
 
 struct ScanCall {

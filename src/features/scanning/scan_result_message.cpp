@@ -22,7 +22,14 @@ constexpr std::size_t attachments_max = 200;
 constexpr std::size_t splices_max = 50'000;
 constexpr std::size_t spans_max = 100'000;
 
-enum Flag : std::uint8_t { dmarc_reject = 1, dmarc_quarantine = 2, malformed = 4, unscannable = 8, virus_scan_missing = 16, protected_content = 32 };
+enum Flag : std::uint8_t {
+  dmarc_reject = 1,
+  dmarc_quarantine = 2,
+  malformed = 4,
+  unscannable = 8,
+  virus_scan_missing = 16,
+  protected_content = 32
+};
 
 // Reads values and remembers whether one was out of its bounds.
 class Checked {
@@ -44,7 +51,8 @@ class Checked {
     std::string value(reader.text());
     require(value.size() <= bytes_max);
     require(std::all_of(value.begin(), value.end(), [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("._-/+").find(c) != std::string_view::npos;
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             std::string_view("._-/+").find(c) != std::string_view::npos;
     }));
     return value;
   }
@@ -108,7 +116,8 @@ void write_facts(ByteWriter& writer, const Facts& facts) {
   writer.text(facts.subject).text(facts.message_id).u32(facts.link_count).u32(static_cast<std::uint32_t>(facts.from.size()));
   for (const std::string& address : facts.from) writer.text(address);
   writer.u32(static_cast<std::uint32_t>(facts.attachments.size()));
-  for (const Attachment& attachment : facts.attachments) writer.text(attachment.name).text(attachment.type).u64(attachment.size).text(attachment.sha256);
+  for (const Attachment& attachment : facts.attachments)
+    writer.text(attachment.name).text(attachment.type).u64(attachment.size).text(attachment.sha256);
 }
 
 Facts read_facts(Checked& in) {
@@ -185,7 +194,11 @@ std::string encode_result(const ScanResult& result) {
   for (const Reason& reason : result.reasons) writer.text(reason.code).text(reason.text);
   write_facts(writer, result.facts);
   const Authentication& authentication = result.authentication;
-  writer.text(authentication.spf).text(authentication.dkim).text(authentication.dmarc).text(authentication.dmarc_policy).text(authentication.field);
+  writer.text(authentication.spf)
+      .text(authentication.dkim)
+      .text(authentication.dmarc)
+      .text(authentication.dmarc_policy)
+      .text(authentication.field);
   writer.u32(static_cast<std::uint32_t>(result.splices.size()));
   for (const Splice& splice : result.splices) writer.u64(splice.offset).u64(splice.length).text(splice.replacement);
   writer.u32(static_cast<std::uint32_t>(result.layout.size()));

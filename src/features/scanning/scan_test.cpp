@@ -14,7 +14,9 @@
 namespace mailhold::scanning {
 namespace {
 
-std::string sample(const std::string& name) { return read_whole_file(std::string(MAILHOLD_SOURCE_DIR) + "/tests/samples/" + name); }
+std::string sample(const std::string& name) {
+  return read_whole_file(std::string(MAILHOLD_SOURCE_DIR) + "/tests/samples/" + name);
+}
 
 ScanRequest request_for(std::string_view content) {
   ScanRequest request;
@@ -199,7 +201,8 @@ TEST_F(ScanMessage, ordinary_mail_is_not_malformed) {
     if (result.findings.malformed) std::printf("malformed: %s%s\n", entry.path().filename().c_str(), codes(result).c_str());
     EXPECT_TRUE(apply_splices(content_, result.splices));
   }
-  std::printf("whole scan of ham: %zu of %zu judged malformed (%.2f %%)\n", malformed, ham, 100.0 * static_cast<double>(malformed) / static_cast<double>(ham));
+  std::printf("whole scan of ham: %zu of %zu judged malformed (%.2f %%)\n", malformed, ham,
+              100.0 * static_cast<double>(malformed) / static_cast<double>(ham));
   EXPECT_LE(malformed * 200, ham);
 }
 
@@ -233,7 +236,8 @@ class Bombs : public ScanMessage {
 
 TEST_F(Bombs, ten_thousand_nested_parts) {
   std::string bytes = "From: a@example.com\r\n";
-  for (int i = 0; i < 10'000; ++i) bytes += "Content-Type: multipart/mixed; boundary=b" + std::to_string(i) + "\r\n\r\n--b" + std::to_string(i) + "\r\n";
+  for (int i = 0; i < 10'000; ++i)
+    bytes += "Content-Type: multipart/mixed; boundary=b" + std::to_string(i) + "\r\n\r\n--b" + std::to_string(i) + "\r\n";
   expect_unscannable(bytes, "10,000 nested parts");
 }
 
@@ -288,19 +292,23 @@ TEST_F(Bombs, an_archive_that_unpacks_to_a_gigabyte) {
   std::string bomb = zip_of("zeros", std::string(1u << 30, '\0'));
   bomb = zip_of("inner.zip", bomb);
   expect_unscannable("From: a@example.com\r\nContent-Type: application/zip\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
-                         mime::encode_base64_lines(bomb, 76, "\r\n", true), "zip of a gigabyte in a zip");
+                         mime::encode_base64_lines(bomb, 76, "\r\n", true),
+                     "zip of a gigabyte in a zip");
 }
 
 TEST_F(Bombs, archives_in_archives_without_end) {
   std::string bomb = "x";
   for (int i = 0; i < 10; ++i) bomb = zip_of("inner.zip", bomb);
   expect_unscannable("From: a@example.com\r\nContent-Type: application/zip\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
-                         mime::encode_base64_lines(bomb, 76, "\r\n", true), "zip ten deep");
+                         mime::encode_base64_lines(bomb, 76, "\r\n", true),
+                     "zip ten deep");
 }
 
 TEST_F(Bombs, a_base64_line_of_sixty_megabytes) {
   const std::clock_t start = std::clock();
-  const ScanResult result = scan("From: a@example.com\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n" + std::string(60u << 20, 'A') + "=.\r\n");
+  const ScanResult result =
+      scan("From: a@example.com\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+           std::string(60u << 20, 'A') + "=.\r\n");
   const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   std::printf("bomb: base64 line %.3f s CPU, unscannable %d\n", seconds, result.findings.unscannable);
   EXPECT_TRUE(result.findings.unscannable || result.findings.malformed);

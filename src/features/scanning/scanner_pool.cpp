@@ -93,11 +93,13 @@ class ScannerPool::Workers {
   Workers(std::unique_ptr<WorkerSource> source, PoolSettings settings) : source_(std::move(source)), settings_(settings) {}
 
   Result<ScanResult> scan(const ScanRequest& request, Answers& answers, const Deadline& deadline) {
-    if (request.content.size() > settings_.limits.message_bytes_max) return Error{ErrorKind::limit_exceeded, "the message is bigger than is scanned"};
+    if (request.content.size() > settings_.limits.message_bytes_max)
+      return Error{ErrorKind::limit_exceeded, "the message is bigger than is scanned"};
     count([](PoolCounts& counts) { ++counts.scans; });
     for (std::size_t attempt = 0; attempt < settings_.attempts_max; ++attempt) {
       ASSIGN_OR_RETURN(Worker worker, check_out(request.tenant, deadline));
-      const Deadline attempt_deadline{std::min(deadline.at, std::chrono::steady_clock::now() + settings_.message_time_max), deadline.stop};
+      const Deadline attempt_deadline{std::min(deadline.at, std::chrono::steady_clock::now() + settings_.message_time_max),
+                                      deadline.stop};
       ScanCall call{request, settings_.limits, attempt_deadline.left()};
       Result<ScanResult> result = Conversation(worker, call, answers, attempt_deadline).run();
       if (result) {
@@ -196,7 +198,8 @@ class ScannerPool::Workers {
   void discard(Worker& worker, const Error& error) {
     worker.channel->close();
     source_->kill_worker(worker.number);
-    log_warning("scanning", "worker " + std::to_string(worker.number) + " ended in the middle of a message: " + std::string(name_of(error.kind)));
+    log_warning("scanning", "worker " + std::to_string(worker.number) +
+                                " ended in the middle of a message: " + std::string(name_of(error.kind)));
     const std::lock_guard lock(mutex_);
     --counts_.busy;
     ++counts_.died;
@@ -211,10 +214,13 @@ class ScannerPool::Workers {
   PoolCounts counts_;       // guarded by mutex_
 };
 
-ScannerPool::ScannerPool(std::unique_ptr<WorkerSource> source, PoolSettings settings) : workers_(std::make_unique<Workers>(std::move(source), settings)) {}
+ScannerPool::ScannerPool(std::unique_ptr<WorkerSource> source, PoolSettings settings)
+    : workers_(std::make_unique<Workers>(std::move(source), settings)) {}
 ScannerPool::~ScannerPool() = default;
 
-Result<ScanResult> ScannerPool::scan(const ScanRequest& request, Answers& answers, const Deadline& deadline) { return workers_->scan(request, answers, deadline); }
+Result<ScanResult> ScannerPool::scan(const ScanRequest& request, Answers& answers, const Deadline& deadline) {
+  return workers_->scan(request, answers, deadline);
+}
 PoolCounts ScannerPool::counts() const { return workers_->counts(); }
 
 }  // namespace mailhold::scanning

@@ -32,15 +32,15 @@ class WorkerSource {
  public:
   virtual ~WorkerSource() = default;
   virtual Result<WorkerHandle> start_worker(const Id& tenant, const Deadline&) = 0;  // unavailable when the zygote is away
-  virtual void kill_worker(std::uint64_t number) = 0;  // no wait; unknown numbers are ignored
+  virtual void kill_worker(std::uint64_t number) = 0;                                // no wait; unknown numbers are ignored
 };
 
 // The zygote behind a channel to scannerd. The client must outlive the source.
 std::unique_ptr<WorkerSource> workers_of(ipc::Client& scannerd);
 
 struct PoolSettings {
-  std::size_t workers_max = 64;          // the idle worker used longest ago of any tenant makes room
-  std::size_t attempts_max = 3;          // workers one message may kill before it is held
+  std::size_t workers_max = 64;  // the idle worker used longest ago of any tenant makes room
+  std::size_t attempts_max = 3;  // workers one message may kill before it is held
   std::uint32_t worker_messages_max = 256;
   std::chrono::milliseconds worker_idle_max{60'000};
   std::chrono::milliseconds message_time_max{30'000};  // wall clock for one attempt, with all waits for DNS

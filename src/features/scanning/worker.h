@@ -12,8 +12,8 @@
 namespace mailhold::scanning {
 
 struct WorkerSettings {
-  std::chrono::seconds cpu_max{5};      // for one message; the process ends when it is used up
-  std::uint32_t messages_max = 256;     // then the worker ends, so that nothing can pile up in it
+  std::chrono::seconds cpu_max{5};   // for one message; the process ends when it is used up
+  std::uint32_t messages_max = 256;  // then the worker ends, so that nothing can pile up in it
 };
 
 // Serves scans until the channel closes or the worker is used up; the caller ends the process then. A message of

@@ -80,14 +80,15 @@ class Nursery {
     const std::uint64_t number = ++last_number_;
     workers_[process] = number;
     const int descriptor = ends->first.get();
-    return bool(channel_.send(ByteWriter().u8(1).u64(number).view(), std::span<const int>(&descriptor, 1), Deadline::after(request_time_max)));
+    return bool(channel_.send(ByteWriter().u8(1).u64(number).view(), std::span<const int>(&descriptor, 1),
+                              Deadline::after(request_time_max)));
   }
 
   bool refuse() { return bool(channel_.send(ByteWriter().u8(0).view(), Deadline::after(request_time_max))); }
 
   [[noreturn]] void become_worker(ipc::OwnedFd socket, const Id& tenant) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // does not outlive the zygote
-    ::close(channel_.descriptor());       // ours alone: the zygote's stays open
+    ::close(channel_.descriptor());      // ours alone: the zygote's stays open
     if (settings_.confine_worker) {
       if (const Status confined = settings_.confine_worker(); !confined) {
         log_error("scanning", "a worker could not be confined: " + confined.error().detail);
@@ -100,7 +101,8 @@ class Nursery {
 
   void reap() {
     int status = 0;
-    for (pid_t process = ::waitpid(-1, &status, WNOHANG); process > 0; process = ::waitpid(-1, &status, WNOHANG)) workers_.erase(process);
+    for (pid_t process = ::waitpid(-1, &status, WNOHANG); process > 0; process = ::waitpid(-1, &status, WNOHANG))
+      workers_.erase(process);
   }
 
   ipc::Channel channel_;

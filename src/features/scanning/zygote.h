@@ -19,7 +19,7 @@ struct ZygoteSettings {
   std::function<Status()> confine_zygote;  // called once in the zygote before it serves; empty: none
   std::function<Status()> confine_worker;  // called in each worker before it reads a byte; a failure ends the worker
   WorkerSettings worker{};
-  std::size_t workers_max = 512;           // living at one time
+  std::size_t workers_max = 512;  // living at one time
 };
 
 // The maker's side. Any thread.

@@ -10,7 +10,8 @@ namespace {
 
 using records::Value;
 
-const records::Schema schema{"tenants", {"CREATE TABLE tenant (id bytea PRIMARY KEY, version bigint NOT NULL, sealed bytea NOT NULL);"}};
+const records::Schema schema{"tenants",
+                             {"CREATE TABLE tenant (id bytea PRIMARY KEY, version bigint NOT NULL, sealed bytea NOT NULL);"}};
 constexpr std::size_t name_bytes_max = 128;
 
 sealed::Context context_of(const std::string& region, Id tenant, std::uint64_t version, std::uint32_t key_version) {
@@ -59,8 +60,8 @@ Result<TenantEntry> parse_entry(std::string_view bytes) {
 
 }  // namespace
 
-Result<std::unique_ptr<TenantBook>> TenantBook::open(records::Records& records, ConfigurationKey key, CreateTenant create, std::string region,
-                                                     const Clock& clock, const Deadline& deadline) {
+Result<std::unique_ptr<TenantBook>> TenantBook::open(records::Records& records, ConfigurationKey key, CreateTenant create,
+                                                     std::string region, const Clock& clock, const Deadline& deadline) {
   RETURN_IF_ERROR(records.migrate(schema, deadline));
   return std::unique_ptr<TenantBook>(new TenantBook(records, std::move(key), std::move(create), std::move(region), clock));
 }
@@ -76,7 +77,8 @@ Status TenantBook::read(const Deadline& deadline) {
     const auto read_one = [&]() -> Result<TenantEntry> {
       if (!key) return key.error();
       const auto version = static_cast<std::uint64_t>(row[1].number());
-      ASSIGN_OR_RETURN(const std::string bytes, sealed::open(key->key.reveal(), context_of(region_, id, version, key->version), row[2].bytes()));
+      ASSIGN_OR_RETURN(const std::string bytes,
+                       sealed::open(key->key.reveal(), context_of(region_, id, version, key->version), row[2].bytes()));
       return parse_entry(bytes);
     };
     // One tenant that cannot be read must not stop the mail of the others.
@@ -98,9 +100,10 @@ Status TenantBook::write(const TenantEntry& entry, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const keys::PurposeKey key, key_(id, deadline));
   const auto version = std::max(version_ + 1, static_cast<std::uint64_t>(clock_.now()));
   const std::string row = sealed::seal(key.key.reveal(), context_of(region_, id, version, key.version), encode(entry));
-  RETURN_IF_ERROR(records_.execute("INSERT INTO tenant (id, version, sealed) VALUES ($1, $2, $3) "
-                                   "ON CONFLICT (id) DO UPDATE SET version = excluded.version, sealed = excluded.sealed",
-                                   {Value::bytes_of(id.bytes()), Value(version), Value::bytes_of(row)}, deadline));
+  RETURN_IF_ERROR(
+      records_.execute("INSERT INTO tenant (id, version, sealed) VALUES ($1, $2, $3) "
+                       "ON CONFLICT (id) DO UPDATE SET version = excluded.version, sealed = excluded.sealed",
+                       {Value::bytes_of(id.bytes()), Value(version), Value::bytes_of(row)}, deadline));
   entries_[id] = entry;
   version_ = version;
   return done();

@@ -29,8 +29,8 @@ class TenantBook {
   using ConfigurationKey = std::function<Result<keys::PurposeKey>(Id tenant, const Deadline& deadline)>;
   using CreateTenant = std::function<Status(Id tenant, const Deadline& deadline)>;
 
-  static Result<std::unique_ptr<TenantBook>> open(records::Records& records, ConfigurationKey key, CreateTenant create, std::string region,
-                                                  const Clock& clock, const Deadline& deadline);
+  static Result<std::unique_ptr<TenantBook>> open(records::Records& records, ConfigurationKey key, CreateTenant create,
+                                                  std::string region, const Clock& clock, const Deadline& deadline);
 
   // unavailable while the region is sealed and the rows have not been read yet.
   Result<std::vector<TenantEntry>> list(const Deadline& deadline);

@@ -21,7 +21,8 @@ std::string_view name_of_action(gateway::Action action) {
 
 Result<std::string> text(const json::object& request, std::string_view name) {
   const json::value* found = request.if_contains(name);
-  if (found == nullptr || !found->is_string() || found->as_string().empty()) return Error{ErrorKind::invalid_input, "the request needs " + std::string(name)};
+  if (found == nullptr || !found->is_string() || found->as_string().empty())
+    return Error{ErrorKind::invalid_input, "the request needs " + std::string(name)};
   return std::string(found->as_string());
 }
 
@@ -46,7 +47,8 @@ json::object object_of(const TenantEntry& entry) {
   const gateway::Policy& policy = tenant.policy;
   json::array domains;
   for (const auto& domain : tenant.domains) {
-    domains.push_back({{"domain", domain.name}, {"any_recipient", domain.any_recipient}, {"recipients", array_of(domain.recipients)}});
+    domains.push_back(
+        {{"domain", domain.name}, {"any_recipient", domain.any_recipient}, {"recipients", array_of(domain.recipients)}});
   }
   return {{"tenant", tenant.id.text()},
           {"name", tenant.name},
@@ -62,7 +64,9 @@ json::object object_of(const TenantEntry& entry) {
             {"unscannable", name_of_action(policy.unscannable)},
             {"blocked_types", array_of(policy.blocked_types)}}},
           {"limits",
-           {{"message_bytes_max", tenant.limits.message_bytes_max}, {"recipients_max", tenant.limits.recipients_max}, {"connections_max", tenant.limits.connections_max}}},
+           {{"message_bytes_max", tenant.limits.message_bytes_max},
+            {"recipients_max", tenant.limits.recipients_max},
+            {"connections_max", tenant.limits.connections_max}}},
           {"links", {{"allow", array_of(entry.link_allow)}, {"deny", array_of(entry.link_deny)}}},
           {"domains", domains}};
 }
@@ -71,9 +75,14 @@ json::object object_of(const TenantEntry& entry) {
 Status set_one(TenantEntry& entry, const std::string& name, const std::string& value) {
   gateway::Policy& policy = entry.tenant.policy;
   gateway::TenantLimits& limits = entry.tenant.limits;
-  const auto wrong = [&](const std::string& right) -> Status { return Error{ErrorKind::invalid_input, name + " must be " + right}; };
-  for (auto [each, action] : {std::pair<const char*, gateway::Action*>{"virus", &policy.virus}, {"dmarc_reject", &policy.dmarc_reject},
-                              {"malformed", &policy.malformed}, {"blocked_type", &policy.blocked_type}, {"unscannable", &policy.unscannable}}) {
+  const auto wrong = [&](const std::string& right) -> Status {
+    return Error{ErrorKind::invalid_input, name + " must be " + right};
+  };
+  for (auto [each, action] : {std::pair<const char*, gateway::Action*>{"virus", &policy.virus},
+                              {"dmarc_reject", &policy.dmarc_reject},
+                              {"malformed", &policy.malformed},
+                              {"blocked_type", &policy.blocked_type},
+                              {"unscannable", &policy.unscannable}}) {
     if (name != each) continue;
     for (const auto& [action_name, chosen] : actions) {
       if (action_name == value) {
@@ -95,7 +104,8 @@ Status set_one(TenantEntry& entry, const std::string& name, const std::string& v
       if (!trim(type).empty()) policy.blocked_types.push_back(to_lower(trim(type)));
     }
   } else if (name == "link_base") {
-    if (!value.starts_with("https://") && !value.starts_with("http://")) return wrong("an http or https address without a slash at the end");
+    if (!value.starts_with("https://") && !value.starts_with("http://"))
+      return wrong("an http or https address without a slash at the end");
     entry.tenant.link_base = value;
   } else {
     const auto number = to_number(value);
@@ -122,7 +132,8 @@ Result<std::vector<std::string>> local_parts(const std::vector<std::string>& rec
   std::vector<std::string> parts;
   for (const auto& recipient : recipients) {
     const std::size_t at = recipient.rfind('@');
-    if (at != std::string::npos && recipient.substr(at + 1) != domain) return Error{ErrorKind::invalid_input, "a recipient given is not in the domain"};
+    if (at != std::string::npos && recipient.substr(at + 1) != domain)
+      return Error{ErrorKind::invalid_input, "a recipient given is not in the domain"};
     parts.push_back(recipient.substr(0, at));
   }
   return parts;
@@ -174,7 +185,8 @@ Result<TenantBook::Change> change_for(const std::string& verb, const json::objec
   }
   if (verb == "domain.remove") {
     return TenantBook::Change([=](TenantEntry& entry) -> Status {
-      if (std::erase_if(entry.tenant.domains, [&](const auto& each) { return each.name == domain; }) == 0) return Error{ErrorKind::not_found, "the tenant has no such domain"};
+      if (std::erase_if(entry.tenant.domains, [&](const auto& each) { return each.name == domain; }) == 0)
+        return Error{ErrorKind::not_found, "the tenant has no such domain"};
       return done();
     });
   }
@@ -190,8 +202,19 @@ Result<TenantBook::Change> change_for(const std::string& verb, const json::objec
   });
 }
 
-constexpr std::string_view verbs[] = {"tenant.add", "tenant.list", "tenant.show", "tenant.set", "tenant.suspend", "tenant.resume", "domain.add",
-                                      "domain.remove", "domain.add-recipients", "domain.remove-recipients", "link.allow", "link.deny", "link.forget"};
+constexpr std::string_view verbs[] = {"tenant.add",
+                                      "tenant.list",
+                                      "tenant.show",
+                                      "tenant.set",
+                                      "tenant.suspend",
+                                      "tenant.resume",
+                                      "domain.add",
+                                      "domain.remove",
+                                      "domain.add-recipients",
+                                      "domain.remove-recipients",
+                                      "link.allow",
+                                      "link.deny",
+                                      "link.forget"};
 
 }  // namespace
 

@@ -16,7 +16,9 @@ bool is_alphanumeric(char letter) {
 }
 
 bool is_domain_text(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char letter) { return is_alphanumeric(letter) || letter == '-' || letter == '.' || letter == '_'; });
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char letter) {
+    return is_alphanumeric(letter) || letter == '-' || letter == '.' || letter == '_';
+  });
 }
 
 // What may stand without quotes for every reader: a token of safe characters, or local-part@domain of such.
@@ -25,7 +27,9 @@ bool is_plain(std::string_view text) {
   if (at != std::string_view::npos && !is_domain_text(text.substr(at + 1))) return false;
   const std::string_view head = text.substr(0, at);
   if (at == std::string_view::npos && head.empty()) return false;
-  return std::all_of(head.begin(), head.end(), [](char letter) { return is_alphanumeric(letter) || std::string_view("-._+").find(letter) != std::string_view::npos; });
+  return std::all_of(head.begin(), head.end(), [](char letter) {
+    return is_alphanumeric(letter) || std::string_view("-._+").find(letter) != std::string_view::npos;
+  });
 }
 
 std::string written_value(std::string_view value) {
@@ -51,10 +55,13 @@ std::string written_keyword(std::string_view word) {
 
 class FoldedLine {
  public:
-  explicit FoldedLine(std::string start) : text_(std::move(start)), line_bytes_(text_.size() + std::string_view("Authentication-Results: ").size()) {}
+  explicit FoldedLine(std::string start)
+      : text_(std::move(start)), line_bytes_(text_.size() + std::string_view("Authentication-Results: ").size()) {}
   void add(const std::string& word) {
-    if (line_bytes_ + 1 + word.size() > line_bytes_wanted) start_line();
-    else put(" ");
+    if (line_bytes_ + 1 + word.size() > line_bytes_wanted)
+      start_line();
+    else
+      put(" ");
     put(word);
   }
   void start_line() {

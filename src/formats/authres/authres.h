@@ -11,15 +11,15 @@
 namespace mailhold::authres {
 
 struct Property {
-  std::string type{};   // "smtp", "header", "policy", "body"
-  std::string name{};   // "mailfrom", "d", "from"
+  std::string type{};  // "smtp", "header", "policy", "body"
+  std::string name{};  // "mailfrom", "d", "from"
   std::string value{};
 };
 
 struct MethodResult {
-  std::string method{};   // "spf", "dkim", "dmarc"
-  std::string result{};   // "pass"
-  std::string reason{};   // empty: none
+  std::string method{};  // "spf", "dkim", "dmarc"
+  std::string result{};  // "pass"
+  std::string reason{};  // empty: none
   std::vector<Property> properties{};
 };
 
@@ -33,8 +33,8 @@ struct Header {
 std::string write(const Header& header);
 std::string write_value(const Header& header);  // without "Authentication-Results: " and the final CRLF
 
-// The value of an Authentication-Results field, folding, comments and quoted strings allowed. invalid_input if it breaks the grammar.
-// At most 64 KiB and 100 results.
+// The value of an Authentication-Results field, folding, comments and quoted strings allowed. invalid_input if it breaks the
+// grammar. At most 64 KiB and 100 results.
 Result<Header> parse(std::string_view value);
 
 // Whether a foreign field pretends to be ours: lenient where parse() is strict, so that a malformed

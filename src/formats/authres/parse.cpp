@@ -56,9 +56,12 @@ class Reader {
 
   Status skip_blanks() {  // CFWS
     while (!rest_.empty()) {
-      if (is_blank(rest_[0])) rest_.remove_prefix(1);
-      else if (rest_[0] != '(') break;
-      else if (!skip_comment(rest_)) return malformed("comment without end");
+      if (is_blank(rest_[0]))
+        rest_.remove_prefix(1);
+      else if (rest_[0] != '(')
+        break;
+      else if (!skip_comment(rest_))
+        return malformed("comment without end");
     }
     return done();
   }
@@ -115,7 +118,8 @@ class Reader {
     RETURN_IF_ERROR(skip_blanks());
     if (name.empty() || rest_.empty()) return malformed("no property");
     if (rest_[0] == '=') {
-      if (!equals_ignoring_case(name, "reason") || !result.reason.empty() || !result.properties.empty()) return malformed("property without type");
+      if (!equals_ignoring_case(name, "reason") || !result.reason.empty() || !result.properties.empty())
+        return malformed("property without type");
       rest_.remove_prefix(1);
       ASSIGN_OR_RETURN(result.reason, value());
       return done();
@@ -188,7 +192,8 @@ bool names(std::string_view text, std::string_view id) {
   for (std::size_t at = text.find(id); at != std::string_view::npos; at = text.find(id, at + 1)) {
     const std::string_view after = text.substr(at + id.size());
     const bool starts = at == 0 || !(is_part_of_name(text[at - 1]) || text[at - 1] == '.');
-    const bool ends = after.empty() || !(is_part_of_name(after[0]) || (after[0] == '.' && after.size() > 1 && is_part_of_name(after[1])));
+    const bool ends =
+        after.empty() || !(is_part_of_name(after[0]) || (after[0] == '.' && after.size() > 1 && is_part_of_name(after[1])));
     if (starts && ends) return true;
   }
   return false;

@@ -131,14 +131,18 @@ void append_relaxed_field(std::string_view field, std::string& canonical) {  // 
 
 BodyHash hash_body(std::string_view body, Canonical form, std::optional<std::uint64_t> bytes_max) {
   HashSink sink(bytes_max);
-  if (form == Canonical::simple) put_simple_body(body, sink);
-  else put_relaxed_body(body, sink);
+  if (form == Canonical::simple)
+    put_simple_body(body, sink);
+  else
+    put_relaxed_body(body, sink);
   return sink.finish();
 }
 
 void append_field(std::string_view whole_field, Canonical form, std::string& canonical) {
-  if (form == Canonical::simple) canonical += whole_field;
-  else append_relaxed_field(whole_field, canonical);
+  if (form == Canonical::simple)
+    canonical += whole_field;
+  else
+    append_relaxed_field(whole_field, canonical);
   canonical += "\r\n";
 }
 

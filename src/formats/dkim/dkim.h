@@ -43,13 +43,13 @@ struct VerifyOptions {
 
 struct SignatureResult {
   Outcome outcome = Outcome::none;
-  std::string problem{};    // why not pass; a fixed phrase, safe to log
-  std::string domain{};     // d=, lower case; empty if it could not be read
-  std::string selector{};   // s=
-  std::string identity{};   // i=, else @d
-  std::string algorithm{};  // a=
-  std::string signature_start{};  // first 8 characters of b=, header.b of RFC 6008
-  bool testing = false;     // the key says t=y: a failure is then no worse than unsigned
+  std::string problem{};                  // why not pass; a fixed phrase, safe to log
+  std::string domain{};                   // d=, lower case; empty if it could not be read
+  std::string selector{};                 // s=
+  std::string identity{};                 // i=, else @d
+  std::string algorithm{};                // a=
+  std::string signature_start{};          // first 8 characters of b=, header.b of RFC 6008
+  bool testing = false;                   // the key says t=y: a failure is then no worse than unsigned
   std::uint64_t unsigned_body_bytes = 0;  // after l=
 };
 
@@ -69,7 +69,8 @@ struct SigningRequest {
   SecretText private_key{};  // RSA: PEM (PKCS#8 or PKCS#1); ed25519: the 32 byte seed
   Canonical header_form = Canonical::relaxed;
   Canonical body_form = Canonical::relaxed;
-  std::vector<std::string> field_names{};  // empty: From, To, Cc, Subject, Date, Message-ID, Reply-To, MIME and list fields that are there, From once more
+  std::vector<std::string> field_names{};  // empty: From, To, Cc, Subject, Date, Message-ID, Reply-To, MIME and list fields that
+                                           // are there, From once more
   std::chrono::sys_seconds signed_at{};    // zero: no t=
 };
 

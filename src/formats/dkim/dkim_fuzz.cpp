@@ -1,6 +1,7 @@
-// Input: a key record, a NUL byte, then a message.
+// Input: a key record, a NUL byte, then a message; or, if it begins with "!", the tags of a signature that is otherwise complete.
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 
 #include "formats/dkim/dkim.h"
 #include "formats/dkim/key_record.h"
@@ -10,7 +11,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::size_t end = std::min(input.find('\0'), input.size());
   const std::string record(input.substr(0, end));
-  const std::string_view message = input.substr(std::min(end + 1, input.size()));
+  std::string message(input.substr(std::min(end + 1, input.size())));
+  if (message.starts_with('!')) {
+    message = "DKIM-Signature: v=1; a=ed25519-sha256; d=example.com; s=sel; h=from:subject; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA; " +
+              message.substr(1) + "\r\nFrom: a@example.com\r\n\r\n";
+  }
   if (const auto key = dkim::parse_key_record(record); key && key->public_key.empty()) std::abort();
   const dkim::MessageView view = dkim::split_message(message);
   const auto questions = dkim::key_questions(view);

@@ -18,7 +18,8 @@ constexpr const char* python = "/usr/bin/python3";  // Debian's, which has pytho
 
 std::string run(const std::string& arguments) {
   std::string output;
-  FILE* pipe = popen((std::string(python) + " '" MAILHOLD_SOURCE_DIR "/src/formats/dkim/dkimpy_peer.py' " + arguments).c_str(), "r");
+  FILE* pipe =
+      popen((std::string(python) + " '" MAILHOLD_SOURCE_DIR "/src/formats/dkim/dkimpy_peer.py' " + arguments).c_str(), "r");
   for (char block[4096]; const std::size_t count = fread(block, 1, sizeof block, pipe);) output.append(block, count);
   EXPECT_EQ(pclose(pipe), 0);
   return output;
@@ -54,12 +55,14 @@ const std::string& pem() {
 const std::string seed(32, 'k');
 
 std::string record(Algorithm algorithm) {
-  if (algorithm == Algorithm::rsa_sha256) return "v=DKIM1; k=rsa; p=" + to_base64(crypto::RsaPrivateKey::from_pem(pem())->public_key_der());
+  if (algorithm == Algorithm::rsa_sha256)
+    return "v=DKIM1; k=rsa; p=" + to_base64(crypto::RsaPrivateKey::from_pem(pem())->public_key_der());
   return "v=DKIM1; k=ed25519; p=" + to_base64(crypto::Ed25519Signer::from_seed(seed)->public_key());
 }
 
 const std::string messages[] = {
-    "From: Ann <ann@example.com>\r\nTo: Bo <bo@example.org>\r\nSubject: =?utf-8?q?a?=  \r\n\t b \r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\n\r\n"
+    "From: Ann <ann@example.com>\r\nTo: Bo <bo@example.org>\r\nSubject: =?utf-8?q?a?=  \r\n\t b \r\nDate: Sun, 22 Nov 2026 "
+    "10:00:00 +0000\r\n\r\n"
     "Hello \t Bo,\r\n\r\n .\r\nbye  \r\n\r\n \r\n\r\n",
     "From: ann@example.com\r\nReceived: x\r\nReceived: y\r\n\r\n",
     "FROM: ann@example.com\r\nsubject:\r\n\r\nno end of line",
@@ -99,7 +102,8 @@ TEST_P(DkimInterop, we_verify_what_dkimpy_signs) {
 
 INSTANTIATE_TEST_SUITE_P(Forms, DkimInterop,
                          testing::Combine(testing::Values(Algorithm::rsa_sha256, Algorithm::ed25519_sha256),
-                                          testing::Values(Canonical::simple, Canonical::relaxed), testing::Values(Canonical::simple, Canonical::relaxed)));
+                                          testing::Values(Canonical::simple, Canonical::relaxed),
+                                          testing::Values(Canonical::simple, Canonical::relaxed)));
 
 }  // namespace
 }  // namespace mailhold::dkim

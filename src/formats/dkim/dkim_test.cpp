@@ -12,7 +12,8 @@ namespace mailhold::dkim {
 namespace {
 
 const std::string message_text =
-    "From: Ann <ann@example.com>\r\nTo: Bo <bo@example.org>\r\nSubject: A  test\r\n of folding \r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\n\r\n"
+    "From: Ann <ann@example.com>\r\nTo: Bo <bo@example.org>\r\nSubject: A  test\r\n of folding \r\nDate: Sun, 22 Nov 2026 "
+    "10:00:00 +0000\r\n\r\n"
     "Hello \t Bo,\r\n\r\nbye  \r\n\r\n\r\n";
 
 const std::string seed(32, 's');
@@ -78,7 +79,8 @@ TEST(Dkim, relaxed_form_survives_refolding_and_blanks) {
 TEST(Dkim, empty_bodies_have_the_hashes_of_the_rfc) {  // RFC 6376 sections 3.4.3 and 3.4.4
   for (const char* body : {"", "\r\n", "\r\n\r\n"}) {
     EXPECT_EQ(to_base64(hash_body(body, Canonical::simple, std::nullopt).sha256), "frcCV1k9oG9oKj3dpUqdJg1PxRT2RSN/XKdLCPjaYaY=");
-    EXPECT_EQ(to_base64(hash_body(body, Canonical::relaxed, std::nullopt).sha256), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+    EXPECT_EQ(to_base64(hash_body(body, Canonical::relaxed, std::nullopt).sha256),
+              "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
   }
 }
 
@@ -116,7 +118,10 @@ TEST(Dkim, answers_of_dns_that_are_no_key) {
   EXPECT_EQ(outcome(dns::AnswerStatus::bogus), Outcome::temperror);
 }
 
-struct Refused { const char* field; Outcome outcome; };
+struct Refused {
+  const char* field;
+  Outcome outcome;
+};
 
 TEST(Dkim, malformed_signatures_never_ask_dns) {
   const std::string bh = " bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA";
@@ -139,7 +144,12 @@ TEST(Dkim, malformed_signatures_never_ask_dns) {
   };
   for (const Refused& refused : cases) {
     const std::string text = "DKIM-Signature: " + std::string(refused.field) + bh + "\r\nFrom: a@example.com\r\n\r\n";
-    const auto results = verify(split_message(text), [](const dns::Question&) -> dns::Answer { ADD_FAILURE(); return {}; }, {});
+    const auto results = verify(split_message(text),
+                                [](const dns::Question&) -> dns::Answer {
+                                  ADD_FAILURE();
+                                  return {};
+                                },
+                                {});
     ASSERT_EQ(results.size(), 1u);
     EXPECT_EQ(results[0].outcome, refused.outcome) << refused.field << ": " << results[0].problem;
     EXPECT_TRUE(key_questions(split_message(text)).empty());
@@ -149,7 +159,8 @@ TEST(Dkim, malformed_signatures_never_ask_dns) {
 TEST(Dkim, an_expired_signature_fails) {
   std::string text = signed_message(request());
   text.insert(text.find("d=example.com"), "x=100; ");
-  EXPECT_EQ(verified(text, record(), {.now = std::chrono::sys_seconds(std::chrono::seconds(101))}).problem, "signature has expired");
+  EXPECT_EQ(verified(text, record(), {.now = std::chrono::sys_seconds(std::chrono::seconds(101))}).problem,
+            "signature has expired");
 }
 
 TEST(Dkim, only_the_first_signatures_are_looked_at) {

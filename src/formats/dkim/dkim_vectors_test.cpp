@@ -51,10 +51,14 @@ Keys keys_of_files(const fs::path& folder) {
   // RFC 8463 appendix A.2 and RFC 6376 appendix C.
   keys["brisbane._domainkey.football.example.com"] = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
   keys["test._domainkey.football.example.com"] =
-      "v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkHlOQoBTzWRiGs5V6NpP3idY6Wk08a5qhdR6wy5bdOKb2jLQiY/J16JYi0Qvx/byYzCNb3W91y3FutACDfzwQ/"
+      "v=DKIM1; k=rsa; "
+      "p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkHlOQoBTzWRiGs5V6NpP3idY6Wk08a5qhdR6wy5bdOKb2jLQiY/J16JYi0Qvx/"
+      "byYzCNb3W91y3FutACDfzwQ/"
       "BC/e/8uBsCR+yz1Lxj+PL6lHvqMKrM3rG4hstT5QjvHO9PzoxZyVYLzBfO2EeC3Ip3G+2kryOTIKT+l/K4w3QIDAQAB";
   keys["brisbane._domainkey.example.com"] =
-      "v=DKIM1; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDwIRP/UC3SBsEmGqZ9ZJW3/DkMoGeLnQg1fWn7/zYtIxN2SnFCjxOCKG9v3b4jYfcTNh5ijSsq631uBItLa7od+v/"
+      "v=DKIM1; "
+      "p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDwIRP/UC3SBsEmGqZ9ZJW3/DkMoGeLnQg1fWn7/"
+      "zYtIxN2SnFCjxOCKG9v3b4jYfcTNh5ijSsq631uBItLa7od+v/"
       "RtdC2UzJ1lWT947qR+Rcac2gbto/NMqJ0fzfVjH4OuKhitdY9tf6mcwGjaNBcWToIMmPSPDdQPNUYckcQ2QIDAQAB";
   return keys;
 }
@@ -64,8 +68,8 @@ std::vector<SignatureResult> results_of(const fs::path& file, const Keys& keys, 
   return verify(split_message(text), lookup_in(keys), options);
 }
 
-// Mail::DKIM's corpus is of 2006: DomainKeys, drafts without v=, and SHA-1 throughout. All that remains to be held is that none passes,
-// and that what its authors call good is refused for one of the reasons that newer RFCs give.
+// Mail::DKIM's corpus is of 2006: DomainKeys, drafts without v=, and SHA-1 throughout. All that remains to be held is that none
+// passes, and that what its authors call good is refused for one of the reasons that newer RFCs give.
 TEST(DkimVectors, of_mail_dkim_pass_only_where_newer_rfcs_allow) {
   CORPUS_OR_RETURN(folder, "dkim-vectors");
   const Keys keys = keys_of_files(folder);
@@ -80,7 +84,10 @@ TEST(DkimVectors, of_mail_dkim_pass_only_where_newer_rfcs_allow) {
     }
     for (const SignatureResult& result : results) EXPECT_NE(result.outcome, Outcome::pass) << name;
     const bool is_called_good = name.starts_with("good") || name.starts_with("mine") || name.starts_with("no_body");
-    if (!is_called_good) { ++counts["as the suite says: not pass"]; continue; }
+    if (!is_called_good) {
+      ++counts["as the suite says: not pass"];
+      continue;
+    }
     const std::string& problem = results[0].problem;
     EXPECT_TRUE(problem == "rsa-sha1 is not accepted (RFC 8301)" || problem == "v= is not 1") << name << ": " << problem;
     ++counts["skipped as valid: " + problem];
@@ -98,12 +105,14 @@ TEST(DkimVectors, of_mail_auth_pass) {
     const std::size_t space = first_line.find(' ');
     const Keys keys{{first_line.substr(0, space), first_line.substr(space + 1)}};
     const std::string message = file.substr(end + 4);
-    const auto results = verify(split_message(message), lookup_in(keys), {.now = std::chrono::sys_seconds(std::chrono::seconds(1667900000))});
+    const auto results =
+        verify(split_message(message), lookup_in(keys), {.now = std::chrono::sys_seconds(std::chrono::seconds(1667900000))});
     ASSERT_EQ(results.size(), 1u);
     EXPECT_EQ(results[0].outcome, Outcome::pass) << name << ": " << results[0].problem;
     passed += results[0].outcome == Outcome::pass;
   }
-  std::printf("mail-auth dkim: %d of 2 pass (skipped: dkim2 is a draft; arc, arf, tlsrpt, dmarc-feedback and spf are not DKIM)\n", passed);
+  std::printf("mail-auth dkim: %d of 2 pass (skipped: dkim2 is a draft; arc, arf, tlsrpt, dmarc-feedback and spf are not DKIM)\n",
+              passed);
 }
 
 TEST(DkimVectors, of_chasquid_come_out_as_stated) {
@@ -120,7 +129,8 @@ TEST(DkimVectors, of_chasquid_come_out_as_stated) {
   EXPECT_EQ(limited[0].problem, "no key");
   EXPECT_EQ(limited[1].outcome, Outcome::pass) << limited[1].problem;
   EXPECT_EQ(limited[2].outcome, Outcome::pass) << limited[2].problem;
-  std::printf("chasquid: 8 of 9 signatures as stated, 1 skipped: its key is not in the collection (its body hash is checked below)\n");
+  std::printf(
+      "chasquid: 8 of 9 signatures as stated, 1 skipped: its key is not in the collection (its body hash is checked below)\n");
 }
 
 TEST(DkimVectors, of_dkim_verifier_come_out_as_named) {
@@ -135,7 +145,10 @@ TEST(DkimVectors, of_dkim_verifier_come_out_as_named) {
     if (file.extension() != ".eml") continue;
     const std::string name = file.filename();
     for (const SignatureResult& result : results_of(file, keys)) {
-      if (result.problem == "no key") { ++skipped["key not in the collection"]; continue; }
+      if (result.problem == "no key") {
+        ++skipped["key not in the collection"];
+        continue;
+      }
       const auto exception = exceptions.find(name);
       const Outcome wanted = exception == exceptions.end() ? Outcome::pass : exception->second;
       EXPECT_EQ(result.outcome, wanted) << name << ": " << result.problem;
@@ -163,7 +176,10 @@ TEST(DkimVectors, body_hashes_match_in_every_suite) {
       const std::string forms(tags->value("c").value_or("simple"));
       const Canonical form = forms.find("/relaxed") != std::string::npos ? Canonical::relaxed : Canonical::simple;
       const auto length = tags->value("l") ? to_number(*tags->value("l")) : std::nullopt;
-      if (to_base64(hash_body(message.body, form, length).sha256) == without_white_space(*tags->value("bh"))) { ++matched; continue; }
+      if (to_base64(hash_body(message.body, form, length).sha256) == without_white_space(*tags->value("bh"))) {
+        ++matched;
+        continue;
+      }
       differing.insert(file.filename());
     }
   }

@@ -28,7 +28,8 @@ Result<KeyRecord> parse_key_record(std::string_view text) {
   const auto tags = TagList::parse(text);
   if (!tags) return unusable("key record is not a list of tags");
   const Tag* version = tags->find("v");
-  if (version != nullptr && (version->value != "DKIM1" || version != &tags->tags().front())) return unusable("key record is not DKIM1");
+  if (version != nullptr && (version->value != "DKIM1" || version != &tags->tags().front()))
+    return unusable("key record is not DKIM1");
   if (tags->find("h") != nullptr && !lists(*tags, "h", {"sha256"})) return unusable("key does not allow sha256");
   if (tags->find("s") != nullptr && !lists(*tags, "s", {"*", "email"})) return unusable("key is not for mail");
   KeyRecord record;

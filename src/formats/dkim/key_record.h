@@ -9,9 +9,9 @@
 namespace mailhold::dkim {
 
 struct KeyRecord {
-  bool is_ed25519 = false;      // k=; rsa if false
-  std::string public_key{};     // p= decoded: DER for RSA, 32 bytes for ed25519
-  bool testing = false;         // t=y
+  bool is_ed25519 = false;        // k=; rsa if false
+  std::string public_key{};       // p= decoded: DER for RSA, 32 bytes for ed25519
+  bool testing = false;           // t=y
   bool same_domain_only = false;  // t=s: the domain of i= must equal d=
 };
 

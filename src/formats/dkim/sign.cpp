@@ -11,9 +11,21 @@ namespace mailhold::dkim {
 namespace {
 
 // RFC 6376 section 5.4.1, those that say what a reader sees or where an answer goes.
-constexpr std::string_view usual_names[] = {"from",         "reply-to",     "subject",     "date",       "to",
-                                            "cc",           "message-id",   "in-reply-to", "references", "mime-version",
-                                            "content-type", "content-transfer-encoding", "list-id", "list-unsubscribe", "list-unsubscribe-post"};
+constexpr std::string_view usual_names[] = {"from",
+                                            "reply-to",
+                                            "subject",
+                                            "date",
+                                            "to",
+                                            "cc",
+                                            "message-id",
+                                            "in-reply-to",
+                                            "references",
+                                            "mime-version",
+                                            "content-type",
+                                            "content-transfer-encoding",
+                                            "list-id",
+                                            "list-unsubscribe",
+                                            "list-unsubscribe-post"};
 
 std::vector<std::string> names_to_sign(const MessageView& message, const SigningRequest& request) {
   std::vector<std::string> names;
@@ -47,8 +59,10 @@ std::string field_without_b(const SigningRequest& request, const std::vector<std
   for (const std::string& name : names) list += (list.empty() ? "" : ":") + name;
   std::string field = "DKIM-Signature: v=1; a=";
   field += request.algorithm == Algorithm::rsa_sha256 ? "rsa-sha256" : "ed25519-sha256";
-  field += "; c=" + form_name(request.header_form) + "/" + form_name(request.body_form) + ";\r\n\td=" + request.domain + "; s=" + request.selector + ";";
-  if (request.signed_at.time_since_epoch().count() > 0) field += " t=" + std::to_string(request.signed_at.time_since_epoch().count()) + ";";
+  field += "; c=" + form_name(request.header_form) + "/" + form_name(request.body_form) + ";\r\n\td=" + request.domain +
+           "; s=" + request.selector + ";";
+  if (request.signed_at.time_since_epoch().count() > 0)
+    field += " t=" + std::to_string(request.signed_at.time_since_epoch().count()) + ";";
   field += "\r\n\th=" + folded(list, 10, true) + ";\r\n\tbh=" + to_base64(body_hash) + ";\r\n\tb=";
   return field;
 }
@@ -66,13 +80,16 @@ Result<std::string> signature_bytes(const SigningRequest& request, const std::st
 
 Result<std::string> sign(const MessageView& message, const SigningRequest& request) {
   const std::vector<std::string> names = names_to_sign(message, request);
-  const bool has_from = std::any_of(message.fields.begin(), message.fields.end(), [](const HeaderField& field) { return equals_ignoring_case(field.name, "From"); });
-  if (!has_from || std::find(names.begin(), names.end(), "from") == names.end()) return Error{.kind = ErrorKind::invalid_input, .detail = "no From to sign"};
+  const bool has_from = std::any_of(message.fields.begin(), message.fields.end(),
+                                    [](const HeaderField& field) { return equals_ignoring_case(field.name, "From"); });
+  if (!has_from || std::find(names.begin(), names.end(), "from") == names.end())
+    return Error{.kind = ErrorKind::invalid_input, .detail = "no From to sign"};
   if (dns::normal_name(request.domain) != request.domain || dns::normal_name(request.selector) != request.selector) {
     return Error{.kind = ErrorKind::invalid_input, .detail = "domain and selector must be lower-case names"};
   }
   std::string field = field_without_b(request, names, hash_body(message.body, request.body_form, std::nullopt).sha256);
-  ASSIGN_OR_RETURN(const std::string bytes, signature_bytes(request, signed_header(message, names, request.header_form, field, {})));
+  ASSIGN_OR_RETURN(const std::string bytes,
+                   signature_bytes(request, signed_header(message, names, request.header_form, field, {})));
   return field + folded(to_base64(bytes), 10, false) + "\r\n";
 }
 

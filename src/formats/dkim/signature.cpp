@@ -31,8 +31,8 @@ class SignatureReader {
   explicit SignatureReader(const TagList& tags) : tags_(tags) {}
 
   Signature read() && {
-    const bool is_usable = read_version() && read_names() && read_algorithm() && read_forms() && read_hashes() && read_field_names() && read_identity() &&
-                           read_numbers() && read_query_methods();
+    const bool is_usable = read_version() && read_names() && read_algorithm() && read_forms() && read_hashes() &&
+                           read_field_names() && read_identity() && read_numbers() && read_query_methods();
     if (is_usable) signature_.outcome = Outcome::none;
     return std::move(signature_);
   }
@@ -98,7 +98,8 @@ class SignatureReader {
       if (name.empty() || name.find(';') != std::string_view::npos) return refuse(Outcome::neutral, "h= is not a list of names");
       signature_.field_names.emplace_back(name);
     }
-    const bool has_from = std::find(signature_.field_names.begin(), signature_.field_names.end(), "from") != signature_.field_names.end();
+    const bool has_from =
+        std::find(signature_.field_names.begin(), signature_.field_names.end(), "from") != signature_.field_names.end();
     return has_from || refuse(Outcome::permerror, "From is not signed");  // section 5.4
   }
 
@@ -108,7 +109,8 @@ class SignatureReader {
     if (signature_.identity.size() > 320) return refuse(Outcome::neutral, "i= is too long");
     const std::string domain = to_lower(std::string_view(signature_.identity).substr(signature_.identity.rfind('@') + 1));
     const bool is_below = domain == signature_.domain || domain.ends_with("." + signature_.domain);
-    return (is_below && signature_.identity.find('@') != std::string::npos) || refuse(Outcome::permerror, "i= is not below d=");  // section 6.1.1
+    return (is_below && signature_.identity.find('@') != std::string::npos) ||
+           refuse(Outcome::permerror, "i= is not below d=");  // section 6.1.1
   }
 
   bool read_number(std::string_view name, std::optional<std::uint64_t>& number) {
@@ -120,7 +122,8 @@ class SignatureReader {
 
   bool read_numbers() {
     std::optional<std::uint64_t> signed_at;
-    if (!read_number("l", signature_.body_length) || !read_number("t", signed_at) || !read_number("x", signature_.expires_at)) return false;
+    if (!read_number("l", signature_.body_length) || !read_number("t", signed_at) || !read_number("x", signature_.expires_at))
+      return false;
     const bool is_in_order = !signed_at || !signature_.expires_at || *signature_.expires_at > *signed_at;
     return is_in_order || refuse(Outcome::neutral, "x= is before t=");
   }
@@ -130,7 +133,8 @@ class SignatureReader {
     if (!methods) return true;
     const std::string list = to_lower(without_white_space(*methods));
     const auto names = split(list, ':');
-    const bool has_dns = std::any_of(names.begin(), names.end(), [](std::string_view name) { return name == "dns/txt" || name == "dns"; });
+    const bool has_dns =
+        std::any_of(names.begin(), names.end(), [](std::string_view name) { return name == "dns/txt" || name == "dns"; });
     return has_dns || refuse(Outcome::neutral, "q= has no method that we know");
   }
 

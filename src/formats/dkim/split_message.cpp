@@ -36,7 +36,8 @@ MessageView split_message(std::string_view message, std::size_t fields_max) {
       at = end.next;
       break;
     }
-    while (end.next < message.size() && (message[end.next] == ' ' || message[end.next] == '\t')) end = line_end(message, end.next);
+    while (end.next < message.size() && (message[end.next] == ' ' || message[end.next] == '\t'))
+      end = line_end(message, end.next);
     if (view.fields.size() < fields_max) view.fields.push_back(field_of(message.substr(at, end.content - at)));
     at = end.next;
   }

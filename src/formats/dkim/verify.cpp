@@ -50,8 +50,13 @@ class Verification {
 
   SignatureResult verify(const HeaderField& field) {
     const Signature signature = parse_signature(field.value);
-    SignatureResult result{.outcome = signature.outcome, .problem = signature.problem, .domain = signature.domain, .selector = signature.selector,
-                           .identity = signature.identity, .algorithm = signature.algorithm, .signature_start = signature.signature_start};
+    SignatureResult result{.outcome = signature.outcome,
+                           .problem = signature.problem,
+                           .domain = signature.domain,
+                           .selector = signature.selector,
+                           .identity = signature.identity,
+                           .algorithm = signature.algorithm,
+                           .signature_start = signature.signature_start};
     if (signature.outcome != Outcome::none) return result;
     const auto refuse = [&](Outcome outcome, std::string problem) {
       result.outcome = outcome;
@@ -65,8 +70,10 @@ class Verification {
     const Result<KeyRecord> key = first_usable(answer);
     if (!key) return refuse(Outcome::permerror, key.error().detail);
     result.testing = key->testing;
-    if (key->is_ed25519 != (signature.algorithm == "ed25519-sha256")) return refuse(Outcome::permerror, "key of another algorithm");
-    if (key->same_domain_only && !has_identity_of_its_domain(signature)) return refuse(Outcome::permerror, "key does not allow i= below d=");
+    if (key->is_ed25519 != (signature.algorithm == "ed25519-sha256"))
+      return refuse(Outcome::permerror, "key of another algorithm");
+    if (key->same_domain_only && !has_identity_of_its_domain(signature))
+      return refuse(Outcome::permerror, "key does not allow i= below d=");
     return check_hashes(field, signature, *key, std::move(result));
   }
 
@@ -90,7 +97,8 @@ class Verification {
     return equals_ignoring_case(identity.substr(identity.rfind('@') + 1), signature.domain);
   }
 
-  SignatureResult check_hashes(const HeaderField& field, const Signature& signature, const KeyRecord& key, SignatureResult result) {
+  SignatureResult check_hashes(const HeaderField& field, const Signature& signature, const KeyRecord& key,
+                               SignatureResult result) {
     const auto conclude = [&](Outcome outcome, const char* problem) {
       result.outcome = outcome;
       result.problem = problem;
@@ -100,9 +108,11 @@ class Verification {
     if (signature.body_length.value_or(0) > body.canonical_bytes) return conclude(Outcome::fail, "body is shorter than l=");
     if (body.sha256 != signature.body_hash) return conclude(Outcome::fail, "body hash does not match");
     result.unsigned_body_bytes = body.canonical_bytes - signature.body_length.value_or(body.canonical_bytes);
-    const std::string header = signed_header(message_, signature.field_names, signature.header_form, field.whole, signature.raw_b);
+    const std::string header =
+        signed_header(message_, signature.field_names, signature.header_form, field.whole, signature.raw_b);
     if (key.is_ed25519) {  // RFC 8463 section 3: the hash is what is signed
-      if (!crypto::ed25519_verify(key.public_key, crypto::sha256(header), signature.bytes)) return conclude(Outcome::fail, "signature does not match");
+      if (!crypto::ed25519_verify(key.public_key, crypto::sha256(header), signature.bytes))
+        return conclude(Outcome::fail, "signature does not match");
     } else {
       const Result<crypto::RsaVerdict> verdict = crypto::verify_rsa_sha256(key.public_key, header, signature.bytes);
       if (!verdict) return conclude(Outcome::permerror, "key is malformed");
@@ -110,7 +120,8 @@ class Verification {
       if (!verdict->valid) return conclude(Outcome::fail, "signature does not match");
     }
     // What stands after l= could be anybody's (RFC 6376 section 8.2).
-    if (result.unsigned_body_bytes > 0 && options_.partial_body == PartialBody::refused) return conclude(Outcome::policy, "part of the body is not signed");
+    if (result.unsigned_body_bytes > 0 && options_.partial_body == PartialBody::refused)
+      return conclude(Outcome::policy, "part of the body is not signed");
     return conclude(Outcome::pass, "");
   }
 
@@ -138,7 +149,8 @@ std::string_view name_of(Outcome outcome) {
 std::vector<SignatureResult> verify(const MessageView& message, const dns::Lookup& lookup, const VerifyOptions& options) {
   std::vector<SignatureResult> results;
   Verification verification(message, lookup, options);
-  for (const HeaderField* field : signature_fields(message, options.signatures_max)) results.push_back(verification.verify(*field));
+  for (const HeaderField* field : signature_fields(message, options.signatures_max))
+    results.push_back(verification.verify(*field));
   return results;
 }
 

@@ -24,7 +24,8 @@ Discovery record_at(const std::string& domain, const dns::Lookup& lookup) {
   if (answer.is_temporary_failure()) return {.record = {}, .domain = domain, .failed = true};
   std::vector<std::string_view> found;
   for (const dns::Record& record : answer.records) {
-    if (starts_with_ignoring_case(record.value, "v") && to_lower(record.value.substr(0, 64)).find("dmarc1") != std::string::npos) found.push_back(record.value);
+    if (starts_with_ignoring_case(record.value, "v") && to_lower(record.value.substr(0, 64)).find("dmarc1") != std::string::npos)
+      found.push_back(record.value);
   }
   if (found.size() != 1) return {};
   Result<Record> record = parse_record(found[0]);
@@ -84,8 +85,9 @@ Evaluation evaluate(const Input& input, const PublicSuffixes& suffixes, const dn
   evaluation.record_domain = found.record ? found.domain : std::string();
   const Record record = found.record.value_or(Record());
   evaluation.spf_aligned = are_aligned(input.spf_domain, from, record.spf, suffixes);
-  evaluation.dkim_aligned = std::any_of(input.dkim_domains.begin(), input.dkim_domains.end(),
-                                        [&](const std::string& domain) { return are_aligned(domain, from, record.dkim, suffixes); });
+  evaluation.dkim_aligned = std::any_of(input.dkim_domains.begin(), input.dkim_domains.end(), [&](const std::string& domain) {
+    return are_aligned(domain, from, record.dkim, suffixes);
+  });
   if (found.failed) {
     evaluation.outcome = Outcome::temperror;
     evaluation.problem = "DNS did not answer for the policy";

@@ -27,7 +27,9 @@ class PublicSuffixes {
   bool is_public_suffix(std::string_view domain) const;
 
  private:
-  struct Closer { void operator()(const psl_ctx_st* list) const; };
+  struct Closer {
+    void operator()(const psl_ctx_st* list) const;
+  };
   explicit PublicSuffixes(std::shared_ptr<const psl_ctx_st> list) : list_(std::move(list)) {}
   std::shared_ptr<const psl_ctx_st> list_;
 };
@@ -57,20 +59,20 @@ enum class Outcome { none, pass, fail, temperror, permerror };
 std::string_view name_of(Outcome outcome);
 
 struct Input {
-  Result<std::string> from = std::string();     // of from_domain()
-  std::string spf_domain{};                     // what SPF passed for; empty unless it passed
-  std::vector<std::string> dkim_domains{};      // d= of signatures that passed
-  bool authentication_was_temporary = false;    // SPF or a DKIM key met temperror: then no fail is final
-  unsigned sample = 0;                          // 0..99, for pct: the policy applies if sample < pct
+  Result<std::string> from = std::string();   // of from_domain()
+  std::string spf_domain{};                   // what SPF passed for; empty unless it passed
+  std::vector<std::string> dkim_domains{};    // d= of signatures that passed
+  bool authentication_was_temporary = false;  // SPF or a DKIM key met temperror: then no fail is final
+  unsigned sample = 0;                        // 0..99, for pct: the policy applies if sample < pct
 };
 
 struct Evaluation {
   Outcome outcome = Outcome::none;
-  std::string problem{};                       // a fixed phrase, safe to log
+  std::string problem{};  // a fixed phrase, safe to log
   std::string from_domain{};
-  std::string record_domain{};                 // where the record was found
-  Policy published = Policy::none;             // p or sp, whichever counts for this domain
-  Policy disposition = Policy::none;           // what to do with this message: none unless the outcome is fail
+  std::string record_domain{};        // where the record was found
+  Policy published = Policy::none;    // p or sp, whichever counts for this domain
+  Policy disposition = Policy::none;  // what to do with this message: none unless the outcome is fail
   bool spf_aligned = false;
   bool dkim_aligned = false;
 };

@@ -51,7 +51,9 @@ TEST(FromDomain, is_that_of_the_one_address) {
       {" Example, Inc. <ann@example.com>", "example.com"},
       {" [Bugs] Ann: news <ann@example.com>", "example.com"},
       {" \"odd name\"@example.com", "example.com"},
-      {" <ann@b\xc3\xbc" "cher.example>", "xn--bcher-kva.example"},
+      {" <ann@b\xc3\xbc"
+       "cher.example>",
+       "xn--bcher-kva.example"},
       {" < ann@example.com >", "example.com"},
   };
   for (const auto& [value, domain] : cases) {
@@ -64,13 +66,39 @@ TEST(FromDomain, is_refused_where_readers_could_differ) {
   EXPECT_EQ(from_domain({}).error().detail, "no From field");
   EXPECT_EQ(from_domain({" a@example.com", " b@example.com"}).error().detail, "more than one From field");
   const std::string values[] = {
-      "", " ", " <>", " Ann", " <ann>", " <@example.com>", " <ann@>", " <first@attack.com>, <admin@legitimate.com>",
-      "=?utf-8?B?PGFkbWluQGxlZ2l0aW1hdGUuY29tPg==?=,<second@attack.com>", " <admin@legitimate.com>\\,<second@attack.com>",
-      " admin@legitimate.com,<second@attack.com>", " admin@legitimate.com <second@attack.com>", " <@legitimate.com,@any.com:any@attack.com>",
-      " <admin@legitimate.com(.attack.com>", " <admin@legitimate.com (comment)>", " group: <a@example.com>;", " <a@[192.0.2.1]>", " <a@b@example.com>",
-      " <<a@example.com>", " <a@example.com>>", " <a@example.com", " (a@example.com", " \"a@example.com", " a@example.com b@example.org", " <a@exa mple.com>",
-      " <\"a\\\"@attack.com\"@example.com>", " <a@legitimate.com'.attack.com>", " <a@-..example>", std::string(" <a@example.com\0.attack.com>", 28),
-      " <a@example.com>\nFrom: b@example.org", " a@example.com\r <b@example.org>", " <a@example.com> x", " <a@\xff.example>",
+      "",
+      " ",
+      " <>",
+      " Ann",
+      " <ann>",
+      " <@example.com>",
+      " <ann@>",
+      " <first@attack.com>, <admin@legitimate.com>",
+      "=?utf-8?B?PGFkbWluQGxlZ2l0aW1hdGUuY29tPg==?=,<second@attack.com>",
+      " <admin@legitimate.com>\\,<second@attack.com>",
+      " admin@legitimate.com,<second@attack.com>",
+      " admin@legitimate.com <second@attack.com>",
+      " <@legitimate.com,@any.com:any@attack.com>",
+      " <admin@legitimate.com(.attack.com>",
+      " <admin@legitimate.com (comment)>",
+      " group: <a@example.com>;",
+      " <a@[192.0.2.1]>",
+      " <a@b@example.com>",
+      " <<a@example.com>",
+      " <a@example.com>>",
+      " <a@example.com",
+      " (a@example.com",
+      " \"a@example.com",
+      " a@example.com b@example.org",
+      " <a@exa mple.com>",
+      " <\"a\\\"@attack.com\"@example.com>",
+      " <a@legitimate.com'.attack.com>",
+      " <a@-..example>",
+      std::string(" <a@example.com\0.attack.com>", 28),
+      " <a@example.com>\nFrom: b@example.org",
+      " a@example.com\r <b@example.org>",
+      " <a@example.com> x",
+      " <a@\xff.example>",
   };
   for (const std::string& value : values) {
     const Result<std::string> found = from_domain({value});
@@ -97,8 +125,10 @@ Input input(const std::string& from, const std::string& spf, std::vector<std::st
 TEST(Dmarc, passes_by_alignment_with_the_organization) {
   const auto lookup = zone({{"_dmarc.example.co.uk", "v=DMARC1; p=reject; sp=quarantine"}});
   EXPECT_EQ(evaluate(input("mail.example.co.uk", "bounce.example.co.uk", {}), suffixes(), lookup).outcome, Outcome::pass);
-  EXPECT_EQ(evaluate(input("example.co.uk", "", {"other.example", "x.example.co.uk"}), suffixes(), lookup).outcome, Outcome::pass);
-  const Evaluation other = evaluate(input("mail.example.co.uk", "other.co.uk", {"notexample.co.uk", "co.uk"}), suffixes(), lookup);
+  EXPECT_EQ(evaluate(input("example.co.uk", "", {"other.example", "x.example.co.uk"}), suffixes(), lookup).outcome,
+            Outcome::pass);
+  const Evaluation other =
+      evaluate(input("mail.example.co.uk", "other.co.uk", {"notexample.co.uk", "co.uk"}), suffixes(), lookup);
   EXPECT_EQ(other.outcome, Outcome::fail);
   EXPECT_EQ(other.disposition, Policy::quarantine);  // sp
   EXPECT_EQ(other.record_domain, "example.co.uk");
@@ -121,7 +151,8 @@ TEST(Dmarc, sampling_softens_the_policy_by_one_step) {
 }
 
 TEST(Dmarc, without_record_is_none_and_says_what_is_aligned) {
-  const Evaluation evaluation = evaluate(input("example.com", "example.com", {}), suffixes(), zone({{"_dmarc.example.com", "v=spf1 -all"}}));
+  const Evaluation evaluation =
+      evaluate(input("example.com", "example.com", {}), suffixes(), zone({{"_dmarc.example.com", "v=spf1 -all"}}));
   EXPECT_EQ(evaluation.outcome, Outcome::none);
   EXPECT_TRUE(evaluation.spf_aligned);
 }
@@ -183,9 +214,13 @@ TEST(PublicSuffixes, of_the_list_come_out_as_its_tests_say) {
   int skipped = 0;
   for (const char* name : {"test_psl.txt", "tests.txt"}) {
     for (const auto& [domain, wanted] : suffix_tests(read_whole_file(folder / name))) {
-      if (domain == "null" || domain.starts_with('.')) { ++skipped; continue; }
+      if (domain == "null" || domain.starts_with('.')) {
+        ++skipped;
+        continue;
+      }
       const bool is_suffix = wanted == "null";
-      const bool is_right = list.is_public_suffix(domain) == is_suffix && list.organizational_domain(domain) == (is_suffix ? to_lower(domain) : wanted);
+      const bool is_right = list.is_public_suffix(domain) == is_suffix &&
+                            list.organizational_domain(domain) == (is_suffix ? to_lower(domain) : wanted);
       EXPECT_TRUE(is_right) << domain << " " << list.organizational_domain(domain);
       right += is_right;
     }

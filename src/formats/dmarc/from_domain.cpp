@@ -45,7 +45,8 @@ class FromReader {
     bool has_at_sign = false;
     bool has_special = false;
     RETURN_IF_ERROR(read_words(before, has_at_sign, has_special));
-    if (has_special && (has_at_sign || before.find("=?") != std::string_view::npos)) return refused("From holds more than one address");
+    if (has_special && (has_at_sign || before.find("=?") != std::string_view::npos))
+      return refused("From holds more than one address");
     if (rest_.empty()) return has_at_sign ? domain_of(before) : Result<std::string>(refused("From holds no address"));
     ASSIGN_OR_RETURN(const std::string_view address, read_angle_address());
     ASSIGN_OR_RETURN(std::string domain, domain_of(address));
@@ -91,16 +92,21 @@ class FromReader {
     rest_.remove_prefix(1);
     const char* start = rest_.data();
     while (!rest_.empty() && rest_[0] != '>') {
-      if (rest_[0] == '"') RETURN_IF_ERROR(skip_quoted());
-      else rest_.remove_prefix(1);
+      if (rest_[0] == '"')
+        RETURN_IF_ERROR(skip_quoted());
+      else
+        rest_.remove_prefix(1);
     }
     if (rest_.empty()) return refused("From is malformed");
     const std::string_view address(start, static_cast<std::size_t>(rest_.data() - start));
     rest_.remove_prefix(1);
     while (!rest_.empty()) {
-      if (rest_[0] == '(') RETURN_IF_ERROR(skip_comment());
-      else if (is_blank(rest_[0])) rest_.remove_prefix(1);
-      else return refused(rest_[0] == ',' || rest_[0] == '<' ? "From holds more than one address" : "From is malformed");
+      if (rest_[0] == '(')
+        RETURN_IF_ERROR(skip_comment());
+      else if (is_blank(rest_[0]))
+        rest_.remove_prefix(1);
+      else
+        return refused(rest_[0] == ',' || rest_[0] == '<' ? "From holds more than one address" : "From is malformed");
     }
     return address;
   }
@@ -114,8 +120,10 @@ class FromReader {
     while (!rest_.empty() && depth > 0) {
       const char letter = rest_[0];
       rest_.remove_prefix(letter == '\\' ? std::min<std::size_t>(2, rest_.size()) : 1);
-      if (letter == close) --depth;
-      else if (letter == open) ++depth;
+      if (letter == close)
+        --depth;
+      else if (letter == open)
+        ++depth;
     }
     return depth == 0 ? done() : Status(refused("From is malformed"));
   }

@@ -13,7 +13,9 @@ std::optional<Policy> policy_named(std::string_view name) {
   return std::nullopt;
 }
 
-Alignment alignment_named(std::string_view name) { return equals_ignoring_case(name, "s") ? Alignment::strict : Alignment::relaxed; }
+Alignment alignment_named(std::string_view name) {
+  return equals_ignoring_case(name, "s") ? Alignment::strict : Alignment::relaxed;
+}
 
 Error no_record(const char* phrase) { return {.kind = ErrorKind::invalid_input, .detail = phrase}; }
 

@@ -14,7 +14,8 @@ constexpr std::size_t field_bytes_max = 900;  // a line has at most 998 (RFC 532
 // One line of printable ASCII: nothing from outside can begin a field or a part of its own.
 std::string one_line(std::string_view text) {
   std::string line;
-  for (const char letter : text.substr(0, field_bytes_max)) line += letter >= 0x20 && letter < 0x7f ? letter : letter == '\t' ? ' ' : '?';
+  for (const char letter : text.substr(0, field_bytes_max))
+    line += letter >= 0x20 && letter < 0x7f ? letter : letter == '\t' ? ' ' : '?';
   return line;
 }
 
@@ -54,7 +55,8 @@ std::string fitting_status(const Recipient& recipient, Action action) {
   const bool is_status = pieces.size() == 3 && std::all_of(pieces.begin(), pieces.end(), [](std::string_view piece) {
                            return piece.size() <= 3 && to_number(piece).has_value();
                          });
-  if (is_status && pieces[0].size() == 1 && (pieces[0][0] == wanted || (action == Action::failed && pieces[0][0] == '4'))) return recipient.status;
+  if (is_status && pieces[0].size() == 1 && (pieces[0][0] == wanted || (action == Action::failed && pieces[0][0] == '4')))
+    return recipient.status;
   return std::string(1, wanted) + ".0.0";
 }
 
@@ -62,12 +64,14 @@ std::string explanation(const Notice& notice) {
   const bool failed = notice.action == Action::failed;
   std::string text = "This is the mail system at " + one_line(notice.reporting_mta) + ".\r\n\r\n";
   text += failed ? "Your message could not be delivered to the recipients below. It will not\r\nbe tried again.\r\n"
-                 : "Your message has not been delivered to the recipients below yet. You need\r\nnot send it again: delivery is tried until\r\n" +
+                 : "Your message has not been delivered to the recipients below yet. You need\r\nnot send it again: delivery is "
+                   "tried until\r\n" +
                        to_rfc5322(notice.will_retry_until) + ".\r\n";
   for (const Recipient& recipient : notice.recipients) {
     text += "\r\n<" + one_line(recipient.address) + ">\r\n";
     if (!recipient.remote_mta.empty()) text += "  server: " + one_line(recipient.remote_mta) + "\r\n";
-    text += "  reason: " + (recipient.diagnostic.empty() ? fitting_status(recipient, notice.action) : one_line(recipient.diagnostic)) + "\r\n";
+    text += "  reason: " +
+            (recipient.diagnostic.empty() ? fitting_status(recipient, notice.action) : one_line(recipient.diagnostic)) + "\r\n";
   }
   text += "\r\nThe header of your message is attached; its content is not.\r\n";
   return text;
@@ -117,7 +121,8 @@ std::string write_notice(const Notice& notice) {
   text += "To: <" + one_line(notice.original_sender) + ">\r\n";
   text += std::string("Subject: ") + (failed ? "Your message could not be delivered" : "Your message is delayed") + "\r\n";
   text += "Message-ID: <" + one_line(notice.message_id) + ">\r\n";
-  if (const std::string original_id(trim(field_value(original, "Message-ID"))); original_id.starts_with('<') && original_id.size() < 500) {
+  if (const std::string original_id(trim(field_value(original, "Message-ID")));
+      original_id.starts_with('<') && original_id.size() < 500) {
     text += "In-Reply-To: " + one_line(original_id) + "\r\nReferences: " + one_line(original_id) + "\r\n";
   }
   text += "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n";

@@ -15,20 +15,20 @@ namespace mailhold::dsn {
 enum class Action { failed, delayed };
 
 struct Recipient {
-  std::string address;       // final recipient, as in the envelope
-  std::string status;        // "5.1.1"; replaced by 5.0.0 or 4.0.0 when it does not fit the action
-  std::string diagnostic;    // the server's reply: "550 5.1.1 no such user"; may be empty
-  std::string remote_mta;    // name of the server; may be empty
+  std::string address;     // final recipient, as in the envelope
+  std::string status;      // "5.1.1"; replaced by 5.0.0 or 4.0.0 when it does not fit the action
+  std::string diagnostic;  // the server's reply: "550 5.1.1 no such user"; may be empty
+  std::string remote_mta;  // name of the server; may be empty
   Milliseconds last_attempt = 0;
 };
 
 struct Notice {
   Action action = Action::failed;
-  std::string reporting_mta;         // our name
-  std::string message_id;            // of the notice, without brackets
-  std::string original_sender;       // its address: the notice goes there
-  std::string queue_id;              // ours, hex
-  std::string envelope_id;           // original ENVID; may be empty
+  std::string reporting_mta;    // our name
+  std::string message_id;       // of the notice, without brackets
+  std::string original_sender;  // its address: the notice goes there
+  std::string queue_id;         // ours, hex
+  std::string envelope_id;      // original ENVID; may be empty
   Milliseconds arrived_at = 0;
   Milliseconds written_at = 0;
   Milliseconds will_retry_until = 0;  // delayed only

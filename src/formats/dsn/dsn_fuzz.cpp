@@ -10,9 +10,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t cut = data[0] * size / 256;
   static_cast<void>(must_not_notify(bytes.substr(0, cut), bytes.substr(cut)));
   const std::string piece(bytes.substr(0, cut));
-  Notice notice{.action = data[1] & 1 ? Action::failed : Action::delayed, .reporting_mta = "us.example", .message_id = "1@us.example",
-                .original_sender = piece, .queue_id = "id", .envelope_id = piece, .arrived_at = 0, .written_at = 0, .will_retry_until = 0,
-                .recipients = {{piece, piece, piece, piece, 0}}, .original = bytes.substr(cut)};
+  Notice notice{.action = data[1] & 1 ? Action::failed : Action::delayed,
+                .reporting_mta = "us.example",
+                .message_id = "1@us.example",
+                .original_sender = piece,
+                .queue_id = "id",
+                .envelope_id = piece,
+                .arrived_at = 0,
+                .written_at = 0,
+                .will_retry_until = 0,
+                .recipients = {{piece, piece, piece, piece, 0}},
+                .original = bytes.substr(cut)};
   const std::string text = write_notice(notice);
   const std::size_t end_of_header = text.find("\r\n\r\n");
   if (end_of_header == std::string::npos || text.find("multipart/report") > end_of_header) __builtin_trap();

@@ -8,13 +8,21 @@
 namespace mailhold::dsn {
 namespace {
 
-constexpr std::string_view original = "From: ann@a.example\r\nMessage-ID: <one@a.example>\r\nSubject: folded\r\n line\r\n\r\nsecret body\r\n";
+constexpr std::string_view original =
+    "From: ann@a.example\r\nMessage-ID: <one@a.example>\r\nSubject: folded\r\n line\r\n\r\nsecret body\r\n";
 
 Notice failure() {
-  Notice notice{.action = Action::failed, .reporting_mta = "mx.ours.example", .message_id = "n1@mx.ours.example",
-                .original_sender = "ann@a.example", .queue_id = "00112233445566778899aabbccddeeff", .envelope_id = {},
-                .arrived_at = 1795362547000, .written_at = 1795362600000, .will_retry_until = 0,
-                .recipients = {{"bob@b.example", "5.1.1", "550 5.1.1 no such user", "mx.b.example", 1795362590000}}, .original = original};
+  Notice notice{.action = Action::failed,
+                .reporting_mta = "mx.ours.example",
+                .message_id = "n1@mx.ours.example",
+                .original_sender = "ann@a.example",
+                .queue_id = "00112233445566778899aabbccddeeff",
+                .envelope_id = {},
+                .arrived_at = 1795362547000,
+                .written_at = 1795362600000,
+                .will_retry_until = 0,
+                .recipients = {{"bob@b.example", "5.1.1", "550 5.1.1 no such user", "mx.b.example", 1795362590000}},
+                .original = original};
   return notice;
 }
 
@@ -30,14 +38,17 @@ std::string golden(const char* name) {
   return read_whole_file(std::filesystem::path(MAILHOLD_SOURCE_DIR) / "src/formats/dsn/testdata" / name);
 }
 
-TEST(Dsn, a_failure_notice_is_as_it_always_was) { EXPECT_EQ(with_fixed_boundary(write_notice(failure())), golden("failure.eml")); }
+TEST(Dsn, a_failure_notice_is_as_it_always_was) {
+  EXPECT_EQ(with_fixed_boundary(write_notice(failure())), golden("failure.eml"));
+}
 
 TEST(Dsn, a_delay_notice_is_as_it_always_was) {
   Notice notice = failure();
   notice.action = Action::delayed;
   notice.will_retry_until = 1795794547000;
   notice.envelope_id = "env-1";
-  notice.recipients = {{"bob@b.example", "4.4.1", "451 4.4.1 no answer", {}, 1795362590000}, {"cid@c.example", "nonsense", {}, {}, 0}};
+  notice.recipients = {{"bob@b.example", "4.4.1", "451 4.4.1 no answer", {}, 1795362590000},
+                       {"cid@c.example", "nonsense", {}, {}, 0}};
   EXPECT_EQ(with_fixed_boundary(write_notice(notice)), golden("delay.eml"));
 }
 

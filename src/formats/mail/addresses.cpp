@@ -33,12 +33,16 @@ class Reader {
       case ',':
       case ';': finish(); break;
       case ':':
-        if (bracketed_ && !done_) word_.clear();  // a route of RFC 822: "<@a,@b:c@d>"
-        else if (!bracketed_) word_.clear();      // the name of a group
+        if (bracketed_ && !done_)
+          word_.clear();  // a route of RFC 822: "<@a,@b:c@d>"
+        else if (!bracketed_)
+          word_.clear();  // the name of a group
         break;
       default:
-        if (!done_ && c != ' ' && c != '\t') word_.push_back(c);
-        else if (!done_ && !bracketed_ && word_.find('@') != std::string::npos) word_.push_back(' ');
+        if (!done_ && c != ' ' && c != '\t')
+          word_.push_back(c);
+        else if (!done_ && !bracketed_ && word_.find('@') != std::string::npos)
+          word_.push_back(' ');
     }
     ++at_;
   }
@@ -46,9 +50,12 @@ class Reader {
   void skip_comment() {
     int depth = 0;
     for (; at_ < text_.size(); ++at_) {
-      if (text_[at_] == '\\') ++at_;
-      else if (text_[at_] == '(') ++depth;
-      else if (text_[at_] == ')' && --depth == 0) break;
+      if (text_[at_] == '\\')
+        ++at_;
+      else if (text_[at_] == '(')
+        ++depth;
+      else if (text_[at_] == ')' && --depth == 0)
+        break;
     }
     ++at_;
   }

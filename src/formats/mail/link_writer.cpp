@@ -77,7 +77,8 @@ std::size_t column_at(std::string_view body, std::size_t offset) {
   return column;
 }
 
-std::vector<Splice> splices_in_quoted_printable(std::string_view body, std::size_t body_offset, const std::vector<TextChange>& changes) {
+std::vector<Splice> splices_in_quoted_printable(std::string_view body, std::size_t body_offset,
+                                                const std::vector<TextChange>& changes) {
   constexpr std::size_t line_max = 76;  // RFC 2045 section 6.7 rule 5
   const std::string_view line_end = line_end_of(body);
   QuotedPrintableWalk walk(body);
@@ -88,7 +89,8 @@ std::vector<Splice> splices_in_quoted_printable(std::string_view body, std::size
     const std::size_t begin = walk.encoded_offset(change.offset);
     const std::size_t end = walk.encoded_end(change.offset + change.length);
     std::size_t column = column_at(body, begin);
-    if (!splices.empty() && column >= begin - previous_end && body.substr(previous_end, begin - previous_end).find('\n') == std::string_view::npos) {
+    if (!splices.empty() && column >= begin - previous_end &&
+        body.substr(previous_end, begin - previous_end).find('\n') == std::string_view::npos) {
       column = previous_column + (begin - previous_end);
     }
     std::string text = mime::encode_quoted_printable_run(change.text, column, line_end);
@@ -128,7 +130,8 @@ std::vector<Splice> splice_of_base64(std::string_view body, std::size_t body_off
 
 }  // namespace
 
-std::vector<Splice> splices_for(std::string_view body, std::size_t body_offset, mime::Encoding encoding, const std::vector<TextChange>& changes) {
+std::vector<Splice> splices_for(std::string_view body, std::size_t body_offset, mime::Encoding encoding,
+                                const std::vector<TextChange>& changes) {
   switch (encoding) {
     case mime::Encoding::base64: return splice_of_base64(body, body_offset, changes);
     case mime::Encoding::quoted_printable: return splices_in_quoted_printable(body, body_offset, changes);

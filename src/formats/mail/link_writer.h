@@ -18,7 +18,9 @@ struct TextChange {
   std::string text;
 };
 
-// identity: one splice for each change. quoted-printable: likewise, within the encoded text. base64: one splice for the whole body.
-std::vector<Splice> splices_for(std::string_view body, std::size_t body_offset, mime::Encoding encoding, const std::vector<TextChange>& changes);
+// identity: one splice for each change. quoted-printable: likewise, within the encoded text. base64: one splice for the whole
+// body.
+std::vector<Splice> splices_for(std::string_view body, std::size_t body_offset, mime::Encoding encoding,
+                                const std::vector<TextChange>& changes);
 
 }  // namespace mailhold::mail

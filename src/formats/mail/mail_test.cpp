@@ -19,7 +19,8 @@ std::string rewritten(const std::string& bytes, const std::string& prefix = "htt
 }
 
 TEST(MessageLinks, replaces_links_of_plain_text_and_leaves_all_else) {
-  EXPECT_EQ(rewritten("Subject: x\r\n\r\nSee http://evil.example/a. \xE9 Bye\r\n"), "Subject: x\r\n\r\nSee https://links.example.net/0. \xE9 Bye\r\n");
+  EXPECT_EQ(rewritten("Subject: x\r\n\r\nSee http://evil.example/a. \xE9 Bye\r\n"),
+            "Subject: x\r\n\r\nSee https://links.example.net/0. \xE9 Bye\r\n");
 }
 
 TEST(MessageLinks, replaces_links_of_html_in_8bit) {
@@ -29,7 +30,9 @@ TEST(MessageLinks, replaces_links_of_html_in_8bit) {
 
 TEST(MessageLinks, replaces_links_of_quoted_printable_within_their_encoding) {
   const std::string head = "Content-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
-  const std::string body = "<p>=C3=BCber</p> <a href=3D\"http://evil.example/a/very/long/path/that/is/brok=\r\nen/over/lines\">x</a> =\r\n<b>end</b>\r\n";
+  const std::string body =
+      "<p>=C3=BCber</p> <a href=3D\"http://evil.example/a/very/long/path/that/is/brok=\r\nen/over/lines\">x</a> "
+      "=\r\n<b>end</b>\r\n";
   const std::string after = rewritten(head + body);
   const std::string decoded = mime::decode_quoted_printable(after.substr(head.size())).bytes;
   EXPECT_EQ(decoded, "<p>über</p> <a href=\"https://links.example.net/0\">x</a> <b>end</b>\r\n");
@@ -51,14 +54,20 @@ TEST(MessageLinks, keeps_quoted_printable_lines_short) {
 }
 
 TEST(MessageLinks, encodes_base64_parts_again_with_their_own_line_length) {
-  const std::string head = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+  const std::string head =
+      "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: "
+      "base64\r\n\r\n";
   const std::string text = "<a href=\"http://evil.example/\">x</a>" + std::string(200, '.');
   const std::string after = rewritten(head + mime::encode_base64_lines(text, 64, "\r\n", true) + "--b--\r\n");
-  EXPECT_EQ(after, head + mime::encode_base64_lines("<a href=\"https://links.example.net/0\">x</a>" + std::string(200, '.'), 64, "\r\n", true) + "--b--\r\n");
+  EXPECT_EQ(after, head +
+                       mime::encode_base64_lines("<a href=\"https://links.example.net/0\">x</a>" + std::string(200, '.'), 64,
+                                                 "\r\n", true) +
+                       "--b--\r\n");
 }
 
 TEST(MessageLinks, leaves_signed_and_encrypted_parts_alone) {
-  const std::string is_signed = "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nhttp://a.example/\r\n--b--\r\n";
+  const std::string is_signed =
+      "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nhttp://a.example/\r\n--b--\r\n";
   EXPECT_EQ(rewritten(is_signed), is_signed);
   const std::string pgp = "Content-Type: text/plain\r\n\r\n-----BEGIN PGP SIGNED MESSAGE-----\r\nhttp://a.example/\r\n";
   EXPECT_EQ(rewritten(pgp), pgp);
@@ -67,7 +76,8 @@ TEST(MessageLinks, leaves_signed_and_encrypted_parts_alone) {
 }
 
 TEST(MessageLinks, asks_once_for_a_url_that_occurs_twice) {
-  const std::string bytes = "Content-Type: text/html\r\n\r\n<a href='http://a.example/'>1</a><a href='http://a.example/'>2</a>\r\n";
+  const std::string bytes =
+      "Content-Type: text/html\r\n\r\n<a href='http://a.example/'>1</a><a href='http://a.example/'>2</a>\r\n";
   const MessageLinks links = find_links(bytes, mime::parse(bytes));
   EXPECT_EQ(links.urls.size(), 1u);
   EXPECT_EQ(links.count, 2u);
@@ -125,7 +135,8 @@ TEST(Splices, tell_where_spans_went) {
 
 TEST(Addresses, finds_addr_specs) {
   EXPECT_EQ(addresses_of(" Ann <ann@example.com>"), std::vector<std::string>{"ann@example.com"});
-  EXPECT_EQ(addresses_of("a@b.example (comment), \"x, y\" <c@d.example>"), (std::vector<std::string>{"a@b.example", "c@d.example"}));
+  EXPECT_EQ(addresses_of("a@b.example (comment), \"x, y\" <c@d.example>"),
+            (std::vector<std::string>{"a@b.example", "c@d.example"}));
   EXPECT_EQ(addresses_of("Group: a@b.example, c@d.example;"), (std::vector<std::string>{"a@b.example", "c@d.example"}));
   EXPECT_EQ(addresses_of("\"evil@example.com\" <real@example.net>"), std::vector<std::string>{"real@example.net"});
   EXPECT_TRUE(addresses_of("nobody").empty());

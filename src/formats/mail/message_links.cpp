@@ -14,8 +14,8 @@ namespace mailhold::mail {
 namespace {
 
 bool is_protected_type(std::string_view type) {
-  return type == "multipart/signed" || type == "multipart/encrypted" || type == "application/pkcs7-mime" || type == "application/x-pkcs7-mime" ||
-         type == "application/pgp-encrypted";
+  return type == "multipart/signed" || type == "multipart/encrypted" || type == "application/pkcs7-mime" ||
+         type == "application/x-pkcs7-mime" || type == "application/pgp-encrypted";
 }
 
 bool has_pgp_text(const mime::Part& part, std::string_view body) {
@@ -42,7 +42,8 @@ bool is_attachment(std::string_view bytes, const mime::Message& message, const m
 
 class Finder {
  public:
-  Finder(std::string_view bytes, const mime::Message& message, const LinkLimits& limits) : bytes_(bytes), message_(message), limits_(limits) {}
+  Finder(std::string_view bytes, const mime::Message& message, const LinkLimits& limits)
+      : bytes_(bytes), message_(message), limits_(limits) {}
 
   MessageLinks run() {
     for (std::size_t i = 0; i < message_.parts.size(); ++i) look_into(i);
@@ -61,7 +62,8 @@ class Finder {
     if (is_attachment(bytes_, message_, part)) return;
     std::string decoded;
     const std::string_view body = part.body.of(bytes_);
-    if (part.doubtful_encoding || part.encoding == mime::Encoding::uuencode || part.encoding == mime::Encoding::unknown) return leave(LinksLeft::odd_encoding);
+    if (part.doubtful_encoding || part.encoding == mime::Encoding::uuencode || part.encoding == mime::Encoding::unknown)
+      return leave(LinksLeft::odd_encoding);
     std::string_view text = body;
     if (part.encoding != mime::Encoding::identity) {
       const bool base64 = part.encoding == mime::Encoding::base64;
@@ -120,7 +122,9 @@ bool is_protected(std::string_view bytes, const mime::Message& message, std::siz
   return false;
 }
 
-MessageLinks find_links(std::string_view bytes, const mime::Message& message, const LinkLimits& limits) { return Finder(bytes, message, limits).run(); }
+MessageLinks find_links(std::string_view bytes, const mime::Message& message, const LinkLimits& limits) {
+  return Finder(bytes, message, limits).run();
+}
 
 std::vector<Splice> replace_links(std::string_view bytes, const mime::Message& message, const MessageLinks& links,
                                   const std::vector<std::string>& replacements, std::size_t bytes_max) {

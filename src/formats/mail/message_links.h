@@ -26,8 +26,8 @@ enum class LinksLeft : std::uint8_t {
 struct MessageLink {
   std::size_t offset = 0;  // in the decoded text of its part
   std::size_t length = 0;
-  char quote = 0;          // as in html::HtmlLink
-  std::uint32_t url = 0;   // index into urls
+  char quote = 0;         // as in html::HtmlLink
+  std::uint32_t url = 0;  // index into urls
 };
 
 struct PartLinks {
@@ -41,7 +41,7 @@ struct MessageLinks {
   std::vector<PartLinks> parts;   // in the order of the message
   std::uint32_t count = 0;        // links found, with doubles
   bool ambiguous_html = false;
-  std::vector<LinksLeft> left;    // why links were left out, each reason once
+  std::vector<LinksLeft> left;  // why links were left out, each reason once
 };
 
 struct LinkLimits {

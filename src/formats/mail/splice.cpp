@@ -30,7 +30,8 @@ Result<std::string> apply_splices(std::string_view message, std::span<const Spli
 }
 
 std::uint64_t Shift::start(std::uint64_t offset) {
-  while (next_ < splices_.size() && splices_[next_].offset + splices_[next_].length <= offset && splices_[next_].offset < offset) {
+  while (next_ < splices_.size() && splices_[next_].offset + splices_[next_].length <= offset &&
+         splices_[next_].offset < offset) {
     delta_ += static_cast<std::int64_t>(splices_[next_].replacement.size()) - static_cast<std::int64_t>(splices_[next_].length);
     ++next_;
   }

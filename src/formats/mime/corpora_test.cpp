@@ -27,7 +27,8 @@ Judgement judge(const std::string& bytes) {
     judgement.zip_found |= reading.bytes.starts_with("PK\x03\x04");
   });
   judgement.malformed = message.oddities.any_matters() || message.oddities.any_limit();
-  for (const Oddity& oddity : message.oddities.all()) judgement.reasons += " " + std::string(name_of(oddity.kind)) + (matters(oddity.kind) ? "!" : "");
+  for (const Oddity& oddity : message.oddities.all())
+    judgement.reasons += " " + std::string(name_of(oddity.kind)) + (matters(oddity.kind) ? "!" : "");
   return judgement;
 }
 
@@ -35,7 +36,8 @@ std::vector<std::filesystem::path> messages_below(const std::filesystem::path& f
   std::vector<std::filesystem::path> paths;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    if (entry.is_regular_file() && name != "SOURCE.txt" && name != "LABELS.tsv" && name != "cases.json") paths.push_back(entry.path());
+    if (entry.is_regular_file() && name != "SOURCE.txt" && name != "LABELS.tsv" && name != "cases.json")
+      paths.push_back(entry.path());
   }
   std::sort(paths.begin(), paths.end());
   return paths;
@@ -59,7 +61,8 @@ TEST(MimeCorpora, every_hidden_eicar_is_found_or_the_message_is_malformed) {
     EXPECT_TRUE(judgement.eicar_found || judgement.malformed) << name << judgement.reasons;
     if (is_verbose()) std::printf("%s found=%d%s\n", name.c_str(), judgement.eicar_found, judgement.reasons.c_str());
   }
-  std::printf("mimeminer-cases: %d of %d caught (%d found, %d judged malformed)\n", found + malformed_only, cases, found, malformed_only);
+  std::printf("mimeminer-cases: %d of %d caught (%d found, %d judged malformed)\n", found + malformed_only, cases, found,
+              malformed_only);
 }
 
 TEST(MimeCorpora, every_odd_encoding_of_eicar_is_found_or_malformed) {
@@ -68,8 +71,10 @@ TEST(MimeCorpora, every_odd_encoding_of_eicar_is_found_or_malformed) {
   for (const auto& path : messages_below(folder / "eicar")) {
     const std::string name = path.filename().string();
     const std::string encoding = name.starts_with("b64") ? "base64" : name.starts_with("qp") ? "quoted-printable" : "7bit";
-    const std::string bytes = "From: a@example.com\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=foo\r\n\r\n--foo\r\n"
-        "Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=eicar.com\r\nContent-Transfer-Encoding: " +
+    const std::string bytes =
+        "From: a@example.com\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=foo\r\n\r\n--foo\r\n"
+        "Content-Type: application/octet-stream\r\nContent-Disposition: attachment; "
+        "filename=eicar.com\r\nContent-Transfer-Encoding: " +
         encoding + "\r\n\r\n" + read_whole_file(path) + "\r\n--foo--\r\n";
     const Judgement judgement = judge(bytes);
     ++cases;
@@ -78,7 +83,8 @@ TEST(MimeCorpora, every_odd_encoding_of_eicar_is_found_or_malformed) {
     EXPECT_TRUE(judgement.eicar_found || judgement.malformed) << name << judgement.reasons;
     if (is_verbose()) std::printf("%s found=%d%s\n", name.c_str(), judgement.eicar_found, judgement.reasons.c_str());
   }
-  std::printf("mimeminer-eicar: %d of %d caught (%d found, %d judged malformed)\n", found + malformed_only, cases, found, malformed_only);
+  std::printf("mimeminer-eicar: %d of %d caught (%d found, %d judged malformed)\n", found + malformed_only, cases, found,
+              malformed_only);
 }
 
 TEST(MimeCorpora, every_hidden_archive_is_seen_or_the_message_is_malformed) {
@@ -95,7 +101,8 @@ TEST(MimeCorpora, every_hidden_archive_is_seen_or_the_message_is_malformed) {
     const std::size_t subject = bytes.find("Subject:");
     std::printf("missed: %s%s\n", bytes.substr(subject, bytes.find('\n', subject) - subject).c_str(), judgement.reasons.c_str());
   }
-  std::printf("noxxi-mime-is-broken: %d of %d caught (%d found, %d judged malformed)\n", found + malformed_only, cases, found, malformed_only);
+  std::printf("noxxi-mime-is-broken: %d of %d caught (%d found, %d judged malformed)\n", found + malformed_only, cases, found,
+              malformed_only);
   EXPECT_EQ(missed, 0);
 }
 
@@ -110,7 +117,8 @@ void expect_few_malformed(const std::vector<std::filesystem::path>& paths, const
     std::printf("malformed: %s%s\n", path.filename().c_str(), judgement.reasons.c_str());
   }
   for (const auto& [reasons, times] : notes) std::printf("%5d%s\n", times, reasons.c_str());
-  std::printf("%s: %zu of %zu judged malformed (%.2f %%)\n", title, malformed, paths.size(), 100.0 * static_cast<double>(malformed) / static_cast<double>(paths.size()));
+  std::printf("%s: %zu of %zu judged malformed (%.2f %%)\n", title, malformed, paths.size(),
+              100.0 * static_cast<double>(malformed) / static_cast<double>(paths.size()));
   EXPECT_LE(malformed * 200, paths.size()) << "more than 0.5 %";
 }
 

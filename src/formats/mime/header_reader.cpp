@@ -76,7 +76,9 @@ void HeaderReader::start_field(std::size_t begin, std::size_t text_end, std::siz
   const std::size_t colon = text.find(':');
   std::size_t name_end = 0;
   // RFC 5322 section 2.2: printable ASCII
-  while (name_end < text.size() && name_end != colon && static_cast<unsigned char>(text[name_end]) > 32 && static_cast<unsigned char>(text[name_end]) < 127) ++name_end;
+  while (name_end < text.size() && name_end != colon && static_cast<unsigned char>(text[name_end]) > 32 &&
+         static_cast<unsigned char>(text[name_end]) < 127)
+    ++name_end;
   std::size_t blanks_end = name_end;
   while (blanks_end < text.size() && (text[blanks_end] == ' ' || text[blanks_end] == '\t')) ++blanks_end;
   if (colon == std::string_view::npos || name_end == 0 || blanks_end != colon) {
@@ -123,7 +125,8 @@ bool is_boundary_in_use(char c) {
 
 class Interpreter {
  public:
-  Interpreter(std::string_view bytes, Message& message, std::size_t index) : bytes_(bytes), message_(message), index_(index), part_(message.parts[index]) {}
+  Interpreter(std::string_view bytes, Message& message, std::size_t index)
+      : bytes_(bytes), message_(message), index_(index), part_(message.parts[index]) {}
 
   void run(std::string_view default_type) {
     part_.type = default_type;
@@ -152,7 +155,8 @@ class Interpreter {
     const ParameterizedValue value = parse_parameters(text);
     part_.has_type = true;
     const std::size_t slash = value.value.find('/');
-    const bool whole = slash != std::string::npos && slash > 0 && slash + 1 < value.value.size() && value.value.find('/', slash + 1) == std::string::npos;
+    const bool whole = slash != std::string::npos && slash > 0 && slash + 1 < value.value.size() &&
+                       value.value.find('/', slash + 1) == std::string::npos;
     if (whole) part_.type = value.value;
     if (whole && part_.is_multipart()) {
       read_multipart(field, value);
@@ -167,7 +171,8 @@ class Interpreter {
     if (value.control) odd(OddityKind::control_in_header);
     const std::string lower = to_lower(text.substr(0, 4096));
     // Comments and junk taken out, is it a multipart for anybody?
-    if (letters_of(text).find("multipart") != std::string::npos || lower.find("multipart") != std::string::npos) odd(OddityKind::almost_multipart);
+    if (letters_of(text).find("multipart") != std::string::npos || lower.find("multipart") != std::string::npos)
+      odd(OddityKind::almost_multipart);
     if (const std::size_t at = lower.find("boundary"); at != std::string::npos) note_leaf_boundary(value, lower, at);
   }
 
@@ -191,8 +196,10 @@ class Interpreter {
     for (const Parameter& parameter : value.parameters) {
       if (parameter.name == "boundary") {
         ++plain;
-        if (chosen == nullptr) chosen = &parameter;
-        else if (parameter.value == chosen->value) --plain;
+        if (chosen == nullptr)
+          chosen = &parameter;
+        else if (parameter.value == chosen->value)
+          --plain;
       } else if (parameter.name.starts_with("boundary*")) {
         ++extended;
       } else if (letters_of(parameter.name) == "boundary") {
@@ -221,7 +228,9 @@ class Interpreter {
       if (!is_boundary_in_use(c)) odd(OddityKind::odd_boundary);
     }
     if (boundary.front() == ' ' || boundary.back() == ' ') odd(OddityKind::odd_boundary);
-    if (parameter != nullptr && (parameter->quoted ? parameter->place.empty() : boundary.find_first_of("(,\"'") != std::string::npos)) odd(OddityKind::odd_boundary);
+    if (parameter != nullptr &&
+        (parameter->quoted ? parameter->place.empty() : boundary.find_first_of("(,\"'") != std::string::npos))
+      odd(OddityKind::odd_boundary);
     // A delimiter line is compared without the blanks at its end (RFC 2046: a boundary does not end in one).
     while (!boundary.empty() && (boundary.back() == ' ' || boundary.back() == '\t')) boundary.pop_back();
     if (boundary.empty()) odd(OddityKind::no_boundary);
@@ -254,7 +263,8 @@ class Interpreter {
     if (value == "quoted-printable") return Encoding::quoted_printable;
     if (value == "x-uuencode" || value == "uuencode" || value == "x-uue" || value == "uue") return Encoding::uuencode;
     // With the slips seen in ordinary mail, which all readers take for no encoding.
-    for (const std::string_view name : {"7bit", "8bit", "binary", "7-bit", "8-bit", "7bits", "8bits", "7 bit", "8 bit", "none", ""}) {
+    for (const std::string_view name :
+         {"7bit", "8bit", "binary", "7-bit", "8-bit", "7bits", "8bits", "7 bit", "8 bit", "none", ""}) {
       if (value == name) return Encoding::identity;
     }
     return Encoding::unknown;

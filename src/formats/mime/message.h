@@ -33,11 +33,11 @@ struct Part {
   std::int32_t parent = no_part, first_child = no_part, last_child = no_part, next_sibling = no_part;
   std::uint32_t depth = 0;
 
-  std::string type;         // "text/plain", lower case; the default where none is given or it is unreadable
-  std::string boundary;     // of a multipart
-  Span boundary_span;       // where the header states it, if it stands there in one piece and unescaped
+  std::string type;      // "text/plain", lower case; the default where none is given or it is unreadable
+  std::string boundary;  // of a multipart
+  Span boundary_span;    // where the header states it, if it stands there in one piece and unescaped
   Encoding encoding = Encoding::identity;
-  bool has_type = false;    // a Content-Type field is present
+  bool has_type = false;           // a Content-Type field is present
   bool doubtful_encoding = false;  // readers may decode this leaf differently: look at all decodings
 
   bool is_multipart() const { return type.starts_with("multipart/"); }

@@ -13,8 +13,10 @@ namespace mailhold::mime {
 namespace {
 
 constexpr const char* two_parts =
-    "From: ann@example.com\r\nSubject: hello\r\n there\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"b1\"\r\n\r\n"
-    "preamble\r\n--b1\r\n\r\nfirst\r\n--b1\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: base64\r\n\r\nPGI+\r\n--b1--\r\nepilogue\r\n";
+    "From: ann@example.com\r\nSubject: hello\r\n there\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; "
+    "boundary=\"b1\"\r\n\r\n"
+    "preamble\r\n--b1\r\n\r\nfirst\r\n--b1\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: "
+    "base64\r\n\r\nPGI+\r\n--b1--\r\nepilogue\r\n";
 
 TEST(MimeMessage, names_parts_by_where_they_stand) {
   const std::string bytes = two_parts;
@@ -61,7 +63,8 @@ TEST(MimeMessage, reads_a_message_inside_a_message) {
 
 std::string nested(int depth) {
   std::string bytes;
-  for (int i = 0; i < depth; ++i) bytes += "Content-Type: multipart/mixed; boundary=b" + std::to_string(i) + "\r\n\r\n--b" + std::to_string(i) + "\r\n";
+  for (int i = 0; i < depth; ++i)
+    bytes += "Content-Type: multipart/mixed; boundary=b" + std::to_string(i) + "\r\n\r\n--b" + std::to_string(i) + "\r\n";
   return bytes + "\r\nend\r\n";
 }
 
@@ -74,7 +77,8 @@ TEST(MimeMessage, ends_at_its_limits_in_little_time) {
   std::string many_parts = "Content-Type: multipart/mixed; boundary=b\r\n\r\n";
   for (int i = 0; i < 100'000; ++i) many_parts += "--b\r\n\r\n";
   EXPECT_TRUE(parse(many_parts).oddities.has(OddityKind::too_many_parts));
-  std::string dashes = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" + std::string(16u << 20, '-') + "\r" + std::string(16u << 20, '-');
+  std::string dashes = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" + std::string(16u << 20, '-') + "\r" +
+                       std::string(16u << 20, '-');
   (void)parse(dashes);
   std::string folds = "Subject: a\r\n";
   for (int i = 0; i < 1'000'000; ++i) folds += " b\r\n";
@@ -83,17 +87,20 @@ TEST(MimeMessage, ends_at_its_limits_in_little_time) {
 }
 
 TEST(MimeMessage, a_long_base64_line_is_linear) {
-  const std::string bytes = "Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n" + std::string(32u << 20, 'A') + "\r\n";
+  const std::string bytes =
+      "Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n" + std::string(32u << 20, 'A') + "\r\n";
   const auto start = std::chrono::steady_clock::now();
   Message message = parse(bytes);
   std::size_t decoded = 0;
-  EXPECT_TRUE(visit_readings(bytes, message, {}, [&](const Reading& reading) { decoded = std::max(decoded, reading.bytes.size()); }));
+  EXPECT_TRUE(
+      visit_readings(bytes, message, {}, [&](const Reading& reading) { decoded = std::max(decoded, reading.bytes.size()); }));
   EXPECT_EQ(decoded, 24u << 20);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 }
 
 TEST(MimeMessage, stops_when_the_readings_are_too_many_bytes) {
-  const std::string bytes = "Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n" + std::string(1u << 20, 'A') + "=!\r\n";
+  const std::string bytes =
+      "Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n" + std::string(1u << 20, 'A') + "=!\r\n";
   Message message = parse(bytes);
   EXPECT_FALSE(visit_readings(bytes, message, {1u << 19}, [](const Reading&) {}));
 }
@@ -108,14 +115,21 @@ TEST(MimeOddity, says_what_is_odd) {
   const std::string head = "From: a@example.com\r\n";
   const OddCase cases[] = {
       {"two types", head + "Content-Type: text/plain\r\nContent-Type: text/html\r\n\r\nx", OddityKind::two_content_types},
-      {"two encodings", head + "Content-Transfer-Encoding: base64\r\nContent-Transfer-Encoding: 7bit\r\n\r\nx", OddityKind::two_transfer_encodings},
-      {"encoded multipart", head + "Content-Type: multipart/mixed; boundary=x\r\nContent-Transfer-Encoding: base64\r\n\r\n--x\r\n\r\n--x--", OddityKind::encoded_multipart},
+      {"two encodings", head + "Content-Transfer-Encoding: base64\r\nContent-Transfer-Encoding: 7bit\r\n\r\nx",
+       OddityKind::two_transfer_encodings},
+      {"encoded multipart",
+       head + "Content-Type: multipart/mixed; boundary=x\r\nContent-Transfer-Encoding: base64\r\n\r\n--x\r\n\r\n--x--",
+       OddityKind::encoded_multipart},
       {"unknown encoding", head + "Content-Transfer-Encoding: x-secret\r\n\r\nx", OddityKind::unknown_transfer_encoding},
       {"no boundary", head + "Content-Type: multipart/mixed\r\n\r\nx", OddityKind::no_boundary},
-      {"two boundaries", head + "Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n--a\r\n\r\n--a--", OddityKind::two_boundaries},
-      {"prefix", head + "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\n--ab\r\n\r\n--a--", OddityKind::almost_delimiter},
-      {"indented", head + "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\n --a\r\n\r\n--a--", OddityKind::almost_delimiter},
-      {"after close", head + "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\n--a--\r\n--a\r\n\r\nx", OddityKind::delimiter_after_close},
+      {"two boundaries", head + "Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n--a\r\n\r\n--a--",
+       OddityKind::two_boundaries},
+      {"prefix", head + "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\n--ab\r\n\r\n--a--",
+       OddityKind::almost_delimiter},
+      {"indented", head + "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\n --a\r\n\r\n--a--",
+       OddityKind::almost_delimiter},
+      {"after close", head + "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\n--a--\r\n--a\r\n\r\nx",
+       OddityKind::delimiter_after_close},
       {"bare CR", head + "Content-Type: text/plain\rX: y\r\n\r\nx", OddityKind::bare_cr_in_header},
       {"mixed ends", head + "Subject: a\nTo: b@example.com\r\n\r\nx", OddityKind::mixed_line_ends_in_header},
       {"blank colon", head + "Content-Type : text/html\r\n\r\nx", OddityKind::space_before_colon},
@@ -129,7 +143,8 @@ TEST(MimeOddity, says_what_is_odd) {
 }
 
 TEST(MimeParameters, reads_extended_and_continued_values) {
-  const auto value = parse_parameters("attachment; filename*0*=UTF-8''na%C3%AFve; filename*1=\" file\"; filename*2*=%2Etxt; filename=\"naive file.txt\"");
+  const auto value = parse_parameters(
+      "attachment; filename*0*=UTF-8''na%C3%AFve; filename*1=\" file\"; filename*2*=%2Etxt; filename=\"naive file.txt\"");
   EXPECT_EQ(value.value, "attachment");
   EXPECT_EQ(readings_of(value, "filename"), (std::vector<std::string>{"naïve file.txt", "naive file.txt"}));
 }
@@ -185,7 +200,10 @@ TEST(MimeTransfer, finds_uuencoded_files_and_no_prose) {
   ASSERT_EQ(files.size(), 1u);
   EXPECT_EQ(files[0].name, "cat.txt");
   EXPECT_EQ(files[0].bytes, "Cat");
-  EXPECT_TRUE(find_uuencoded("begin 644 reasons why we should all read this long sentence\nAnd then it goes on as prose for quite a while.\n").empty());
+  EXPECT_TRUE(
+      find_uuencoded(
+          "begin 644 reasons why we should all read this long sentence\nAnd then it goes on as prose for quite a while.\n")
+          .empty());
 }
 
 }  // namespace

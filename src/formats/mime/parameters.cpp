@@ -64,9 +64,12 @@ class Reader {
     int depth = 0;
     while (at_ < text_.size()) {
       const char c = text_[at_++];
-      if (c == '\\' && at_ < text_.size()) ++at_;
-      else if (c == '(') ++depth;
-      else if (c == ')' && --depth == 0) return;
+      if (c == '\\' && at_ < text_.size())
+        ++at_;
+      else if (c == '(')
+        ++depth;
+      else if (c == ')' && --depth == 0)
+        return;
     }
     out_.syntax = true;  // never closed
   }
@@ -123,7 +126,7 @@ class Reader {
   void read_unquoted(Parameter& parameter) {
     const std::size_t begin = at_;
     while (at_ < text_.size() && text_[at_] != ';' && !is_space(text_[at_])) {
-      if (text_[at_] == '(' ) {
+      if (text_[at_] == '(') {
         out_.comment = true;
         break;
       }
@@ -139,7 +142,8 @@ class Reader {
     if (next < text_.size() && text_[next] != ';' && text_[next] != '(') {
       out_.syntax = true;
       skip_to_semicolon();
-      if (parameter.name.starts_with("filename") || parameter.name.starts_with("name")) {  // names with blanks and no quotes are common
+      if (parameter.name.starts_with("filename") ||
+          parameter.name.starts_with("name")) {  // names with blanks and no quotes are common
         parameter.value = trim(text_.substr(begin, at_ - begin));
       }
     }
@@ -255,7 +259,8 @@ std::vector<std::string> readings_of(const ParameterizedValue& value, std::strin
     }
     const bool encoded = rest.ends_with('*');
     if (encoded) rest.remove_suffix(1);
-    if (const auto number = to_number(rest); number && *number < 1000) pieces.try_emplace(static_cast<unsigned>(*number), Piece{parameter.value, encoded});
+    if (const auto number = to_number(rest); number && *number < 1000)
+      pieces.try_emplace(static_cast<unsigned>(*number), Piece{parameter.value, encoded});
   }
   if (!pieces.empty()) add(joined(pieces));
   for (const Parameter& parameter : value.parameters) {

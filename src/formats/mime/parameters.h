@@ -23,11 +23,11 @@ struct ParameterizedValue {
   std::vector<Parameter> parameters;
 
   // Where the value leaves the grammar.
-  bool syntax = false;        // anything not listed below
+  bool syntax = false;  // anything not listed below
   bool comment = false;
   bool encoded_word = false;
   bool spaced_equals = false;
-  bool escaped = false;       // a backslash in a quoted string
+  bool escaped = false;           // a backslash in a quoted string
   bool unquoted_special = false;  // a value that needed quotes and had none; common and harmless
   bool control = false;
 

@@ -171,8 +171,10 @@ class Parser {
     Part& part = message_.parts[open.part];
     part.body = Span::between(part.body.offset, end);
     if (!open.delimited) return;
-    if (!open.seen) message_.oddities.add(OddityKind::boundary_never_seen, open.part);
-    else if (!open.closed) message_.oddities.add(OddityKind::no_close_delimiter, open.part);
+    if (!open.seen)
+      message_.oddities.add(OddityKind::boundary_never_seen, open.part);
+    else if (!open.closed)
+      message_.oddities.add(OddityKind::no_close_delimiter, open.part);
   }
 
   // Reads a header at `at`, adds the part, and opens what it contains. Returns where its body begins.
@@ -193,7 +195,8 @@ class Parser {
     Open open{index, false, false, false, false};
     if (part.is_multipart() && !part.boundary.empty()) {
       for (const Open& outer : stack_) {
-        if (outer.delimited && message_.parts[outer.part].boundary == part.boundary) message_.oddities.add(OddityKind::same_boundary_inside, index);
+        if (outer.delimited && message_.parts[outer.part].boundary == part.boundary)
+          message_.oddities.add(OddityKind::same_boundary_inside, index);
       }
       open.delimited = true;
       any_delimited_ = true;
@@ -221,8 +224,10 @@ class Parser {
     if (parent != no_part) {
       Part& above = message_.parts[static_cast<std::size_t>(parent)];
       const auto self = static_cast<std::int32_t>(index);
-      if (above.last_child == no_part) above.first_child = self;
-      else message_.parts[static_cast<std::size_t>(above.last_child)].next_sibling = self;
+      if (above.last_child == no_part)
+        above.first_child = self;
+      else
+        message_.parts[static_cast<std::size_t>(above.last_child)].next_sibling = self;
       above.last_child = self;
     }
     return index;

@@ -7,7 +7,8 @@ namespace mailhold::mime {
 namespace {
 
 bool is_content_field_line(std::string_view text) {
-  return (starts_with_ignoring_case(text, "content-type") || starts_with_ignoring_case(text, "content-transfer-encoding")) && text.find(':') < 40;
+  return (starts_with_ignoring_case(text, "content-type") || starts_with_ignoring_case(text, "content-transfer-encoding")) &&
+         text.find(':') < 40;
 }
 
 // Whether MIME fields stand at the start of a body, pushed out of the header by an empty line or a stray one.
@@ -29,22 +30,27 @@ bool begins_with_content_field(std::string_view body, bool text) {
 bool is_sweepable_line(std::string_view line, std::size_t& letters) {
   letters = 0;
   for (const char c : line) {
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/' || c == '=') ++letters;
-    else if (c != ' ' && c != '\t' && c != '\r') return false;
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/' || c == '=')
+      ++letters;
+    else if (c != ' ' && c != '\t' && c != '\r')
+      return false;
   }
   return letters > 0;
 }
 
 class Visitor {
  public:
-  Visitor(std::string_view bytes, Message& message, std::size_t& budget, unsigned nesting, const std::function<void(const Reading&)>& take)
+  Visitor(std::string_view bytes, Message& message, std::size_t& budget, unsigned nesting,
+          const std::function<void(const Reading&)>& take)
       : bytes_(bytes), message_(message), budget_(budget), nesting_(nesting), take_(take) {}
 
   bool run() {
     for (std::size_t i = 0; i < message_.parts.size() && !exhausted_; ++i) {
       const Part& part = message_.parts[i];
-      if (part.is_leaf()) visit_leaf(i, part);
-      else if (part.is_multipart() && part.first_child == no_part) visit_text_like(i, part, part.body.of(bytes_));
+      if (part.is_leaf())
+        visit_leaf(i, part);
+      else if (part.is_multipart() && part.first_child == no_part)
+        visit_text_like(i, part, part.body.of(bytes_));
     }
     if (!message_.oddities.empty()) sweep();
     return !exhausted_;
@@ -66,7 +72,9 @@ class Visitor {
 
   void visit_leaf(std::size_t index, const Part& part) {
     const std::string_view body = part.body.of(bytes_);
-    if (begins_with_content_field(body, part.is_text()) && part.type != "text/rfc822-headers" && !part.type.starts_with("message/")) odd(OddityKind::content_field_in_body, index);
+    if (begins_with_content_field(body, part.is_text()) && part.type != "text/rfc822-headers" &&
+        !part.type.starts_with("message/"))
+      odd(OddityKind::content_field_in_body, index);
     if (part.is_message() && part.encoding != Encoding::identity && visit_encoded_message(index, part, body)) return;
     if (part.doubtful_encoding) {
       give(ReadingKind::primary, index, decoded(part, body));
@@ -91,7 +99,9 @@ class Visitor {
       return true;
     }
     Message message = parse(inner);
-    const auto take = [&](const Reading& reading) { take_({reading.kind == ReadingKind::primary ? ReadingKind::nested : reading.kind, index, reading.bytes, reading.name}); };
+    const auto take = [&](const Reading& reading) {
+      take_({reading.kind == ReadingKind::primary ? ReadingKind::nested : reading.kind, index, reading.bytes, reading.name});
+    };
     if (!Visitor(inner, message, budget_, nesting_ + 1, take).run()) exhausted_ = true;
     for (const Oddity& oddity : message.oddities.all()) odd(oddity.kind, index);
     return true;
@@ -112,7 +122,8 @@ class Visitor {
     if (leniency.short_lines) odd(OddityKind::base64_short_lines, index);
     if (leniency.odd_length) odd(OddityKind::base64_odd_length, index);
     if (leniency.junk) odd(text ? OddityKind::base64_junk_in_text : OddityKind::base64_junk, index);
-    if (leniency.data_after_padding) odd(text ? OddityKind::base64_text_after_padding : OddityKind::base64_data_after_padding, index);
+    if (leniency.data_after_padding)
+      odd(text ? OddityKind::base64_text_after_padding : OddityKind::base64_data_after_padding, index);
     if (!leniency.junk && !leniency.data_after_padding && !leniency.odd_length) {
       visit_base64_reading(index, body, primary.bytes, Base64Reading::by_line);
       return;
@@ -129,7 +140,8 @@ class Visitor {
 
   void visit_base64_readings(std::size_t index, std::string_view body, std::string_view primary) {
     using enum Base64Reading;
-    for (const Base64Reading reading : {until_padding, ignores_padding, padding_is_zero, until_junk, whole_lines, by_line, by_group, url_alphabet}) {
+    for (const Base64Reading reading :
+         {until_padding, ignores_padding, padding_is_zero, until_junk, whole_lines, by_line, by_group, url_alphabet}) {
       if (exhausted_) return;
       visit_base64_reading(index, body, primary, reading);
     }
@@ -140,7 +152,8 @@ class Visitor {
     give(ReadingKind::primary, index, primary.bytes);
     visit_embedded(index, part, primary.bytes);
     if (primary.leniency.padded_break) odd(OddityKind::qp_padded_break, index);
-    if (!part.is_text()) give(ReadingKind::alternate, index, decode_quoted_printable(body, QuotedPrintableReading::only_escapes).bytes);
+    if (!part.is_text())
+      give(ReadingKind::alternate, index, decode_quoted_printable(body, QuotedPrintableReading::only_escapes).bytes);
     if (!primary.leniency.illegal_escape) return;
     odd(part.is_text() ? OddityKind::qp_illegal_in_text : OddityKind::qp_illegal, index);
     visit_quoted_printable_readings(index, body);
@@ -148,7 +161,8 @@ class Visitor {
 
   void visit_quoted_printable_readings(std::size_t index, std::string_view body) {
     using enum QuotedPrintableReading;
-    for (const QuotedPrintableReading reading : {drops_equals, drops_escape, forces_hex, soft_everywhere, until_illegal, only_escapes}) {
+    for (const QuotedPrintableReading reading :
+         {drops_equals, drops_escape, forces_hex, soft_everywhere, until_illegal, only_escapes}) {
       if (exhausted_) return;
       give(ReadingKind::alternate, index, decode_quoted_printable(body, reading).bytes);
     }
@@ -179,9 +193,12 @@ class Visitor {
 
   // What old software finds inside a plain text.
   void visit_embedded(std::size_t index, const Part& part, std::string_view text) {
-    if (part.type == "application/mac-binhex40" || text.find("(This file must be converted with BinHex") != std::string_view::npos) odd(OddityKind::binhex, index);
+    if (part.type == "application/mac-binhex40" ||
+        text.find("(This file must be converted with BinHex") != std::string_view::npos)
+      odd(OddityKind::binhex, index);
     if (!part.is_text() && !part.is_multipart() && part.parent != no_part) return;
-    if (text.find("=ybegin ") != std::string_view::npos && text.find("\n=yend ") != std::string_view::npos) odd(OddityKind::yenc_in_text, index);
+    if (text.find("=ybegin ") != std::string_view::npos && text.find("\n=yend ") != std::string_view::npos)
+      odd(OddityKind::yenc_in_text, index);
     if (text.find("begin ") == std::string_view::npos) return;
     for (const UuencodedFile& file : find_uuencoded(text)) {
       odd(OddityKind::uuencode_in_text, index);
@@ -224,7 +241,8 @@ class Visitor {
 
 }  // namespace
 
-bool visit_readings(std::string_view bytes, Message& message, const ReadingLimits& limits, const std::function<void(const Reading&)>& take) {
+bool visit_readings(std::string_view bytes, Message& message, const ReadingLimits& limits,
+                    const std::function<void(const Reading&)>& take) {
   std::size_t budget = limits.decoded_bytes_max;
   return Visitor(bytes, message, budget, 0, take).run();
 }

@@ -31,6 +31,7 @@ struct ReadingLimits {
 };
 
 // Calls `take` for each reading and adds what is odd about bodies to message.oddities. False when a limit ended it early.
-bool visit_readings(std::string_view bytes, Message& message, const ReadingLimits& limits, const std::function<void(const Reading&)>& take);
+bool visit_readings(std::string_view bytes, Message& message, const ReadingLimits& limits,
+                    const std::function<void(const Reading&)>& take);
 
 }  // namespace mailhold::mime

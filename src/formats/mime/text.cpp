@@ -22,8 +22,8 @@ std::string repaired_utf8(std::string_view text) {
 
 // windows-1252 0x80..0x9F; the holes stay control characters.
 constexpr std::array<std::uint16_t, 32> windows_1252 = {
-    0x20AC, 0x81,   0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8D,   0x017D, 0x8F,
-    0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D,   0x017E, 0x0178};
+    0x20AC, 0x81,   0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0x8D, 0x017D, 0x8F,
+    0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x9D, 0x017E, 0x0178};
 
 std::string from_windows_1252(std::string_view text) {
   std::string out;
@@ -77,7 +77,8 @@ std::string to_utf8(std::string_view bytes, std::string_view charset, std::size_
   bytes = bytes.substr(0, bytes_max);  // no charset makes fewer bytes of UTF-8 than a quarter of its own; enough for display
   const std::string name = to_lower(trim(charset));
   std::string out;
-  const bool plain = name.empty() || name == "utf-8" || name == "utf8" || name == "us-ascii" || name == "ascii" || name == "unknown-8bit";
+  const bool plain =
+      name.empty() || name == "utf-8" || name == "utf8" || name == "us-ascii" || name == "ascii" || name == "unknown-8bit";
   if (plain) {
     out = is_utf8(bytes) ? std::string(bytes) : name.starts_with("utf") ? repaired_utf8(bytes) : from_windows_1252(bytes);
   } else if (name == "iso-8859-1" || name == "latin1" || name == "windows-1252" || name == "cp1252") {
@@ -100,7 +101,9 @@ struct Word {
 Word read_word(std::string_view text) {
   if (!text.starts_with("=?")) return {};
   const std::size_t charset_end = text.find('?', 2);
-  if (charset_end == std::string_view::npos || charset_end - 2 > 80 || charset_end + 2 >= text.size() || text[charset_end + 2] != '?') return {};
+  if (charset_end == std::string_view::npos || charset_end - 2 > 80 || charset_end + 2 >= text.size() ||
+      text[charset_end + 2] != '?')
+    return {};
   const char encoding = to_lower(text[charset_end + 1]);
   const std::size_t begin = charset_end + 3;
   const std::size_t end = text.find("?=", begin);
@@ -160,8 +163,10 @@ std::string decode_header_text(std::string_view value, std::size_t bytes_max) {
   std::string clean;
   clean.reserve(out.size());
   for (const char c : out) {
-    if (static_cast<unsigned char>(c) >= 32 && c != 127) clean.push_back(c);
-    else if (c == '\n' || c == '\t') clean.push_back(' ');
+    if (static_cast<unsigned char>(c) >= 32 && c != 127)
+      clean.push_back(c);
+    else if (c == '\n' || c == '\t')
+      clean.push_back(' ');
   }
   if (!is_utf8(clean)) clean = repaired_utf8(clean);
   cut(clean, bytes_max);
@@ -172,9 +177,10 @@ void load_converters() {
   UErrorCode error = U_ZERO_ERROR;
   udata_setFileAccess(UDATA_NO_FILES, &error);
   // The ones mail uses, so that they are shared by all workers after fork.
-  for (const char* name : {"UTF-8", "UTF-16", "UTF-16LE", "UTF-16BE", "UTF-7", "ISO-8859-2", "ISO-8859-5", "ISO-8859-15", "windows-1250",
-                           "windows-1251", "windows-1253", "windows-1254", "windows-1255", "windows-1256", "KOI8-R", "KOI8-U", "GB18030", "GBK",
-                           "Big5", "Shift_JIS", "EUC-JP", "EUC-KR", "ISO-2022-JP", "ISO-2022-KR"}) {
+  for (const char* name : {"UTF-8",        "UTF-16",       "UTF-16LE",     "UTF-16BE",     "UTF-7",        "ISO-8859-2",
+                           "ISO-8859-5",   "ISO-8859-15",  "windows-1250", "windows-1251", "windows-1253", "windows-1254",
+                           "windows-1255", "windows-1256", "KOI8-R",       "KOI8-U",       "GB18030",      "GBK",
+                           "Big5",         "Shift_JIS",    "EUC-JP",       "EUC-KR",       "ISO-2022-JP",  "ISO-2022-KR"}) {
     error = U_ZERO_ERROR;
     ucnv_close(ucnv_open(name, &error));
   }

@@ -313,7 +313,8 @@ std::string encode_quoted_printable_run(std::string_view bytes, std::size_t colu
   constexpr std::string_view plain = "-._~:/?&#%+,;";
   std::string out;
   for (const char c : bytes) {
-    const bool keeps = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || plain.find(c) != std::string_view::npos;
+    const bool keeps =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || plain.find(c) != std::string_view::npos;
     const std::size_t width = keeps ? 1 : 3;
     if (column + width > column_max) {
       out += '=';

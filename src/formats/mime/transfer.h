@@ -14,12 +14,12 @@
 namespace mailhold::mime {
 
 struct Leniency {
-  bool junk = false;                // bytes outside the alphabet
+  bool junk = false;  // bytes outside the alphabet
   bool data_after_padding = false;
-  bool odd_length = false;          // no whole number of groups, or padding missing
-  bool short_lines = false;         // groups broken across lines
-  bool illegal_escape = false;      // "=" before neither two hex digits nor a line end
-  bool padded_break = false;        // blanks between "=" and the line end
+  bool odd_length = false;      // no whole number of groups, or padding missing
+  bool short_lines = false;     // groups broken across lines
+  bool illegal_escape = false;  // "=" before neither two hex digits nor a line end
+  bool padded_break = false;    // blanks between "=" and the line end
   bool any() const { return junk || data_after_padding || odd_length || short_lines || illegal_escape || padded_break; }
 };
 
@@ -43,13 +43,13 @@ enum class Base64Reading : std::uint8_t {
 Decoded decode_base64(std::string_view text, Base64Reading reading = Base64Reading::forgiving);
 
 enum class QuotedPrintableReading : std::uint8_t {
-  forgiving,      // an illegal "=" stays
-  drops_equals,   // an illegal "=" is left out
-  drops_escape,   // an illegal "=" and the two bytes behind it are left out
-  forces_hex,     // two bytes behind "=" are taken for hex digits whatever they are
+  forgiving,        // an illegal "=" stays
+  drops_equals,     // an illegal "=" is left out
+  drops_escape,     // an illegal "=" and the two bytes behind it are left out
+  forces_hex,       // two bytes behind "=" are taken for hex digits whatever they are
   soft_everywhere,  // "=" and blanks vanish up to the line end or the next character
-  until_illegal,  // ends at the first illegal "="
-  only_escapes,   // blanks, control characters and 8-bit bytes that are not escaped are left out
+  until_illegal,    // ends at the first illegal "="
+  only_escapes,     // blanks, control characters and 8-bit bytes that are not escaped are left out
 };
 
 Decoded decode_quoted_printable(std::string_view text, QuotedPrintableReading reading = QuotedPrintableReading::forgiving);

@@ -16,7 +16,9 @@ Error malformed(const char* what) { return {ErrorKind::invalid_input, what}; }
 bool is_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 // RFC 5321 section 4.1.2 atext.
-bool is_atext(char c) { return is_alnum(c) || (c != '\0' && std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos); }
+bool is_atext(char c) {
+  return is_alnum(c) || (c != '\0' && std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos);
+}
 
 bool is_dot_string(std::string_view text) {
   if (text.empty() || text.front() == '.' || text.back() == '.') return false;
@@ -84,7 +86,11 @@ Result<Address> take_mailbox(std::string_view& text) {
 Status skip_source_route(std::string_view& text) {
   while (!text.empty() && text.front() == '@') {
     text.remove_prefix(1);
-    RETURN_IF_ERROR([&]() -> Status { ASSIGN_OR_RETURN(const std::string hop, take_domain(text)); (void)hop; return done(); }());
+    RETURN_IF_ERROR([&]() -> Status {
+      ASSIGN_OR_RETURN(const std::string hop, take_domain(text));
+      (void)hop;
+      return done();
+    }());
     if (text.empty() || (text.front() != ',' && text.front() != ':')) return malformed("malformed source route");
     const bool was_last = text.front() == ':';
     text.remove_prefix(1);
@@ -97,9 +103,9 @@ Status skip_source_route(std::string_view& text) {
 bool is_ipv4(std::string_view text) {
   const auto parts = split(text, '.');
   return parts.size() == 4 && std::all_of(parts.begin(), parts.end(), [](std::string_view part) {
-    const auto number = to_number(part);
-    return part.size() <= 3 && number && *number <= 255;
-  });
+           const auto number = to_number(part);
+           return part.size() <= 3 && number && *number <= 255;
+         });
 }
 
 // Shape only: groups of up to four hex digits, at most one "::", a trailing IPv4 allowed (RFC 5321 section 4.1.3).

@@ -107,7 +107,9 @@ Status ClientDialogue::take(const Reply& reply) {
       step_ = Step::over;
       wants_ = Wants::nothing;
       return done();
-    case Step::idle: case Step::tls: case Step::over: break;
+    case Step::idle:
+    case Step::tls:
+    case Step::over: break;
   }
   return Error{ErrorKind::invalid_input, "server gave a reply nobody asked for: " + shown(reply)};
 }
@@ -273,8 +275,10 @@ void ClientDialogue::say_more_of_transaction() {
     }
   }
   if (lines.empty()) return;
-  if (offers_.pipelining && !to_send_.empty()) to_send_.back() += lines;
-  else to_send_.push_back(std::move(lines));
+  if (offers_.pipelining && !to_send_.empty())
+    to_send_.back() += lines;
+  else
+    to_send_.push_back(std::move(lines));
 }
 
 Status ClientDialogue::take_transaction(const Reply& reply) {
@@ -290,9 +294,12 @@ Status ClientDialogue::take_transaction(const Reply& reply) {
   }
   if (command == Command::rcpt) {
     std::optional<RecipientOutcome>& decided = decided_[next_recipient_answered_++];
-    if (reply.is_positive()) ++accepted_;
-    else if (reply.code == 552 && !mail_refused_) decided = RecipientOutcome{RecipientResult::deferred, reply};  // too many, RFC 5321 section 4.5.3.1.10
-    else if (!decided) decided = RecipientOutcome{result_of(reply), reply};
+    if (reply.is_positive())
+      ++accepted_;
+    else if (reply.code == 552 && !mail_refused_)
+      decided = RecipientOutcome{RecipientResult::deferred, reply};  // too many, RFC 5321 section 4.5.3.1.10
+    else if (!decided)
+      decided = RecipientOutcome{result_of(reply), reply};
     if (mail_refused_) accepted_ = 0;
   }
   if (command == Command::data) {
@@ -307,8 +314,10 @@ Status ClientDialogue::take_transaction(const Reply& reply) {
   }
   const bool all_answered = expected_.empty() && next_recipient_answered_ == envelope_.rcpt_to.size();
   const bool hopeless = mail_refused_ || (all_answered && accepted_ == 0);
-  if (hopeless && expected_.empty()) end_transaction(true);
-  else if (!mail_refused_) say_more_of_transaction();
+  if (hopeless && expected_.empty())
+    end_transaction(true);
+  else if (!mail_refused_)
+    say_more_of_transaction();
   return done();
 }
 
@@ -348,8 +357,10 @@ void ClientDialogue::end_transaction(bool needs_reset) {
   outcome_ = std::move(outcome);
   body_rest_ = {};
   body_is_open_ = false;
-  if (needs_reset) say("RSET", Step::reset);
-  else become_idle();
+  if (needs_reset)
+    say("RSET", Step::reset);
+  else
+    become_idle();
 }
 
 std::optional<SubmissionOutcome> ClientDialogue::next_outcome() { return std::exchange(outcome_, std::nullopt); }

@@ -33,23 +33,23 @@ enum class TlsRule { none, opportunistic, required };
 using PlainCredential = std::function<Result<SecretText>()>;
 
 struct ClientSettings {
-  std::string our_name;               // for EHLO: a domain or an address literal
+  std::string our_name;  // for EHLO: a domain or an address literal
   TlsRule tls = TlsRule::required;
-  bool tls_is_on = false;             // the stream is encrypted from the start (RFC 8314)
-  PlainCredential authenticate;       // empty: no AUTH. With it TLS must be on, whatever `tls` says
+  bool tls_is_on = false;        // the stream is encrypted from the start (RFC 8314)
+  PlainCredential authenticate;  // empty: no AUTH. With it TLS must be on, whatever `tls` says
 };
 
 struct ClientEnvelope {
-  std::string mail_from;              // without brackets; empty: the null reverse-path
-  std::vector<std::string> rcpt_to;   // 1..1,000; a mailbox with CR, LF, space outside quotes or brackets is refused
-  std::string envelope_id;            // ENVID (RFC 3461), printable ASCII, only sent where DSN is offered; may be empty
+  std::string mail_from;             // without brackets; empty: the null reverse-path
+  std::vector<std::string> rcpt_to;  // 1..1,000; a mailbox with CR, LF, space outside quotes or brackets is refused
+  std::string envelope_id;           // ENVID (RFC 3461), printable ASCII, only sent where DSN is offered; may be empty
 };
 
 enum class RecipientResult { delivered, deferred, failed };
 
 struct RecipientOutcome {
   RecipientResult result = RecipientResult::deferred;
-  Reply reply;                        // what decided
+  Reply reply;  // what decided
 };
 
 // What became of one submitted message: one entry for each recipient, in the order of the envelope.
@@ -146,12 +146,12 @@ class ClientDialogue {
   // The message under way.
   ClientEnvelope envelope_;
   std::string_view body_rest_;
-  bool body_is_open_ = false;       // the final dot has not been handed out
+  bool body_is_open_ = false;  // the final dot has not been handed out
   bool body_at_line_start_ = true;
-  std::deque<Command> expected_;    // commands sent whose replies are awaited
+  std::deque<Command> expected_;  // commands sent whose replies are awaited
   std::size_t next_recipient_said_ = 0;
   std::size_t next_recipient_answered_ = 0;
-  std::size_t accepted_ = 0;        // recipients the server took
+  std::size_t accepted_ = 0;  // recipients the server took
   bool data_said_ = false;
   bool mail_refused_ = false;
   std::vector<std::optional<RecipientOutcome>> decided_;

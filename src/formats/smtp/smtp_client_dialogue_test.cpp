@@ -10,7 +10,8 @@ namespace {
 
 using Wants = ClientDialogue::Wants;
 
-// Plays a script: "S:" is what the server says, "C:" a line we must have sent (all of a write, line by line), "TLS" the handshake.
+// Plays a script: "S:" is what the server says, "C:" a line we must have sent (all of a write, line by line), "TLS" the
+// handshake.
 void play(ClientDialogue& dialogue, std::string_view script) {
   std::string sent;
   for (const std::string_view line : split(script, '\n')) {
@@ -38,7 +39,8 @@ constexpr auto open_slow = "S: 220 hi\nC: EHLO us.example\nS: 250 them";
 
 std::string results(const SubmissionOutcome& outcome) {
   std::string text;
-  for (const auto& recipient : outcome.recipients) text += "dXf"[recipient.result == RecipientResult::delivered ? 0 : recipient.result == RecipientResult::failed ? 2 : 1];
+  for (const auto& recipient : outcome.recipients)
+    text += "dXf"[recipient.result == RecipientResult::delivered ? 0 : recipient.result == RecipientResult::failed ? 2 : 1];
   return text;  // d delivered, X deferred, f failed
 }
 
@@ -88,7 +90,8 @@ C: .
 S: 250 ok)");
   EXPECT_EQ(results(*dialogue.next_outcome()), "dfX");
   ASSERT_TRUE(dialogue.submit({"", {"a@b.example"}, {}}, "y"));  // a second message over the same session
-  play(dialogue, "C: MAIL FROM:<>\nC: RCPT TO:<a@b.example>\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\nC: y\nC: .\nS: 451 4.3.0 disk");
+  play(dialogue,
+       "C: MAIL FROM:<>\nC: RCPT TO:<a@b.example>\nC: DATA\nS: 250 ok\nS: 250 ok\nS: 354 go\nC: y\nC: .\nS: 451 4.3.0 disk");
   EXPECT_EQ(results(*dialogue.next_outcome()), "X");
 }
 
@@ -113,7 +116,8 @@ TEST(SmtpClientDialogue, stuffs_dots_and_mends_line_ends) {
   ClientDialogue dialogue(plain());
   play(dialogue, open_plain);
   ASSERT_TRUE(dialogue.submit({"", {"a@b.example"}, {}}, ".first\r\n.\r\nbare\n.\nlone\r.\rend"));
-  while (dialogue.next_to_send()) {}
+  while (dialogue.next_to_send()) {
+  }
   ASSERT_TRUE(dialogue.receive("250 ok\r\n250 ok\r\n354 go\r\n"));
   std::string sent;
   while (const auto bytes = dialogue.next_to_send()) sent += *bytes;
@@ -127,10 +131,14 @@ TEST(SmtpClientDialogue, a_long_message_goes_out_in_chunks_and_whole) {
   std::string body;
   for (int i = 0; i < 20'000; ++i) body += (i % 7 == 0 ? ".line " : "line ") + std::to_string(i) + "\r\n";
   ASSERT_TRUE(dialogue.submit({"", {"a@b.example"}, {}}, body));
-  while (dialogue.next_to_send()) {}
+  while (dialogue.next_to_send()) {
+  }
   ASSERT_TRUE(dialogue.receive("250 ok\r\n250 ok\r\n354 go\r\n"));
   std::string sent;
-  while (const auto bytes = dialogue.next_to_send()) { EXPECT_LT(bytes->size(), 140'000U); sent += *bytes; }
+  while (const auto bytes = dialogue.next_to_send()) {
+    EXPECT_LT(bytes->size(), 140'000U);
+    sent += *bytes;
+  }
   std::string unstuffed;
   for (std::size_t at = 0; at < sent.size() - 3;) {
     const std::size_t end = sent.find("\r\n", at) + 2;
@@ -144,7 +152,9 @@ TEST(SmtpClientDialogue, upgrades_to_tls_and_asks_again) {
   ClientSettings settings = plain();
   settings.tls = TlsRule::required;
   ClientDialogue dialogue(settings);
-  play(dialogue, "S: 220 hi\nC: EHLO us.example\nS: 250-them\nS: 250-PIPELINING\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nTLS\nC: EHLO us.example\nS: 250-them\nS: 250 SIZE 1000");
+  play(dialogue,
+       "S: 220 hi\nC: EHLO us.example\nS: 250-them\nS: 250-PIPELINING\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nTLS\nC: EHLO "
+       "us.example\nS: 250-them\nS: 250 SIZE 1000");
   EXPECT_EQ(dialogue.wants(), Wants::message);
   EXPECT_TRUE(dialogue.tls_is_on());
   EXPECT_FALSE(dialogue.offers().pipelining);  // forgotten with the plain session
@@ -191,7 +201,10 @@ TEST(SmtpClientDialogue, falls_back_to_helo) {
 ClientSettings with_password(int& asked) {
   ClientSettings settings = plain();
   settings.tls = TlsRule::required;
-  settings.authenticate = [&asked]() -> Result<SecretText> { ++asked; return SecretText::copy_of("AGEAYg=="); };
+  settings.authenticate = [&asked]() -> Result<SecretText> {
+    ++asked;
+    return SecretText::copy_of("AGEAYg==");
+  };
   return settings;
 }
 
@@ -205,7 +218,9 @@ TEST(SmtpClientDialogue, signs_in_with_plain_only_after_tls) {
   EXPECT_EQ(dialogue.wants(), Wants::message);
 
   ClientDialogue wrong(with_password(asked));
-  play(wrong, "S: 220 hi\nC: EHLO us.example\nS: 250-them\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nTLS\nC: EHLO us.example\nS: 250-them\nS: 250 AUTH=PLAIN\nC: AUTH PLAIN AGEAYg==");
+  play(wrong,
+       "S: 220 hi\nC: EHLO us.example\nS: 250-them\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nTLS\nC: EHLO us.example\nS: "
+       "250-them\nS: 250 AUTH=PLAIN\nC: AUTH PLAIN AGEAYg==");
   EXPECT_EQ(wrong.receive("535 5.7.8 no\r\n").error().kind, ErrorKind::denied);
   ASSERT_TRUE(wrong.refusal());
   EXPECT_EQ(wrong.refusal()->code, 535);
@@ -218,7 +233,8 @@ TEST(SmtpClientDialogue, a_credential_is_not_even_asked_for_without_tls) {
   ClientDialogue dialogue(settings);
   EXPECT_EQ(dialogue.receive("220 hi\r\n").error().kind, ErrorKind::denied);
   ClientDialogue not_offered(with_password(asked));
-  play(not_offered, "S: 220 hi\nC: EHLO us.example\nS: 250-them\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nTLS\nC: EHLO us.example");
+  play(not_offered,
+       "S: 220 hi\nC: EHLO us.example\nS: 250-them\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nTLS\nC: EHLO us.example");
   EXPECT_EQ(not_offered.receive("250-them\r\n250 AUTH LOGIN\r\n").error().kind, ErrorKind::denied);
   EXPECT_EQ(asked, 0);
 }
@@ -227,7 +243,8 @@ TEST(SmtpClientDialogue, success_before_the_message_was_sent_delivers_nothing) {
   ClientDialogue dialogue(plain());
   play(dialogue, open_plain);
   ASSERT_TRUE(dialogue.submit({"", {"a@b.example"}, {}}, "x\r\n"));
-  while (dialogue.next_to_send()) {}
+  while (dialogue.next_to_send()) {
+  }
   EXPECT_EQ(dialogue.receive("250 ok\r\n250 ok\r\n354 go\r\n250 got it all\r\n").error().kind, ErrorKind::invalid_input);
   EXPECT_FALSE(dialogue.next_outcome());
 }
@@ -247,10 +264,13 @@ TEST(SmtpClientDialogue, a_server_that_hangs_up_with_421_defers_what_is_under_wa
     ClientDialogue dialogue(plain());
     play(dialogue, open_plain);
     ASSERT_TRUE(dialogue.submit({"", {"a@b.example"}, {}}, "x\r\n"));
-    while (dialogue.next_to_send()) {}
+    while (dialogue.next_to_send()) {
+    }
     const std::string replies[] = {"250 ok\r\n", "250 ok\r\n", "354 go\r\n"};
     for (int i = 0; i < replies_before; ++i) ASSERT_TRUE(dialogue.receive(replies[i]));
-    if (replies_before == 3) while (dialogue.next_to_send()) {}
+    if (replies_before == 3)
+      while (dialogue.next_to_send()) {
+      }
     EXPECT_EQ(dialogue.receive("421 4.3.2 closing\r\n").error().kind, ErrorKind::unavailable);
     EXPECT_EQ(results(*dialogue.next_outcome()), "X");
   }
@@ -261,7 +281,8 @@ TEST(SmtpClientDialogue, a_refusal_in_the_middle_of_the_message_ends_the_session
   play(dialogue, open_plain);
   const std::string body(300'000, 'x');
   ASSERT_TRUE(dialogue.submit({"", {"a@b.example"}, {}}, body));
-  while (dialogue.next_to_send()) {}
+  while (dialogue.next_to_send()) {
+  }
   ASSERT_TRUE(dialogue.receive("250 ok\r\n250 ok\r\n354 go\r\n"));
   ASSERT_TRUE(dialogue.next_to_send());  // a part
   EXPECT_EQ(dialogue.receive("552 5.3.4 too big\r\n").error().kind, ErrorKind::unavailable);
@@ -343,7 +364,8 @@ TEST(SmtpClientDialogue, reads_the_replies_of_real_servers) {
     }
     ClientDialogue after_greeting(plain());
     ASSERT_TRUE(after_greeting.receive("220 hi\r\n"));
-    while (after_greeting.next_to_send()) {}
+    while (after_greeting.next_to_send()) {
+    }
     const bool taken = static_cast<bool>(after_greeting.receive(text));
     if (entry.path().filename().string().starts_with("comcast-ehlo")) {
       EXPECT_TRUE(taken) << entry.path();

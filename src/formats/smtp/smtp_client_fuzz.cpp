@@ -6,7 +6,10 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace mailhold::smtp;
   if (size < 2) return 0;
-  ClientSettings settings{.our_name = "us.example", .tls = data[0] & 1 ? TlsRule::opportunistic : TlsRule::none, .tls_is_on = false, .authenticate = {}};
+  ClientSettings settings{.our_name = "us.example",
+                          .tls = data[0] & 1 ? TlsRule::opportunistic : TlsRule::none,
+                          .tls_is_on = false,
+                          .authenticate = {}};
   if (data[0] & 2) {
     settings.tls = TlsRule::required;
     settings.authenticate = [] { return mailhold::Result<mailhold::SecretText>(mailhold::SecretText::copy_of("AGEAYg==")); };

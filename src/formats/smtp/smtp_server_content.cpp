@@ -63,11 +63,19 @@ bool ContentReader::read(std::string_view& input) {
     const char next = input.front();
     switch (at_) {
       case At::line_start:
-        if (next == '.') { at_ = At::dot; input.remove_prefix(1); break; }
+        if (next == '.') {
+          at_ = At::dot;
+          input.remove_prefix(1);
+          break;
+        }
         at_ = At::line;
         break;
       case At::dot:  // the dot is dropped unless nothing else stands on the line
-        if (next == '\r') { at_ = At::dot_cr; input.remove_prefix(1); break; }
+        if (next == '\r') {
+          at_ = At::dot_cr;
+          input.remove_prefix(1);
+          break;
+        }
         at_ = At::line;
         break;
       case At::dot_cr:
@@ -93,7 +101,10 @@ bool ContentReader::read(std::string_view& input) {
         keep_line(input.substr(0, length));
         input.remove_prefix(length);
         if (input.empty()) break;
-        if (input.front() == '\n') bare_lf(); else at_ = At::line_cr;
+        if (input.front() == '\n')
+          bare_lf();
+        else
+          at_ = At::line_cr;
         input.remove_prefix(1);
         break;
       }

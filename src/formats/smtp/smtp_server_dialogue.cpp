@@ -5,7 +5,7 @@
 namespace mailhold::smtp {
 namespace {
 
-constexpr std::size_t command_bytes_max = 512;            // RFC 5321 section 4.5.3.1.4, with CRLF
+constexpr std::size_t command_bytes_max = 512;             // RFC 5321 section 4.5.3.1.4, with CRLF
 constexpr std::size_t command_with_parameters_max = 2048;  // MAIL and RCPT: extensions lengthen them
 constexpr std::size_t helo_bytes_max = 255;
 
@@ -133,18 +133,12 @@ ServerDialogue::Event ServerDialogue::run_content(std::string_view& input) {
   }
   state_ = State::commands;
   switch (content_.fault()) {
-    case ContentReader::Fault::none:
-      state_ = State::message;
-      return Event::message;
+    case ContentReader::Fault::none: state_ = State::message; return Event::message;
     case ContentReader::Fault::bare_newline:
       refuse(550, "5.6.11", "bare CR or LF in the message; lines must end with CRLF");
       break;
-    case ContentReader::Fault::nul:
-      refuse(550, "5.6.0", "NUL in the message");
-      break;
-    case ContentReader::Fault::too_big:
-      refuse(552, "5.3.4", "message size exceeds limit");
-      break;
+    case ContentReader::Fault::nul: refuse(550, "5.6.0", "NUL in the message"); break;
+    case ContentReader::Fault::too_big: refuse(552, "5.3.4", "message size exceeds limit"); break;
   }
   reset();
   return Event::need_input;
@@ -176,8 +170,10 @@ ServerDialogue::Event ServerDialogue::run_line(std::string_view line) {
   while (!line.empty() && line.back() == ' ') line.remove_suffix(1);
   if (!is_printable(line)) {
     const bool tells_address = starts_with_ignoring_case(line, "MAIL") || starts_with_ignoring_case(line, "RCPT");
-    if (tells_address) refuse(553, "5.6.7", "address must be ASCII: SMTPUTF8 is not offered");
-    else refuse(500, "5.5.2", "command has a byte outside ASCII");
+    if (tells_address)
+      refuse(553, "5.6.7", "address must be ASCII: SMTPUTF8 is not offered");
+    else
+      refuse(500, "5.5.2", "command has a byte outside ASCII");
     return Event::need_input;
   }
   const std::size_t space = line.find(' ');
@@ -193,25 +189,40 @@ ServerDialogue::Event ServerDialogue::run_line(std::string_view line) {
 
 ServerDialogue::Event ServerDialogue::dispatch(const Command& command) {
   const auto is = [&](std::string_view name) { return equals_ignoring_case(command.verb, name); };
-  if (is("MAIL")) mail(command.argument);
-  else if (is("RCPT")) rcpt(command.argument);
-  else if (is("DATA")) data(command.argument);
-  else if (is("EHLO")) ehlo(command.argument, true);
-  else if (is("HELO")) ehlo(command.argument, false);
+  if (is("MAIL"))
+    mail(command.argument);
+  else if (is("RCPT"))
+    rcpt(command.argument);
+  else if (is("DATA"))
+    data(command.argument);
+  else if (is("EHLO"))
+    ehlo(command.argument, true);
+  else if (is("HELO"))
+    ehlo(command.argument, false);
   else if (is("RSET")) {
-    if (!command.argument.empty()) refuse(501, "5.5.4", "RSET takes no argument");
-    else { reset(); say(250, "2.0.0", "ok"); }
-  } else if (is("NOOP")) say(250, "2.0.0", "ok");
+    if (!command.argument.empty())
+      refuse(501, "5.5.4", "RSET takes no argument");
+    else {
+      reset();
+      say(250, "2.0.0", "ok");
+    }
+  } else if (is("NOOP"))
+    say(250, "2.0.0", "ok");
   else if (is("VRFY")) {
     // RFC 5321 section 3.5.3: 252 tells nobody who exists.
-    if (command.argument.empty()) refuse(501, "5.5.4", "VRFY needs an address");
-    else say(252, "2.1.5", "cannot verify; will try to deliver");
-  } else if (is("HELP")) say(214, "2.0.0", "see RFC 5321");
-  else if (is("STARTTLS")) return starttls(command.argument);
+    if (command.argument.empty())
+      refuse(501, "5.5.4", "VRFY needs an address");
+    else
+      say(252, "2.1.5", "cannot verify; will try to deliver");
+  } else if (is("HELP"))
+    say(214, "2.0.0", "see RFC 5321");
+  else if (is("STARTTLS"))
+    return starttls(command.argument);
   else if (is("QUIT")) {
     say(221, "2.0.0", settings_.host_name + " closing");
     return close();
-  } else return unknown(command.verb);
+  } else
+    return unknown(command.verb);
   return state_ == State::closed ? close() : Event::need_input;
 }
 
@@ -238,8 +249,10 @@ void ServerDialogue::ehlo(std::string_view name, bool extended) {
   helo_ = std::string(name);
   extended_ = extended;
   if (!extended) return append_reply(output_, {250, {}, {settings_.host_name}});
-  Reply features{250, {}, {settings_.host_name, "PIPELINING", "SIZE " + std::to_string(settings_.message_bytes_max), "8BITMIME",
-                           "ENHANCEDSTATUSCODES"}};
+  Reply features{250,
+                 {},
+                 {settings_.host_name, "PIPELINING", "SIZE " + std::to_string(settings_.message_bytes_max), "8BITMIME",
+                  "ENHANCEDSTATUSCODES"}};
   if (settings_.offer_starttls && !secured_) features.lines.emplace_back("STARTTLS");
   features.lines.emplace_back("HELP");
   append_reply(output_, features);
@@ -253,7 +266,10 @@ bool ServerDialogue::read_mail_parameters(std::string_view text, MailParameters&
     const std::string_view value = equals == std::string_view::npos ? std::string_view() : parameter.substr(equals + 1);
     if (equals_ignoring_case(name, "SIZE")) {
       const auto size = to_number(value);
-      if (!size || value.size() > 20) { refuse(501, "5.5.4", "SIZE needs a number"); return false; }
+      if (!size || value.size() > 20) {
+        refuse(501, "5.5.4", "SIZE needs a number");
+        return false;
+      }
       mail.size = *size;
     } else if (equals_ignoring_case(name, "BODY") && equals_ignoring_case(value, "8BITMIME")) {
       mail.eight_bit = true;
@@ -312,9 +328,12 @@ void ServerDialogue::data(std::string_view argument) {
 }
 
 ServerDialogue::Event ServerDialogue::starttls(std::string_view argument) {
-  if (!argument.empty()) refuse(501, "5.5.4", "STARTTLS takes no argument");
-  else if (!settings_.offer_starttls) refuse(502, "5.5.1", "command not implemented");
-  else if (secured_) refuse(503, "5.5.1", "TLS is on already");
+  if (!argument.empty())
+    refuse(501, "5.5.4", "STARTTLS takes no argument");
+  else if (!settings_.offer_starttls)
+    refuse(502, "5.5.1", "command not implemented");
+  else if (secured_)
+    refuse(503, "5.5.1", "TLS is on already");
   else {
     say(220, "2.0.0", "ready for TLS");
     return Event::start_tls;

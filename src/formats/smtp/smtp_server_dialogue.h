@@ -17,20 +17,20 @@
 namespace mailhold::smtp {
 
 struct ServerSettings {
-  std::string host_name;          // in the greeting and in the reply to EHLO
+  std::string host_name;  // in the greeting and in the reply to EHLO
   bool offer_starttls = false;
   BareNewlines bare_newlines = BareNewlines::reject;
   std::uint64_t message_bytes_max = 50u << 20;
-  std::uint32_t recipients_max = 100;         // RFC 5321 section 4.5.3.1.8 asks for at least 100
-  std::uint32_t errors_max = 20;              // refused commands in a session, then 421
-  std::uint32_t unknown_commands_max = 10;    // then 421
-  std::uint32_t messages_max = 10'000;        // transactions in a session, then 421
+  std::uint32_t recipients_max = 100;       // RFC 5321 section 4.5.3.1.8 asks for at least 100
+  std::uint32_t errors_max = 20;            // refused commands in a session, then 421
+  std::uint32_t unknown_commands_max = 10;  // then 421
+  std::uint32_t messages_max = 10'000;      // transactions in a session, then 421
 };
 
 struct MailParameters {
-  Address from;                // the null path for bounces
-  std::uint64_t size = 0;      // SIZE=, zero when not given
-  bool eight_bit = false;      // BODY=8BITMIME
+  Address from;            // the null path for bounces
+  std::uint64_t size = 0;  // SIZE=, zero when not given
+  bool eight_bit = false;  // BODY=8BITMIME
 };
 
 // What the owner of the session decides. A returned Reply refuses; nothing accepts.
@@ -76,7 +76,7 @@ class ServerDialogue {
 
   std::string& output() { return output_; }
   const std::string& helo() const { return helo_; }
-  bool is_extended() const { return extended_; }          // EHLO rather than HELO
+  bool is_extended() const { return extended_; }  // EHLO rather than HELO
   bool in_transaction() const { return has_mail_; }
   bool in_content() const { return state_ == State::content; }
   std::uint64_t content_bytes() const { return content_.bytes_seen(); }

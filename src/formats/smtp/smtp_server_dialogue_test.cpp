@@ -48,7 +48,9 @@ class SmtpServer : public testing::Test {
     while (const auto next = reader.next()) all += (all.empty() ? "" : " ") + std::to_string(next->code);
     return all;
   }
-  void open_transaction() { EXPECT_EQ(codes("EHLO c.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<ann@example.test>\r\nDATA\r\n"), "250 250 250 354"); }
+  void open_transaction() {
+    EXPECT_EQ(codes("EHLO c.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<ann@example.test>\r\nDATA\r\n"), "250 250 250 354");
+  }
 
   ServerSettings settings;
   AcceptsExampleTest rules;
@@ -64,7 +66,8 @@ TEST_F(SmtpServer, greets_with_its_name) {
 
 TEST_F(SmtpServer, announces_exactly_what_it_does) {
   EXPECT_EQ(say("EHLO c.test\r\n"),
-            "250-mx.example.net\r\n250-PIPELINING\r\n250-SIZE 100000\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250 HELP\r\n");
+            "250-mx.example.net\r\n250-PIPELINING\r\n250-SIZE "
+            "100000\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250 HELP\r\n");
   EXPECT_EQ(say("HELO c.test\r\n"), "250 mx.example.net\r\n");
 }
 
@@ -79,8 +82,10 @@ TEST_F(SmtpServer, takes_a_message) {
 }
 
 TEST_F(SmtpServer, answers_pipelined_commands_in_order_and_at_once) {
-  EXPECT_EQ(codes("EHLO c.test\r\nMAIL FROM:<> SIZE=20 BODY=8BITMIME\r\nRCPT TO:<ann@example.test>\r\nRCPT TO:<x@else.test>\r\nDATA\r\n"),
-            "250 250 250 550 354");
+  EXPECT_EQ(
+      codes(
+          "EHLO c.test\r\nMAIL FROM:<> SIZE=20 BODY=8BITMIME\r\nRCPT TO:<ann@example.test>\r\nRCPT TO:<x@else.test>\r\nDATA\r\n"),
+      "250 250 250 550 354");
   EXPECT_EQ(codes("a\r\n.\r\nMAIL FROM:<z@b.test>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\nb\r\n.\r\n"), "250 250 250 354 250");
   ASSERT_EQ(messages.size(), 2u);
   EXPECT_TRUE(messages[0].mail.from.is_null());
@@ -100,7 +105,10 @@ TEST_F(SmtpServer, gives_the_same_result_however_the_network_cuts) {
   const std::string whole =
       "EHLO c.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<ann@example.test>\r\nDATA\r\n..a\r\n.\rb\r\n\r\n.\r\n"
       "MAIL FROM:<a@b.test>\r\nRCPT TO:<ann@example.test>\r\nDATA\r\nsecond\r\n..\r\n.\r\nQUIT\r\n";
-  const std::string expected = [&] { say(whole); return messages.at(0).content + "|"; }();
+  const std::string expected = [&] {
+    say(whole);
+    return messages.at(0).content + "|";
+  }();
   for (std::size_t cut = 1; cut < 9; ++cut) {
     AcceptsExampleTest other_rules;
     ServerDialogue other(settings, other_rules);
@@ -133,28 +141,56 @@ TEST_F(SmtpServer, does_not_start_tls_without_a_certificate) {
   EXPECT_EQ(codes("EHLO c.test\r\nSTARTTLS\r\n"), "250 502");
 }
 
-struct Case { const char* input; const char* codes; };
+struct Case {
+  const char* input;
+  const char* codes;
+};
 
 TEST_F(SmtpServer, answers_each_fault_with_its_code) {
   const Case cases[] = {
       {"MAIL FROM:<a@b.test>\r\n", "503"},
-      {"HELO\r\n", "501"}, {"EHLO\r\n", "501"}, {"EHLO two words\r\n", "501"}, {"EHLO c.test\r\n", "250"},
-      {"RCPT TO:<ann@example.test>\r\n", "503"}, {"DATA\r\n", "503"},
-      {"MAIL\r\n", "501"}, {"MAIL LALA:<>\r\n", "501"}, {"MAIL FROM:\r\n", "501"}, {"MAIL FROM:<pepe>\r\n", "501"},
-      {"MAIL FROM:<a@b.test>X\r\n", "501"}, {"MAIL FROM:<a@b.test> SIZE=abc\r\n", "501"}, {"MAIL FROM:<a@b.test> SIZE=100001\r\n", "552"},
+      {"HELO\r\n", "501"},
+      {"EHLO\r\n", "501"},
+      {"EHLO two words\r\n", "501"},
+      {"EHLO c.test\r\n", "250"},
+      {"RCPT TO:<ann@example.test>\r\n", "503"},
+      {"DATA\r\n", "503"},
+      {"MAIL\r\n", "501"},
+      {"MAIL LALA:<>\r\n", "501"},
+      {"MAIL FROM:\r\n", "501"},
+      {"MAIL FROM:<pepe>\r\n", "501"},
+      {"MAIL FROM:<a@b.test>X\r\n", "501"},
+      {"MAIL FROM:<a@b.test> SIZE=abc\r\n", "501"},
+      {"MAIL FROM:<a@b.test> SIZE=100001\r\n", "552"},
   };
   for (const Case& one : cases) EXPECT_EQ(codes(one.input), one.codes) << one.input;
 }
 
 TEST_F(SmtpServer, answers_each_fault_in_a_transaction_with_its_code) {
   const Case cases[] = {
-      {"EHLO c.test\r\n", "250"}, {"MAIL FROM:<a@b.test> BODY=BINARYMIME\r\n", "555"}, {"MAIL FROM:<a@b.test> SMTPUTF8\r\n", "555"},
-      {"MAIL FROM:<a@b.test> BODY=7BIT\r\n", "250"}, {"MAIL FROM:<a@b.test>\r\n", "503"}, {"DATA\r\n", "554"},
-      {"RCPT TO:<>\r\n", "501"}, {"RCPT TO:<ann@example.test> NOTIFY=NEVER\r\n", "555"}, {"RCPT TO:<ann@else.test>\r\n", "550"},
-      {"RCPT TO:<\xc3\xa4@example.test>\r\n", "553"}, {"RCPT TO:<@hop.test,@two.test:ann@example.test>\r\n", "250"},
-      {"DATA now\r\n", "501"}, {"RSET\r\n", "250"}, {"RCPT TO:<ann@example.test>\r\n", "503"},
-      {"NOOP x\r\n", "250"}, {"VRFY ann\r\n", "252"}, {"HELP\r\n", "214"}, {"AUTH PLAIN AAAA\r\n", "502"}, {"BDAT 3 LAST\r\n", "502"},
-      {"WHATISTHIS\r\n", "500"}, {"\r\n", "500"}, {"noop\r\n", "250"}, {"NOOP\n", "500"},
+      {"EHLO c.test\r\n", "250"},
+      {"MAIL FROM:<a@b.test> BODY=BINARYMIME\r\n", "555"},
+      {"MAIL FROM:<a@b.test> SMTPUTF8\r\n", "555"},
+      {"MAIL FROM:<a@b.test> BODY=7BIT\r\n", "250"},
+      {"MAIL FROM:<a@b.test>\r\n", "503"},
+      {"DATA\r\n", "554"},
+      {"RCPT TO:<>\r\n", "501"},
+      {"RCPT TO:<ann@example.test> NOTIFY=NEVER\r\n", "555"},
+      {"RCPT TO:<ann@else.test>\r\n", "550"},
+      {"RCPT TO:<\xc3\xa4@example.test>\r\n", "553"},
+      {"RCPT TO:<@hop.test,@two.test:ann@example.test>\r\n", "250"},
+      {"DATA now\r\n", "501"},
+      {"RSET\r\n", "250"},
+      {"RCPT TO:<ann@example.test>\r\n", "503"},
+      {"NOOP x\r\n", "250"},
+      {"VRFY ann\r\n", "252"},
+      {"HELP\r\n", "214"},
+      {"AUTH PLAIN AAAA\r\n", "502"},
+      {"BDAT 3 LAST\r\n", "502"},
+      {"WHATISTHIS\r\n", "500"},
+      {"\r\n", "500"},
+      {"noop\r\n", "250"},
+      {"NOOP\n", "500"},
   };
   for (const Case& one : cases) EXPECT_EQ(codes(one.input), one.codes) << one.input;
 }
@@ -219,7 +255,8 @@ TEST_F(SmtpServer, normalises_bare_newlines_when_told_to) {
 }
 
 TEST_F(SmtpServer, postmaster_needs_no_domain) {
-  EXPECT_EQ(codes("EHLO c.test\r\nMAIL FROM:<>\r\nRCPT TO:<Postmaster>\r\n"), "250 250 550");  // asked of the rules as postmaster@mx.example.net
+  EXPECT_EQ(codes("EHLO c.test\r\nMAIL FROM:<>\r\nRCPT TO:<Postmaster>\r\n"),
+            "250 250 550");  // asked of the rules as postmaster@mx.example.net
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ class AcceptsAll final : public SessionRules {
 
 void check(const std::string& content) {
   for (std::size_t i = 0; i < content.size(); ++i) {
-    const bool whole = content[i] == '\r' ? i + 1 < content.size() && content[i + 1] == '\n' : content[i] != '\n' || (i > 0 && content[i - 1] == '\r');
+    const bool whole = content[i] == '\r' ? i + 1 < content.size() && content[i + 1] == '\n'
+                                          : content[i] != '\n' || (i > 0 && content[i - 1] == '\r');
     if (!whole || content[i] == '\0') std::abort();
   }
 }

@@ -24,7 +24,8 @@ class AcceptsAll final : public SessionRules {
   void forget_transaction() override {}
 };
 
-Outcome converse(std::string_view input, std::size_t cut, BareNewlines bare_newlines, std::uint64_t message_bytes_max = 1u << 20) {
+Outcome converse(std::string_view input, std::size_t cut, BareNewlines bare_newlines,
+                 std::uint64_t message_bytes_max = 1u << 20) {
   ServerSettings settings;
   settings.host_name = "mx.test";
   settings.bare_newlines = bare_newlines;
@@ -52,7 +53,8 @@ Outcome converse(std::string_view input, std::size_t cut, BareNewlines bare_newl
 }
 
 const std::string opening = "EHLO c.test\r\nMAIL FROM:<real@c.test>\r\nRCPT TO:<ann@example.test>\r\nDATA\r\n";
-const std::string smuggled = "MAIL FROM:<forged@c.test>\r\nRCPT TO:<victim@example.test>\r\nDATA\r\nSubject: forged\r\n\r\nforged";
+const std::string smuggled =
+    "MAIL FROM:<forged@c.test>\r\nRCPT TO:<victim@example.test>\r\nDATA\r\nSubject: forged\r\n\r\nforged";
 
 // At most one message comes out, from the true sender, and its content holds no bare CR, LF or NUL.
 void expect_at_most_one(const Outcome& outcome, const std::string& what) {
@@ -62,20 +64,34 @@ void expect_at_most_one(const Outcome& outcome, const std::string& what) {
     for (std::size_t i = 0; i < message.content.size(); ++i) {
       const char c = message.content[i];
       EXPECT_NE(c, '\0') << what;
-      if (c == '\n') { EXPECT_TRUE(i > 0 && message.content[i - 1] == '\r') << what; }
-      if (c == '\r') { EXPECT_TRUE(i + 1 < message.content.size() && message.content[i + 1] == '\n') << what; }
+      if (c == '\n') {
+        EXPECT_TRUE(i > 0 && message.content[i - 1] == '\r') << what;
+      }
+      if (c == '\r') {
+        EXPECT_TRUE(i + 1 < message.content.size() && message.content[i + 1] == '\n') << what;
+      }
     }
   }
 }
 
-struct Variant { const char* name; std::string bytes; };
+struct Variant {
+  const char* name;
+  std::string bytes;
+};
 
 const std::vector<Variant>& end_of_data_variants() {
   static const std::vector<Variant> variants = {
-      {"LF . LF", "\n.\n"},       {"LF . CRLF", "\n.\r\n"},   {"CR . CR", "\r.\r"},
-      {"CRLF . CR", "\r\n.\r"},   {"CRLF . LF", "\r\n.\n"},   {"CR . CRLF", "\r.\r\n"},
-      {"CR . LF", "\r.\n"},       {"LF . CR", "\n.\r"},       {"CRCRLF . CRCRLF", "\r\r\n.\r\r\n"},
-      {"CRLF NUL . CRLF", std::string("\r\n\0.\r\n", 6)}, {"CRLF . NUL CRLF", std::string("\r\n.\0\r\n", 6)},
+      {"LF . LF", "\n.\n"},
+      {"LF . CRLF", "\n.\r\n"},
+      {"CR . CR", "\r.\r"},
+      {"CRLF . CR", "\r\n.\r"},
+      {"CRLF . LF", "\r\n.\n"},
+      {"CR . CRLF", "\r.\r\n"},
+      {"CR . LF", "\r.\n"},
+      {"LF . CR", "\n.\r"},
+      {"CRCRLF . CRCRLF", "\r\r\n.\r\r\n"},
+      {"CRLF NUL . CRLF", std::string("\r\n\0.\r\n", 6)},
+      {"CRLF . NUL CRLF", std::string("\r\n.\0\r\n", 6)},
   };
   return variants;
 }
@@ -85,7 +101,8 @@ TEST(SmtpSmuggling, only_crlf_dot_crlf_ends_data) {
   for (const Variant& variant : end_of_data_variants()) {
     for (const BareNewlines setting : {BareNewlines::reject, BareNewlines::normalise}) {
       for (const std::size_t cut : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{7}, std::size_t{100'000}}) {
-        const Outcome outcome = converse(opening + "Subject: real\r\n\r\nreal" + variant.bytes + smuggled + "\r\n.\r\nQUIT\r\n", cut, setting);
+        const Outcome outcome =
+            converse(opening + "Subject: real\r\n\r\nreal" + variant.bytes + smuggled + "\r\n.\r\nQUIT\r\n", cut, setting);
         expect_at_most_one(outcome, variant.name);
         const bool has_nul = variant.bytes.find('\0') != std::string::npos;
         EXPECT_EQ(outcome.messages.size(), setting == BareNewlines::normalise && !has_nul ? 1u : 0u) << variant.name;
@@ -94,11 +111,13 @@ TEST(SmtpSmuggling, only_crlf_dot_crlf_ends_data) {
       }
     }
   }
-  std::printf("smuggling matrix: %d cells of %zu variants, one message or a refusal in each, never two\n", cells, end_of_data_variants().size());
+  std::printf("smuggling matrix: %d cells of %zu variants, one message or a refusal in each, never two\n", cells,
+              end_of_data_variants().size());
 }
 
 TEST(SmtpSmuggling, a_true_end_split_over_packets_still_ends_data) {
-  const std::string whole = opening + "real\r\n.\r\nMAIL FROM:<real@c.test>\r\nRCPT TO:<ann@example.test>\r\nDATA\r\nnext\r\n.\r\n";
+  const std::string whole =
+      opening + "real\r\n.\r\nMAIL FROM:<real@c.test>\r\nRCPT TO:<ann@example.test>\r\nDATA\r\nnext\r\n.\r\n";
   for (std::size_t cut = 1; cut <= whole.size(); ++cut) {
     const Outcome outcome = converse(whole, cut, BareNewlines::reject);
     ASSERT_EQ(outcome.messages.size(), 2u) << cut;  // the second one was really sent by the client
@@ -109,7 +128,8 @@ TEST(SmtpSmuggling, a_true_end_split_over_packets_still_ends_data) {
 
 TEST(SmtpSmuggling, a_message_that_is_too_big_hides_nothing_behind_its_size) {
   for (const Variant& variant : end_of_data_variants()) {
-    const Outcome outcome = converse(opening + std::string(5'000, 'a') + variant.bytes + smuggled + "\r\n.\r\n", 1'000, BareNewlines::normalise, 4'096);
+    const Outcome outcome = converse(opening + std::string(5'000, 'a') + variant.bytes + smuggled + "\r\n.\r\n", 1'000,
+                                     BareNewlines::normalise, 4'096);
     EXPECT_TRUE(outcome.messages.empty()) << variant.name;
     EXPECT_TRUE(outcome.replies.back().is_permanent()) << variant.name;
   }
@@ -139,7 +159,8 @@ TEST(SmtpSmuggling, holds_for_every_sequence_of_the_collection) {
   EXPECT_EQ(passed, sequences);
 }
 
-// The bytes that a dialogue script of chasquid sends ("c -> line", "c ~> 'python literal'"), or nothing if a line is not understood.
+// The bytes that a dialogue script of chasquid sends ("c -> line", "c ~> 'python literal'"), or nothing if a line is not
+// understood.
 std::optional<std::string> sent_by(const std::string& script) {
   std::string sent;
   for (const std::string_view line : split(script, '\n')) {
@@ -156,7 +177,10 @@ std::optional<std::string> sent_by(const std::string& script) {
           literal.clear();
           std::size_t i = 1;
           for (; i < rest.size() && rest[i] != '\''; ++i) {
-            if (rest[i] != '\\') { literal += rest[i]; continue; }
+            if (rest[i] != '\\') {
+              literal += rest[i];
+              continue;
+            }
             ++i;
             literal += rest[i] == 'n' ? '\n' : rest[i] == 'r' ? '\r' : rest[i];
           }
@@ -173,8 +197,10 @@ std::optional<std::string> sent_by(const std::string& script) {
           rest.remove_prefix(digits);
           const bool whole_block = line.find('(') != std::string_view::npos && line.find(')') < line.size() - rest.size();
           const std::string unit = whole_block ? block : literal;
-          if (!whole_block) block.resize(block.size() - literal.size());
-          else block.clear();
+          if (!whole_block)
+            block.resize(block.size() - literal.size());
+          else
+            block.clear();
           for (std::uint64_t i = 0; i < *times; ++i) block += unit;
         } else if (rest.front() == ' ' || rest.front() == '(' || rest.front() == ')' || rest.front() == '+') {
           rest.remove_prefix(1);
@@ -188,7 +214,11 @@ std::optional<std::string> sent_by(const std::string& script) {
   return sent;
 }
 
-struct Dialogue { const char* file; const char* codes; const char* why; };
+struct Dialogue {
+  const char* file;
+  const char* codes;
+  const char* why;
+};
 
 TEST(SmtpCollections, answers_the_dialogues_of_the_collection) {
   CORPUS_OR_RETURN(folder, "chasquid-smtp");
@@ -203,7 +233,8 @@ TEST(SmtpCollections, answers_the_dialogues_of_the_collection) {
       {"bad_data_dot", "250 250 250 354 550", "550 5.6.11 and the session goes on, where chasquid closes with 521"},
       {"message_too_big", "250 250 250 354 552 221", ""},
       {"bad_data_dot_on_message_too_big", "250 250 250 354 552", "the size is reported first; nothing is smuggled"},
-      {"bad_rcpt_to", "250 250 501 501 250 250 501 501 250 250 553 501", "501 for a malformed argument; the addresses are refused alike"},
+      {"bad_rcpt_to", "250 250 501 501 250 250 501 501 250 250 553 501",
+       "501 for a malformed argument; the addresses are refused alike"},
       {"line_too_long", "500", "500 5.5.6 as RFC 5321 section 4.5.3.1.9 gives it, where chasquid says 554"},
       {"auth_not_tls", "250 502", "AUTH is not offered on a gateway"},
       {"auth_multi_dialog", "250 502 502 500 250 502 500 502 500 502", "AUTH is not offered on a gateway"},
@@ -230,9 +261,12 @@ TEST(SmtpCollections, answers_the_dialogues_of_the_collection) {
     if (*dialogue.why != '\0') std::printf("chasquid-smtp %s: differs: %s\n", dialogue.file, dialogue.why);
   }
   std::printf("corpus chasquid-smtp: %d of %d dialogues passed\n", passed, total);
-  std::printf("corpus chasquid-smtp: skipped t-01 t-04 t-05 t-11 (they need its aliases, local users and Dovecot), "
-              "internal/{auth,aliases,normalize} (SASL, alias files and SMTPUTF8 names that this gateway does not have)\n");
-  std::printf("corpus postfix-mime-and-addr: skipped here: its smtpd/ and global/ address cases test Postfix's own tables and rewriting\n");
+  std::printf(
+      "corpus chasquid-smtp: skipped t-01 t-04 t-05 t-11 (they need its aliases, local users and Dovecot), "
+      "internal/{auth,aliases,normalize} (SASL, alias files and SMTPUTF8 names that this gateway does not have)\n");
+  std::printf(
+      "corpus postfix-mime-and-addr: skipped here: its smtpd/ and global/ address cases test Postfix's own tables and "
+      "rewriting\n");
 }
 
 // The Go fuzz seeds are literals: []byte("HELO localhost\n...").
@@ -245,7 +279,11 @@ TEST(SmtpCollections, survives_the_fuzz_seeds_of_the_collection) {
     ASSERT_NE(start, std::string::npos);
     std::string input;
     for (std::size_t i = start + 8; i < file.size() && file[i] != '"'; ++i) {
-      if (file[i] == '\\' && file[i + 1] == 'n') { input += "\r\n"; ++i; } else input += file[i];
+      if (file[i] == '\\' && file[i + 1] == 'n') {
+        input += "\r\n";
+        ++i;
+      } else
+        input += file[i];
     }
     for (const std::size_t cut : {std::size_t{1}, std::size_t{1'000}}) {
       const Outcome outcome = converse(input, cut, BareNewlines::reject);

@@ -24,9 +24,30 @@ TEST(SmtpAddress, reads_and_writes_mailboxes) {
 }
 
 TEST(SmtpAddress, refuses_what_is_no_mailbox) {
-  for (const char* bad : {"", "ann", "@example.test", "ann@", ".ann@b.test", "ann.@b.test", "a..b@c.test", "a b@c.test", "a@b..test", "a@-b.test",
-                          "a@b-.test", "a@xn---", "a@[1.2.3]", "a@[1.2.3.256]", "a@[IPv6:::1::]", "a@[IPv6:12345::]", "\"a@b.test", "\"\"@b.test",
-                          "a@b.test>", "a@b@c.test", "a@b.test ", "a\r\n@b.test", "\"a\r\nb\"@c.test", "<a@b.test>"}) {
+  for (const char* bad : {"",
+                          "ann",
+                          "@example.test",
+                          "ann@",
+                          ".ann@b.test",
+                          "ann.@b.test",
+                          "a..b@c.test",
+                          "a b@c.test",
+                          "a@b..test",
+                          "a@-b.test",
+                          "a@b-.test",
+                          "a@xn---",
+                          "a@[1.2.3]",
+                          "a@[1.2.3.256]",
+                          "a@[IPv6:::1::]",
+                          "a@[IPv6:12345::]",
+                          "\"a@b.test",
+                          "\"\"@b.test",
+                          "a@b.test>",
+                          "a@b@c.test",
+                          "a@b.test ",
+                          "a\r\n@b.test",
+                          "\"a\r\nb\"@c.test",
+                          "<a@b.test>"}) {
     EXPECT_FALSE(parse_mailbox(bad)) << bad;
   }
   EXPECT_FALSE(parse_mailbox(std::string(250, 'a') + "@b.test"));

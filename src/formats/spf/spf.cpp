@@ -136,7 +136,9 @@ class Evaluation {
     Verdict inner;
     switch (check_host(target, inner)) {
       case Outcome::pass: return Match::yes;
-      case Outcome::fail: case Outcome::softfail: case Outcome::neutral: return Match::no;
+      case Outcome::fail:
+      case Outcome::softfail:
+      case Outcome::neutral: return Match::no;
       case Outcome::temperror: return Match::temperror;
       case Outcome::permerror: return Match::permerror;
       case Outcome::none: break;
@@ -184,7 +186,8 @@ class Evaluation {
     return void_answers_ > void_answers_max ? Match::permerror : Match::no;
   }
 
-  // Names of the client's PTR records that point back to it; at most ten are looked at, and only once: a record may hold any number of %{p}.
+  // Names of the client's PTR records that point back to it; at most ten are looked at, and only once: a record may hold any
+  // number of %{p}.
   const std::vector<std::string>& validated_names() {
     if (!validated_names_) validated_names_ = find_validated_names();
     return *validated_names_;

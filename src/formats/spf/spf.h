@@ -14,9 +14,9 @@ enum class Outcome { none, neutral, pass, fail, softfail, temperror, permerror }
 std::string_view name_of(Outcome outcome);  // "pass", as RFC 7208 and RFC 8601 spell it
 
 struct Sender {
-  std::string client_ip{};  // 4 or 16 bytes
-  std::string helo{};       // as the client said it
-  std::string mail_from{};  // without <>; empty for the null reverse-path: then postmaster@helo is checked
+  std::string client_ip{};           // 4 or 16 bytes
+  std::string helo{};                // as the client said it
+  std::string mail_from{};           // without <>; empty for the null reverse-path: then postmaster@helo is checked
   std::string receiver = "unknown";  // our own name, only for the %{r} macro of explanations
   std::int64_t now_seconds = 0;      // since 1970, only for the %{t} macro of explanations
 };

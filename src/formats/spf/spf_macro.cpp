@@ -17,11 +17,11 @@ bool is_alpha(char letter) { return to_lower(letter) >= 'a' && to_lower(letter) 
 bool is_alphanumeric(char letter) { return is_digit(letter) || is_alpha(letter); }
 
 struct Macro {
-  char letter = 0;            // '%', '_' or '-' for %%, %_ and %-
-  std::size_t labels = 0;     // 0: all
+  char letter = 0;         // '%', '_' or '-' for %%, %_ and %-
+  std::size_t labels = 0;  // 0: all
   bool reversed = false;
   std::string_view split_at = ".";
-  std::size_t length = 0;     // in the text
+  std::size_t length = 0;  // in the text
 };
 
 // A macro at the start of `text`, which begins with '%'.
@@ -41,9 +41,13 @@ std::optional<Macro> read_macro(std::string_view text, MacroUse use) {
   if (letters.find(to_lower(macro.letter)) == std::string_view::npos) return std::nullopt;
   std::size_t at = 3;
   const std::size_t digits = at;
-  while (at < end && is_digit(text[at])) macro.labels = std::min<std::size_t>(macro.labels * 10 + static_cast<std::size_t>(text[at++] - '0'), 1000);
+  while (at < end && is_digit(text[at]))
+    macro.labels = std::min<std::size_t>(macro.labels * 10 + static_cast<std::size_t>(text[at++] - '0'), 1000);
   if (at > digits && macro.labels == 0) return std::nullopt;  // "MUST be nonzero", section 7.1
-  if (at < end && to_lower(text[at]) == 'r') { macro.reversed = true; ++at; }
+  if (at < end && to_lower(text[at]) == 'r') {
+    macro.reversed = true;
+    ++at;
+  }
   if (at < end) macro.split_at = text.substr(at, end - at);
   if (at < end && macro.split_at.find_first_not_of(delimiters) != std::string_view::npos) return std::nullopt;
   macro.length = end + 1;
@@ -169,8 +173,10 @@ std::string expand(std::string_view text, const MacroValues& values) {
   std::string expanded;
   for (std::size_t at = 0; at < text.size() && expanded.size() < expanded_bytes_max;) {
     const std::optional<Macro> macro = text[at] == '%' ? read_macro(text.substr(at), MacroUse::explanation) : std::nullopt;
-    if (macro) expanded += expanded_macro(*macro, values);
-    else expanded += text[at];
+    if (macro)
+      expanded += expanded_macro(*macro, values);
+    else
+      expanded += text[at];
     at += macro ? macro->length : 1;
   }
   if (expanded.size() > expanded_bytes_max) expanded.resize(expanded_bytes_max);

@@ -13,13 +13,13 @@ bool is_macro_string(std::string_view text, MacroUse use);
 bool is_domain_spec(std::string_view text);  // ends in a top label or in a macro
 
 struct MacroValues {
-  std::string local_part;     // l
-  std::string sender_domain;  // o
-  std::string domain;         // d: the domain whose record is read
-  std::string client_ip;      // 4 or 16 bytes: i, c, v
-  std::string helo;           // h
-  std::string receiver;       // r
-  std::string now_seconds;    // t
+  std::string local_part;                       // l
+  std::string sender_domain;                    // o
+  std::string domain;                           // d: the domain whose record is read
+  std::string client_ip;                        // 4 or 16 bytes: i, c, v
+  std::string helo;                             // h
+  std::string receiver;                         // r
+  std::string now_seconds;                      // t
   std::function<std::string()> validated_name;  // p
 };
 

@@ -90,8 +90,7 @@ Status read_network(std::string_view rest, Directive& directive) {
 
 Status read_arguments(std::string_view rest, Directive& directive) {
   switch (directive.mechanism) {
-    case Mechanism::all:
-      return rest.empty() ? done() : Status(syntax_error("all takes no argument"));
+    case Mechanism::all: return rest.empty() ? done() : Status(syntax_error("all takes no argument"));
     case Mechanism::include:
     case Mechanism::exists:
       if (!rest.starts_with(':') || !is_domain_spec(rest.substr(1))) return syntax_error("not a domain-spec");
@@ -103,11 +102,9 @@ Status read_arguments(std::string_view rest, Directive& directive) {
       directive.domain_spec = rest.substr(1);
       return done();
     case Mechanism::a:
-    case Mechanism::mx:
-      return read_domain_and_prefixes(rest, directive);
+    case Mechanism::mx: return read_domain_and_prefixes(rest, directive);
     case Mechanism::ip4:
-    case Mechanism::ip6:
-      return read_network(rest, directive);
+    case Mechanism::ip6: return read_network(rest, directive);
   }
   return syntax_error("unknown mechanism");
 }

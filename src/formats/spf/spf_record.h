@@ -20,7 +20,7 @@ struct Directive {
   std::string network{};      // ip4, ip6: 4 or 16 bytes
   unsigned ip4_prefix = 32;
   unsigned ip6_prefix = 128;
-  std::string text{};         // as written
+  std::string text{};  // as written
 };
 
 struct SpfRecord {

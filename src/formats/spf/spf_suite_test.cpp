@@ -19,7 +19,8 @@ struct Zone {
   dns::Answer answer(const dns::Question& question) const {
     std::string name = question.name;
     for (int links = 0; aliases.contains(name) && links < 8; ++links) name = aliases.at(name);
-    if (const auto found = records.find({name, question.type}); found != records.end()) return {.status = dns::AnswerStatus::ok, .records = found->second};
+    if (const auto found = records.find({name, question.type}); found != records.end())
+      return {.status = dns::AnswerStatus::ok, .records = found->second};
     if (timeouts.contains(name)) return {.status = dns::AnswerStatus::timeout};
     return {.status = names.contains(name) ? dns::AnswerStatus::nodata : dns::AnswerStatus::nxdomain};
   }
@@ -39,12 +40,18 @@ std::vector<std::string> lines_of(const std::string& suite) {
 }
 
 void add_record(const std::vector<std::string_view>& words, Zone& zone) {
-  const std::map<std::string, dns::RecordType> types{{"A", dns::RecordType::a},     {"AAAA", dns::RecordType::aaaa}, {"MX", dns::RecordType::mx},
-                                                     {"TXT", dns::RecordType::txt}, {"PTR", dns::RecordType::ptr}};
+  const std::map<std::string, dns::RecordType> types{{"A", dns::RecordType::a},
+                                                     {"AAAA", dns::RecordType::aaaa},
+                                                     {"MX", dns::RecordType::mx},
+                                                     {"TXT", dns::RecordType::txt},
+                                                     {"PTR", dns::RecordType::ptr}};
   const std::string name = to_lower(unhex(words[1]));
   std::string value = unhex(words[3]);
   zone.names.insert(name);
-  if (words[2] == "CNAME") { zone.aliases[name] = to_lower(value); return; }
+  if (words[2] == "CNAME") {
+    zone.aliases[name] = to_lower(value);
+    return;
+  }
   const dns::RecordType type = types.at(std::string(words[2]));
   if (type == dns::RecordType::a || type == dns::RecordType::aaaa) {
     value = dns::parse_address(value).value();
@@ -62,8 +69,8 @@ bool passes(const std::vector<std::string_view>& words, const Zone& zone) {
   if (!explanation.empty() && verdict.outcome == Outcome::fail) {
     is_right = is_right && verdict.explanation == (explanation == "DEFAULT" ? "" : explanation);
   }
-  EXPECT_TRUE(is_right) << unhex(words[1]) << ": wanted " << words[5] << " '" << explanation << "', got " << name_of(verdict.outcome) << " '"
-                        << verdict.explanation << "' " << verdict.problem;
+  EXPECT_TRUE(is_right) << unhex(words[1]) << ": wanted " << words[5] << " '" << explanation << "', got "
+                        << name_of(verdict.outcome) << " '" << verdict.explanation << "' " << verdict.problem;
   return is_right;
 }
 
@@ -73,10 +80,14 @@ void run_suite(const std::string& path, int cases_expected) {
   int passed = 0;
   for (const std::string& line : lines_of(path)) {
     const auto words = split(line, ' ');
-    if (words[0] == "scenario") zone = Zone();
-    else if (words[0] == "record") add_record(words, zone);
-    else if (words[0] == "timeout") zone.timeouts.insert(to_lower(unhex(words[1]))), zone.names.insert(to_lower(unhex(words[1])));
-    else if (words[0] == "test") ++cases, passed += passes(words, zone);
+    if (words[0] == "scenario")
+      zone = Zone();
+    else if (words[0] == "record")
+      add_record(words, zone);
+    else if (words[0] == "timeout")
+      zone.timeouts.insert(to_lower(unhex(words[1]))), zone.names.insert(to_lower(unhex(words[1])));
+    else if (words[0] == "test")
+      ++cases, passed += passes(words, zone);
   }
   std::printf("%s: %d of %d cases pass\n", std::filesystem::path(path).filename().c_str(), passed, cases);
   EXPECT_GE(cases, cases_expected);

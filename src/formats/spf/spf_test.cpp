@@ -8,10 +8,12 @@ namespace mailhold::spf {
 namespace {
 
 Verdict check_with(const std::string& record, const std::string& mail_from = "ann@example.com") {
-  return check({.client_ip = *dns::parse_address("192.0.2.1"), .helo = "mail.example.com", .mail_from = mail_from}, [&](const dns::Question& question) {
-    if (question.name != "example.com" || question.type != dns::RecordType::txt) return dns::Answer{.status = dns::AnswerStatus::nxdomain};
-    return dns::Answer{.status = dns::AnswerStatus::ok, .records = {{record, 0}}};
-  });
+  return check({.client_ip = *dns::parse_address("192.0.2.1"), .helo = "mail.example.com", .mail_from = mail_from},
+               [&](const dns::Question& question) {
+                 if (question.name != "example.com" || question.type != dns::RecordType::txt)
+                   return dns::Answer{.status = dns::AnswerStatus::nxdomain};
+                 return dns::Answer{.status = dns::AnswerStatus::ok, .records = {{record, 0}}};
+               });
 }
 
 TEST(Spf, names_the_term_that_decided) {
@@ -42,17 +44,22 @@ TEST(Spf, a_record_that_includes_itself_ends) {
 TEST(Spf, a_domain_that_dns_cannot_carry_is_none_without_a_question) {
   for (const char* mail_from : {"any@legitimate.com(a.attack.com", "any@[192.0.2.1]", "any@localhost", "a@b\\.example.com"}) {
     const Sender sender{.client_ip = "\x01\x02\x03\x04", .helo = "h", .mail_from = mail_from};
-    const Verdict verdict = check(sender, [](const dns::Question&) -> dns::Answer { ADD_FAILURE(); return {}; });
+    const Verdict verdict = check(sender, [](const dns::Question&) -> dns::Answer {
+      ADD_FAILURE();
+      return {};
+    });
     EXPECT_EQ(verdict.outcome, Outcome::none) << mail_from;
     EXPECT_EQ(domain_to_check(sender), "") << mail_from;
   }
 }
 
 TEST(Spf, a_temporary_failure_anywhere_is_temperror) {
-  const Verdict verdict = check({.client_ip = "\x01\x02\x03\x04", .helo = "h", .mail_from = "a@example.com"}, [](const dns::Question& question) {
-    if (question.type == dns::RecordType::txt) return dns::Answer{.status = dns::AnswerStatus::ok, .records = {{"v=spf1 a -all", 0}}};
-    return dns::Answer{.status = dns::AnswerStatus::bogus};
-  });
+  const Verdict verdict =
+      check({.client_ip = "\x01\x02\x03\x04", .helo = "h", .mail_from = "a@example.com"}, [](const dns::Question& question) {
+        if (question.type == dns::RecordType::txt)
+          return dns::Answer{.status = dns::AnswerStatus::ok, .records = {{"v=spf1 a -all", 0}}};
+        return dns::Answer{.status = dns::AnswerStatus::bogus};
+      });
   EXPECT_EQ(verdict.outcome, Outcome::temperror);
 }
 

@@ -22,7 +22,7 @@ namespace mailhold::tlog {
 class Hash {
  public:
   static constexpr std::size_t size = 32;
-  Hash() = default;                               // all zero
+  Hash() = default;                                // all zero
   static Hash from_bytes(std::string_view bytes);  // exactly 32 bytes, else all zero
   std::string_view bytes() const { return {bytes_.data(), size}; }
   friend bool operator==(const Hash&, const Hash&) = default;
@@ -35,9 +35,9 @@ class Hash {
 using Proof = std::vector<Hash>;
 inline constexpr std::size_t proof_hashes_max = 128;  // two paths of a tree of 2^63 leaves
 
-Hash hash_leaf(std::string_view entry);                       // SHA-256(0x00, entry)
-Hash hash_children(const Hash& left, const Hash& right);      // SHA-256(0x01, left, right)
-Hash root_of_empty_tree();                                    // SHA-256()
+Hash hash_leaf(std::string_view entry);                   // SHA-256(0x00, entry)
+Hash hash_children(const Hash& left, const Hash& right);  // SHA-256(0x01, left, right)
+Hash root_of_empty_tree();                                // SHA-256()
 
 class NodeSource {
  public:

@@ -11,9 +11,14 @@ namespace mailhold::tlog {
 namespace {
 
 // The inputs of the certificate-transparency reference tests, whose roots are published.
-const std::vector<std::string> reference_entries = {
-    "", std::string(1, '\0'), "\x10", "\x20\x21", "\x30\x31", "\x40\x41\x42\x43",
-    "\x50\x51\x52\x53\x54\x55\x56\x57", "\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f"};
+const std::vector<std::string> reference_entries = {"",
+                                                    std::string(1, '\0'),
+                                                    "\x10",
+                                                    "\x20\x21",
+                                                    "\x30\x31",
+                                                    "\x40\x41\x42\x43",
+                                                    "\x50\x51\x52\x53\x54\x55\x56\x57",
+                                                    "\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f"};
 
 std::string leaf_text(std::size_t number) { return "leaf " + std::to_string(number); }
 
@@ -58,12 +63,11 @@ struct Naive {
 };
 
 TEST(MerkleTree, t31_roots_of_the_reference_inputs_are_the_published_ones) {
-  const std::map<std::size_t, std::string> roots = {
-      {0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
-      {1, "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"},
-      {2, "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"},
-      {3, "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77"},
-      {8, "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"}};
+  const std::map<std::size_t, std::string> roots = {{0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+                                                    {1, "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"},
+                                                    {2, "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"},
+                                                    {3, "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77"},
+                                                    {8, "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"}};
   Tree tree;
   for (std::size_t size = 0; size <= reference_entries.size(); ++size) {
     if (roots.contains(size)) EXPECT_EQ(to_hex(tree.root().bytes()), roots.at(size)) << size;
@@ -205,8 +209,7 @@ TEST(MerkleTree, t31_inclusion_vectors_of_transparency_dev) {
     const auto leaf = vector.hash("leafHash");
     const auto root = vector.hash("root");
     const auto proof = vector.proof();
-    return leaf && root && proof &&
-           verify_inclusion(*leaf, vector.number("leafIdx"), vector.number("treeSize"), *proof, *root);
+    return leaf && root && proof && verify_inclusion(*leaf, vector.number("leafIdx"), vector.number("treeSize"), *proof, *root);
   });
 }
 

@@ -22,7 +22,8 @@ bool is_space(char32_t point) {
 }
 
 bool is_plain_utf8(std::string_view text) {
-  return is_utf8(text) && std::none_of(text.begin(), text.end(), [](char byte) { return static_cast<unsigned char>(byte) < 0x20 && byte != '\n'; });
+  return is_utf8(text) && std::none_of(text.begin(), text.end(),
+                                       [](char byte) { return static_cast<unsigned char>(byte) < 0x20 && byte != '\n'; });
 }
 
 std::string key_id_bytes(std::uint32_t id) { return ByteWriter().u32(id).take(); }

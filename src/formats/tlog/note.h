@@ -20,8 +20,8 @@ struct NoteKey {
   std::string name;        // no space, no plus
   std::string public_key;  // 32 bytes, Ed25519
 
-  std::uint32_t id() const;                            // first four bytes of SHA-256(name, LF, 0x01, public key)
-  std::string text() const;                            // "name+0123abcd+base64"
+  std::uint32_t id() const;                             // first four bytes of SHA-256(name, LF, 0x01, public key)
+  std::string text() const;                             // "name+0123abcd+base64"
   static Result<NoteKey> parse(std::string_view text);  // invalid_input unless the id fits the key
 };
 

@@ -72,9 +72,11 @@ TEST(SignedNote, a_second_wrong_signature_under_a_known_name_spoils_the_note) {
 TEST(SignedNote, malformed_notes_are_refused) {
   const std::string line = example_note.substr(example_note.find("\xE2"));
   for (const std::string& bytes :
-       {std::string(), std::string("text\n"), std::string("text\n\n"), "text\n" + line, "text\n\n" + line.substr(0, line.size() - 1), "te\rxt\n\n" + line,
-        "te\x80xt\n\n" + line, "text\n\n" + line + "\n", std::string("text\n\n- name AAAAAAA=\n"), std::string("text\n\n\xE2\x80\x94 name AAAA\n"),
-        std::string("text\n\n\xE2\x80\x94 na+me AAAAAAA=\n"), std::string("text\n\n\xE2\x80\x94 na\xC2\xA0me AAAAAAA=\n"), std::string("te\0xt\n\n", 7) + line}) {
+       {std::string(), std::string("text\n"), std::string("text\n\n"), "text\n" + line,
+        "text\n\n" + line.substr(0, line.size() - 1), "te\rxt\n\n" + line, "te\x80xt\n\n" + line, "text\n\n" + line + "\n",
+        std::string("text\n\n- name AAAAAAA=\n"), std::string("text\n\n\xE2\x80\x94 name AAAA\n"),
+        std::string("text\n\n\xE2\x80\x94 na+me AAAAAAA=\n"), std::string("text\n\n\xE2\x80\x94 na\xC2\xA0me AAAAAAA=\n"),
+        std::string("te\0xt\n\n", 7) + line}) {
     EXPECT_EQ(SignedNote::parse(bytes).error().kind, ErrorKind::corrupt) << bytes;
   }
   std::string many = "text\n\n";
@@ -104,9 +106,10 @@ TEST(Checkpoint, is_read_back_as_it_was_written) {
 TEST(Checkpoint, malformed_text_is_refused) {
   const std::string root = "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
   ASSERT_TRUE(Checkpoint::parse("example.com/log\n20852163\n" + root));
-  for (const std::string& text : {std::string(), std::string("\n"), "o\n1\n" + root.substr(0, root.size() - 1), "\n1\n" + root, "o\n01\n" + root, "o\n-1\n" + root,
-                                  "o\n99999999999999999999\n" + root, "o\n9223372036854775808\n" + root, std::string("o\n1\nAAAA\n"), "o\n1\n" + root + "\n",
-                                  "o\n1 \n" + root, std::string("o\n1\n")}) {
+  for (const std::string& text :
+       {std::string(), std::string("\n"), "o\n1\n" + root.substr(0, root.size() - 1), "\n1\n" + root, "o\n01\n" + root,
+        "o\n-1\n" + root, "o\n99999999999999999999\n" + root, "o\n9223372036854775808\n" + root, std::string("o\n1\nAAAA\n"),
+        "o\n1\n" + root + "\n", "o\n1 \n" + root, std::string("o\n1\n")}) {
     EXPECT_EQ(Checkpoint::parse(text).error().kind, ErrorKind::corrupt) << text;
   }
 }

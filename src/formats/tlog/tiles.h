@@ -19,13 +19,13 @@ inline constexpr std::size_t entry_bytes_max = 65535;  // a bundle's length pref
 struct Tile {
   std::optional<unsigned> level;  // 0 to 7; nothing: an entry bundle
   std::uint64_t index = 0;
-  unsigned width = tile_width;    // 1 to 256
+  unsigned width = tile_width;  // 1 to 256
 
   friend bool operator==(const Tile&, const Tile&) = default;
 };
 
-std::string path_of(const Tile& tile);                      // "tile/0/x001/234.p/7", "tile/entries/000"
-Result<Tile> parse_tile_path(std::string_view path);        // exactly what path_of writes, else invalid_input
+std::string path_of(const Tile& tile);                // "tile/0/x001/234.p/7", "tile/entries/000"
+Result<Tile> parse_tile_path(std::string_view path);  // exactly what path_of writes, else invalid_input
 // Every tile of a tree of that size, full and partial, lowest level first; entry bundles are not among them.
 std::vector<Tile> tiles_of(std::uint64_t size);
 // Those of tiles_of(size) that tiles_of(old_size) has not.

@@ -17,9 +17,28 @@ TEST(Tiles, a_path_is_read_back_and_has_one_spelling) {
   for (const Tile& tile : {Tile{0, 1234067, 256}, Tile{7, 5, 255}, Tile{std::nullopt, 999999, 1}, Tile{3, 1000000000, 256}}) {
     EXPECT_EQ(*parse_tile_path(path_of(tile)), tile) << path_of(tile);
   }
-  for (const char* path : {"", "tile", "tile/", "tile/0", "tile/0/", "tile/8/000", "tile/00/000", "tile/0/0", "tile/0/0000", "tile/0/x000/000",
-                           "tile/0/000/001", "tile/0/x001/x002", "tile/0/000.p/0", "tile/0/000.p/256", "tile/0/000.p/01", "tile/0/000.p/",
-                           "tile/0/000.p/1/2", "tile/0/../000", "tile/-1/000", "tile/entries/abc", "tile/0/000 ", "/tile/0/000",
+  for (const char* path : {"",
+                           "tile",
+                           "tile/",
+                           "tile/0",
+                           "tile/0/",
+                           "tile/8/000",
+                           "tile/00/000",
+                           "tile/0/0",
+                           "tile/0/0000",
+                           "tile/0/x000/000",
+                           "tile/0/000/001",
+                           "tile/0/x001/x002",
+                           "tile/0/000.p/0",
+                           "tile/0/000.p/256",
+                           "tile/0/000.p/01",
+                           "tile/0/000.p/",
+                           "tile/0/000.p/1/2",
+                           "tile/0/../000",
+                           "tile/-1/000",
+                           "tile/entries/abc",
+                           "tile/0/000 ",
+                           "/tile/0/000",
                            "tile/0/x999/x999/x999/x999/x999/x999/999"}) {
     EXPECT_EQ(parse_tile_path(path).error().kind, ErrorKind::invalid_input) << path;
   }

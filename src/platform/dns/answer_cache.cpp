@@ -34,8 +34,10 @@ void AnswerCache::keep(const Question& question, const Answer& answer) {
   if (time <= 0) return;
   const std::lock_guard lock(mutex_);
   const auto [entry, is_new] = entries_.try_emplace(question);
-  if (is_new) entry->second.place = by_use_.insert(by_use_.end(), question);
-  else by_use_.splice(by_use_.end(), by_use_, entry->second.place);
+  if (is_new)
+    entry->second.place = by_use_.insert(by_use_.end(), question);
+  else
+    by_use_.splice(by_use_.end(), by_use_, entry->second.place);
   entry->second.answer = answer;
   entry->second.kept_until = clock_.now() + time;
   if (entries_.size() <= answers_max_) return;

@@ -10,10 +10,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const std::string_view input(reinterpret_cast<const char*>(data) + 1, size - 1);
   using dns::RecordType;
-  for (RecordType type : {RecordType::a, RecordType::cname, RecordType::ptr, RecordType::mx, RecordType::txt, RecordType::aaaa, RecordType::tlsa}) {
+  for (RecordType type :
+       {RecordType::a, RecordType::cname, RecordType::ptr, RecordType::mx, RecordType::txt, RecordType::aaaa, RecordType::tlsa}) {
     const auto record = dns::decode_record(type, input);
     if (!record) continue;
-    const bool is_name = type == RecordType::cname || type == RecordType::ptr || (type == RecordType::mx && !record->value.empty());
+    const bool is_name =
+        type == RecordType::cname || type == RecordType::ptr || (type == RecordType::mx && !record->value.empty());
     if (is_name && dns::normal_name(record->value) != record->value) std::abort();
   }
   if (const auto answers = dns::parse_answers(input, data[0] % 8); answers && dns::encode(*answers) != input) std::abort();

@@ -52,7 +52,8 @@ std::optional<Record> decode_record(RecordType type, std::string_view data) {
     }
     case RecordType::mx: {
       if (data.size() < 3) return std::nullopt;
-      const auto preference = static_cast<std::uint16_t>((static_cast<unsigned char>(data[0]) << 8) | static_cast<unsigned char>(data[1]));
+      const auto preference =
+          static_cast<std::uint16_t>((static_cast<unsigned char>(data[0]) << 8) | static_cast<unsigned char>(data[1]));
       return named(decode_name(data.substr(2)), preference);
     }
   }

@@ -8,7 +8,8 @@
 
 namespace mailhold::dns {
 
-// Nothing if the data is malformed, too long or holds a name that normal_name() refuses. An MX of "." (RFC 7505) has an empty name.
+// Nothing if the data is malformed, too long or holds a name that normal_name() refuses. An MX of "." (RFC 7505) has an empty
+// name.
 std::optional<Record> decode_record(RecordType type, std::string_view data);
 
 }  // namespace mailhold::dns

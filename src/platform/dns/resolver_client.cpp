@@ -14,7 +14,9 @@ struct Open {
   Question question;
 };
 
-std::vector<Answer> failed(std::size_t count, AnswerStatus status) { return std::vector<Answer>(count, Answer{.status = status}); }
+std::vector<Answer> failed(std::size_t count, AnswerStatus status) {
+  return std::vector<Answer>(count, Answer{.status = status});
+}
 
 // One request, at most questions_max long. Our own failures are not the name's: they are not kept.
 Result<std::vector<Answer>> ask(ipc::Client& resolverd, std::span<const Open> open, const Deadline& deadline) {
@@ -42,15 +44,19 @@ std::vector<Answer> ResolverClient::resolve_all(std::span<const Question> questi
       continue;
     }
     Question question{std::move(*name), questions[index].type};
-    if (std::optional<Answer> kept = cache_->find(question)) answers[index] = std::move(*kept);
-    else open.push_back({index, std::move(question)});
+    if (std::optional<Answer> kept = cache_->find(question))
+      answers[index] = std::move(*kept);
+    else
+      open.push_back({index, std::move(question)});
   }
   for (std::size_t start = 0; start < open.size(); start += questions_max) {
     const auto batch = std::span<const Open>(open).subspan(start, std::min(questions_max, open.size() - start));
     Result<std::vector<Answer>> received = ask(*resolverd_, batch, deadline);
     const bool ran_out = !received && received.error().kind == ErrorKind::timed_out;
-    if (!received) received = failed(batch.size(), ran_out ? AnswerStatus::timeout : AnswerStatus::servfail);
-    else for (std::size_t index = 0; index < batch.size(); ++index) cache_->keep(batch[index].question, (*received)[index]);
+    if (!received)
+      received = failed(batch.size(), ran_out ? AnswerStatus::timeout : AnswerStatus::servfail);
+    else
+      for (std::size_t index = 0; index < batch.size(); ++index) cache_->keep(batch[index].question, (*received)[index]);
     for (std::size_t index = 0; index < batch.size(); ++index) answers[batch[index].index] = std::move((*received)[index]);
   }
   return answers;

@@ -23,7 +23,8 @@ struct Peer {
     auto sockets = ipc::Channel::socket_pair();
     client->connect(std::move(sockets->first));
     auto channel = std::make_shared<ipc::Channel>(std::move(sockets->second));
-    thread = std::jthread([channel, handler](const std::stop_token& stop) { ipc::serve_channel(channel, "gatewayd-in", handler, stop); });
+    thread = std::jthread(
+        [channel, handler](const std::stop_token& stop) { ipc::serve_channel(channel, "gatewayd-in", handler, stop); });
   }
   std::shared_ptr<ipc::Client> client;
   std::jthread thread;
@@ -103,7 +104,9 @@ TEST(ResolverService, answers_over_the_channel_and_refuses_hostile_requests) {
   EXPECT_EQ(answers[0].records.at(0).value, "v=spf1 -all");
   EXPECT_EQ(answers[1].records.at(0), (Record{"mx.example.test", 10}));
 
-  const auto refused = [&](const ResolveRequest& request) { return peer.client->call(method_resolve, encode(request), soon()).error().kind; };
+  const auto refused = [&](const ResolveRequest& request) {
+    return peer.client->call(method_resolve, encode(request), soon()).error().kind;
+  };
   EXPECT_EQ(refused({1000ms, {{std::string(254, 'a'), RecordType::a}}}), ErrorKind::invalid_input);
   EXPECT_EQ(refused({1000ms, {{"a\n.example", RecordType::a}}}), ErrorKind::invalid_input);
   EXPECT_EQ(refused({1000ms, {{"UPPER.example", RecordType::a}}}), ErrorKind::invalid_input);
@@ -129,7 +132,10 @@ TEST(AnswerCache, bounds_how_long_an_answer_is_kept) {
   ManualClock clock(0);
   AnswerCache cache(10, clock);
   const Question question{"a.example", RecordType::a};
-  const auto kept_seconds = [&](const Answer& answer) { cache.keep(question, answer); return cache.find(question)->ttl_seconds; };
+  const auto kept_seconds = [&](const Answer& answer) {
+    cache.keep(question, answer);
+    return cache.find(question)->ttl_seconds;
+  };
   EXPECT_EQ(kept_seconds({.status = AnswerStatus::ok, .ttl_seconds = 1'000'000, .records = {{"x", 0}}}), 3600u);
   EXPECT_EQ(kept_seconds({.status = AnswerStatus::nodata, .ttl_seconds = 1'000'000}), 300u);
   EXPECT_EQ(kept_seconds({.status = AnswerStatus::servfail}), 10u);
@@ -144,10 +150,10 @@ TEST(RecordDecoding, refuses_malformed_data) {
   EXPECT_EQ(decode_record(RecordType::txt, std::string_view("\1a\0\2bc", 6))->value, "abc");
   EXPECT_FALSE(decode_record(RecordType::a, "123"));
   EXPECT_FALSE(decode_record(RecordType::txt, "\5abc"));
-  EXPECT_FALSE(decode_record(RecordType::ptr, std::string_view("\0", 1)));            // the root
-  EXPECT_FALSE(decode_record(RecordType::ptr, std::string_view("\3a.b\0", 5)));       // a dot inside a label
-  EXPECT_FALSE(decode_record(RecordType::ptr, std::string_view("\300\014", 2)));      // a pointer
-  EXPECT_FALSE(decode_record(RecordType::ptr, std::string_view("\1a\0x", 4)));        // bytes behind it
+  EXPECT_FALSE(decode_record(RecordType::ptr, std::string_view("\0", 1)));        // the root
+  EXPECT_FALSE(decode_record(RecordType::ptr, std::string_view("\3a.b\0", 5)));   // a dot inside a label
+  EXPECT_FALSE(decode_record(RecordType::ptr, std::string_view("\300\014", 2)));  // a pointer
+  EXPECT_FALSE(decode_record(RecordType::ptr, std::string_view("\1a\0x", 4)));    // bytes behind it
   EXPECT_FALSE(decode_record(RecordType::mx, std::string_view("\0\1\1\n\0", 5)));
 }
 

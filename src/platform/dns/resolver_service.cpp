@@ -36,7 +36,8 @@ void ResolverService::handle(const std::shared_ptr<ipc::Call>& call) {
   if (!request) return call->fail(request.error());
   const auto gathering = std::make_shared<Gathering>(call, request->questions.size());
   for (std::size_t index = 0; index < request->questions.size(); ++index) {
-    resolver_.ask(request->questions[index], request->time, [gathering, index](Answer answer) { gathering->take(index, std::move(answer)); });
+    resolver_.ask(request->questions[index], request->time,
+                  [gathering, index](Answer answer) { gathering->take(index, std::move(answer)); });
   }
 }
 

@@ -45,7 +45,8 @@ void take_records(const ub_result& result, RecordType type, Answer& answer) {
     if (!record || (bytes += record->value.size()) > answer_bytes_max) continue;
     answer.records.push_back(std::move(*record));
   }
-  std::stable_sort(answer.records.begin(), answer.records.end(), [](const Record& a, const Record& b) { return a.preference < b.preference; });
+  std::stable_sort(answer.records.begin(), answer.records.end(),
+                   [](const Record& a, const Record& b) { return a.preference < b.preference; });
 }
 
 Answer answer_of(int error, const ub_result* result, RecordType type) {
@@ -91,7 +92,8 @@ class UnboundResolver::Engine {
     RETURN_IF_ERROR(checked(ub_ctx_async(context_, 1), "choosing threads"));
     RETURN_IF_ERROR(set_options());
     RETURN_IF_ERROR(set_servers());
-    for (const std::string& anchor : settings_.trust_anchors) RETURN_IF_ERROR(checked(ub_ctx_add_ta(context_, anchor.c_str()), "adding a trust anchor"));
+    for (const std::string& anchor : settings_.trust_anchors)
+      RETURN_IF_ERROR(checked(ub_ctx_add_ta(context_, anchor.c_str()), "adding a trust anchor"));
     for (const StubZone& stub : settings_.stub_zones) {
       RETURN_IF_ERROR(checked(ub_ctx_set_stub(context_, stub.zone.c_str(), stub.server.c_str(), 0), "adding a stub zone"));
     }
@@ -106,7 +108,10 @@ class UnboundResolver::Engine {
       const std::lock_guard lock(mutex_);
       if (open_.size() < settings_.outstanding_max) {
         const std::uint64_t number = next_number_++;
-        open = &open_.emplace(number, Open{this, number, question.type, Clock::now() + std::min(time, settings_.question_time_max), 0, nullptr}).first->second;
+        open = &open_
+                    .emplace(number, Open{this, number, question.type, Clock::now() + std::min(time, settings_.question_time_max),
+                                          0, nullptr})
+                    .first->second;
         open->receiver = std::move(receiver);
         if (!thread_.joinable()) thread_ = std::jthread([this](const std::stop_token& stop) { hand_out(stop); });
       }
@@ -114,7 +119,8 @@ class UnboundResolver::Engine {
     if (open == nullptr) return receiver(Answer());
     const std::uint64_t number = open->number;  // may be gone once it is asked
     int async_id = 0;
-    const int error = ub_resolve_async(context_, name->c_str(), static_cast<int>(question.type), class_in, open, &Engine::take_result, &async_id);
+    const int error = ub_resolve_async(context_, name->c_str(), static_cast<int>(question.type), class_in, open,
+                                       &Engine::take_result, &async_id);
     if (error != 0) return finish(number, Answer());
     {
       const std::lock_guard lock(mutex_);
@@ -144,13 +150,16 @@ class UnboundResolver::Engine {
         {"unblock-lan-zones:", has_own_servers ? "yes" : "no"},  // servers of one's own may know private addresses
         {"insecure-lan-zones:", has_own_servers ? "yes" : "no"},
     };
-    for (const auto& [name, value] : options) RETURN_IF_ERROR(checked(ub_ctx_set_option(context_, name, value), std::string("setting ") + name));
+    for (const auto& [name, value] : options)
+      RETURN_IF_ERROR(checked(ub_ctx_set_option(context_, name, value), std::string("setting ") + name));
     return done();
   }
 
   Status set_servers() {
-    for (const std::string& server : settings_.servers) RETURN_IF_ERROR(checked(ub_ctx_set_fwd(context_, server.c_str()), "using server " + server));
-    if (settings_.servers.empty() && !settings_.resolv_conf.empty()) ub_ctx_resolvconf(context_, settings_.resolv_conf.c_str());  // without it: the root servers
+    for (const std::string& server : settings_.servers)
+      RETURN_IF_ERROR(checked(ub_ctx_set_fwd(context_, server.c_str()), "using server " + server));
+    if (settings_.servers.empty() && !settings_.resolv_conf.empty())
+      ub_ctx_resolvconf(context_, settings_.resolv_conf.c_str());  // without it: the root servers
     return done();
   }
 
@@ -158,8 +167,10 @@ class UnboundResolver::Engine {
   Status open_zones() {
     RETURN_IF_ERROR(checked(ub_ctx_zone_add(context_, "invalid.", "static"), "opening"));
     if (!settings_.servers.empty()) RETURN_IF_ERROR(checked(ub_ctx_zone_remove(context_, "test."), "opening test."));
-    for (const StubZone& stub : settings_.stub_zones) RETURN_IF_ERROR(checked(ub_ctx_zone_add(context_, stub.zone.c_str(), "transparent"), "opening a stub zone"));
-    for (const std::string& record : settings_.local_records) RETURN_IF_ERROR(checked(ub_ctx_data_add(context_, record.c_str()), "adding a local record"));
+    for (const StubZone& stub : settings_.stub_zones)
+      RETURN_IF_ERROR(checked(ub_ctx_zone_add(context_, stub.zone.c_str(), "transparent"), "opening a stub zone"));
+    for (const std::string& record : settings_.local_records)
+      RETURN_IF_ERROR(checked(ub_ctx_data_add(context_, record.c_str()), "adding a local record"));
     return done();
   }
 
@@ -203,7 +214,10 @@ class UnboundResolver::Engine {
       const std::lock_guard lock(mutex_);
       const auto now = Clock::now();
       for (auto entry = open_.begin(); entry != open_.end();) {
-        if (entry->second.expires_at > now || entry->second.async_id == 0) { ++entry; continue; }
+        if (entry->second.expires_at > now || entry->second.async_id == 0) {
+          ++entry;
+          continue;
+        }
         ub_cancel(context_, entry->second.async_id);
         expired.push_back(std::move(entry->second));
         entry = open_.erase(entry);
@@ -230,7 +244,9 @@ Result<std::unique_ptr<UnboundResolver>> UnboundResolver::create(UnboundSettings
 UnboundResolver::UnboundResolver(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
 UnboundResolver::~UnboundResolver() = default;
 
-void UnboundResolver::ask(const Question& question, std::chrono::milliseconds time, Receiver receiver) { engine_->ask(question, time, std::move(receiver)); }
+void UnboundResolver::ask(const Question& question, std::chrono::milliseconds time, Receiver receiver) {
+  engine_->ask(question, time, std::move(receiver));
+}
 
 std::vector<Answer> UnboundResolver::resolve_all(std::span<const Question> questions, const Deadline& deadline) {
   struct Gathering {

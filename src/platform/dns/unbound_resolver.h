@@ -19,13 +19,13 @@ struct StubZone {
 };
 
 struct UnboundSettings {
-  std::vector<std::string> servers{};             // "address@port", asked for everything; empty: those of resolv_conf
-  std::string resolv_conf = "/etc/resolv.conf";   // without a server in it: the root servers
-  std::vector<std::string> trust_anchors{};       // DS or DNSKEY records as text; none: no answer is ever secure
+  std::vector<std::string> servers{};            // "address@port", asked for everything; empty: those of resolv_conf
+  std::string resolv_conf = "/etc/resolv.conf";  // without a server in it: the root servers
+  std::vector<std::string> trust_anchors{};      // DS or DNSKEY records as text; none: no answer is ever secure
   std::vector<StubZone> stub_zones{};
-  std::vector<std::string> local_records{};       // "name TTL IN TYPE value": answered without asking anybody
+  std::vector<std::string> local_records{};  // "name TTL IN TYPE value": answered without asking anybody
   std::chrono::milliseconds question_time_max{5000};
-  std::size_t outstanding_max = 4096;             // more questions at once are answered servfail
+  std::size_t outstanding_max = 4096;  // more questions at once are answered servfail
 };
 
 // The records of a trust anchor file (as of unbound-anchor or dns-root-data), one line each; not_found if unreadable.

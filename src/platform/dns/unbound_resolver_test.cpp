@@ -23,9 +23,14 @@ const std::string long_text(900, 'x');
 
 std::string zone_text() {
   const std::string string = "\"" + std::string(225, 'x') + "\" ";
-  return "@ 60 SOA ns h 1 3600 600 86400 30\n@ 60 NS ns\nns 60 A 127.0.0.1\n@ 60 MX 20 mx2\n@ 60 MX 10 MX1\n@ 60 TXT \"v=spf1 \" \"mx -all\"\n"
-         "mx1 60 A 192.0.2.1\nmx1 60 AAAA 2001:db8::1\nwww 60 CNAME mx1\nsel._domainkey 60 TXT " + string + string + string + string + "\n"
-         "big 60 TXT " + string + string + string + string + string + string + string + "\nnull 60 MX 0 .\nodd 60 PTR a\\046b.example.test.\n"
+  return "@ 60 SOA ns h 1 3600 600 86400 30\n@ 60 NS ns\nns 60 A 127.0.0.1\n@ 60 MX 20 mx2\n@ 60 MX 10 MX1\n@ 60 TXT \"v=spf1 \" "
+         "\"mx -all\"\n"
+         "mx1 60 A 192.0.2.1\nmx1 60 AAAA 2001:db8::1\nwww 60 CNAME mx1\nsel._domainkey 60 TXT " +
+         string + string + string + string +
+         "\n"
+         "big 60 TXT " +
+         string + string + string + string + string + string + string +
+         "\nnull 60 MX 0 .\nodd 60 PTR a\\046b.example.test.\n"
          "_25._tcp.mx1 60 TLSA 3 1 1 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n";
 }
 
@@ -41,7 +46,8 @@ class NameServer {
       dup2(to_child[0], 0);
       dup2(from_child[1], 1);
       close(to_child[1]);
-      execl("/usr/bin/python3", "python3", MAILHOLD_SOURCE_DIR "/src/platform/dns/dns_server_peer.py", zone_file_.c_str(), nullptr);
+      execl("/usr/bin/python3", "python3", MAILHOLD_SOURCE_DIR "/src/platform/dns/dns_server_peer.py", zone_file_.c_str(),
+            nullptr);
       _exit(127);
     }
     close(to_child[0]);
@@ -91,8 +97,12 @@ std::unique_ptr<NameServer> UnboundResolverTest::server_;
 
 TEST_F(UnboundResolverTest, gives_each_type_as_a_value) {
   const auto resolver = forwarding();
-  const Question questions[] = {{"Example.TEST", RecordType::mx}, {"example.test", RecordType::txt}, {"mx1.example.test", RecordType::a},
-                                {"mx1.example.test", RecordType::aaaa}, {"_25._tcp.mx1.example.test", RecordType::tlsa}, {"sel._domainkey.example.test", RecordType::txt},
+  const Question questions[] = {{"Example.TEST", RecordType::mx},
+                                {"example.test", RecordType::txt},
+                                {"mx1.example.test", RecordType::a},
+                                {"mx1.example.test", RecordType::aaaa},
+                                {"_25._tcp.mx1.example.test", RecordType::tlsa},
+                                {"sel._domainkey.example.test", RecordType::txt},
                                 {"null.example.test", RecordType::mx}};
   const std::vector<Answer> answers = resolver->resolve_all(questions, soon());
   for (const Answer& answer : answers) EXPECT_EQ(answer.status, AnswerStatus::ok);
@@ -177,13 +187,15 @@ TEST(UnboundResolver, names_dns_cannot_carry_are_never_asked) {
   UnboundSettings settings;
   settings.servers = {"127.0.0.1@9"};
   const auto resolver = UnboundResolver::create(std::move(settings)).value();
-  for (const std::string& name : {std::string(300, 'a'), std::string(64, 'a') + ".test", std::string("a\0.test", 7), std::string("a\\046b.test"), std::string("a..b")}) {
+  for (const std::string& name : {std::string(300, 'a'), std::string(64, 'a') + ".test", std::string("a\0.test", 7),
+                                  std::string("a\\046b.test"), std::string("a..b")}) {
     EXPECT_EQ(resolver->resolve({name, RecordType::a}, soon()).status, AnswerStatus::nxdomain) << name;
   }
 }
 
 TEST(UnboundResolver, refuses_settings_it_cannot_use) {
-  for (UnboundSettings settings : {UnboundSettings{.servers = {"name.example"}}, UnboundSettings{.local_records = {"no record"}}}) {
+  for (UnboundSettings settings :
+       {UnboundSettings{.servers = {"name.example"}}, UnboundSettings{.local_records = {"no record"}}}) {
     const auto resolver = UnboundResolver::create(settings);
     ASSERT_FALSE(resolver);
     EXPECT_EQ(resolver.error().kind, ErrorKind::invalid_input);

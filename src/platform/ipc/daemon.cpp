@@ -198,10 +198,11 @@ int Daemon::run(Handler handler, int workers) {
     std::erase_if(serving_peers, [](const Peer& each) { return each.gone->load(); });
     for (auto& [role, channel] : peers) {
       auto gone = std::make_shared<std::atomic<bool>>(false);
-      serving_peers.push_back({channel, gone, std::jthread([&serving, gone, name = role, served = channel](const std::stop_token& stop) {
-        serve_channel(served, name, [&serving](std::shared_ptr<Call> call) { serving.take(std::move(call)); }, stop);
-        *gone = true;
-      })});
+      serving_peers.push_back(
+          {channel, gone, std::jthread([&serving, gone, name = role, served = channel](const std::stop_token& stop) {
+             serve_channel(served, name, [&serving](std::shared_ptr<Call> call) { serving.take(std::move(call)); }, stop);
+             *gone = true;
+           })});
     }
   };
   serve_waiting();

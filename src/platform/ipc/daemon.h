@@ -64,7 +64,7 @@ class Daemon {
   StartMessage start_;
   std::map<std::string, OwnedFd> listeners_;
   std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<Client>> clients_;                // guarded by mutex_
+  std::map<std::string, std::shared_ptr<Client>> clients_;                 // guarded by mutex_
   std::vector<std::pair<std::string, std::shared_ptr<Channel>>> waiting_;  // to be served once run() starts
   std::stop_source stop_;
 };

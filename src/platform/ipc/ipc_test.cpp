@@ -101,7 +101,8 @@ TEST(Client, many_calls_are_under_way_at_once_and_answered_in_any_order) {
   });
   std::vector<std::jthread> callers;
   for (int i = 0; i < 16; ++i) {
-    callers.emplace_back([&service, i] { EXPECT_EQ(service.client.call(1, std::to_string(i), soon())->bytes, std::to_string(i)); });
+    callers.emplace_back(
+        [&service, i] { EXPECT_EQ(service.client.call(1, std::to_string(i), soon())->bytes, std::to_string(i)); });
   }
 }
 

@@ -26,8 +26,10 @@ std::string ip_of(const sockaddr_storage& address) {
   }
   sockaddr_in6 v6;
   std::memcpy(&v6, &address, sizeof v6);
-  if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) ::inet_ntop(AF_INET, &v6.sin6_addr.s6_addr[12], text, sizeof text);
-  else ::inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
+  if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+    ::inet_ntop(AF_INET, &v6.sin6_addr.s6_addr[12], text, sizeof text);
+  else
+    ::inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
   return text;
 }
 
@@ -84,7 +86,8 @@ Result<Accepted> accept_tcp(int listener) {
   socklen_t length = sizeof address;
   const int socket = ::accept4(listener, reinterpret_cast<sockaddr*>(&address), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (socket < 0) {
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) return Error{ErrorKind::limit_exceeded, "no more descriptors"};
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+      return Error{ErrorKind::limit_exceeded, "no more descriptors"};
     return system_error("accept");
   }
   const int one = 1;

@@ -32,13 +32,27 @@ bool begins_with(std::string_view address, std::string_view prefix, int prefix_b
   return true;
 }
 
-struct Special { const char* prefix; int bits; };
+struct Special {
+  const char* prefix;
+  int bits;
+};
 
 // IANA special-purpose address registries (RFC 6890 and its updates), all that is not globally reachable.
-constexpr auto special_four = std::to_array<Special>(
-    {{"0.0.0.0", 8}, {"10.0.0.0", 8}, {"100.64.0.0", 10}, {"127.0.0.0", 8}, {"169.254.0.0", 16}, {"172.16.0.0", 12},
-     {"192.0.0.0", 24}, {"192.0.2.0", 24}, {"192.88.99.0", 24}, {"192.168.0.0", 16}, {"198.18.0.0", 15},
-     {"198.51.100.0", 24}, {"203.0.113.0", 24}, {"224.0.0.0", 4}, {"240.0.0.0", 4}});
+constexpr auto special_four = std::to_array<Special>({{"0.0.0.0", 8},
+                                                      {"10.0.0.0", 8},
+                                                      {"100.64.0.0", 10},
+                                                      {"127.0.0.0", 8},
+                                                      {"169.254.0.0", 16},
+                                                      {"172.16.0.0", 12},
+                                                      {"192.0.0.0", 24},
+                                                      {"192.0.2.0", 24},
+                                                      {"192.88.99.0", 24},
+                                                      {"192.168.0.0", 16},
+                                                      {"198.18.0.0", 15},
+                                                      {"198.51.100.0", 24},
+                                                      {"203.0.113.0", 24},
+                                                      {"224.0.0.0", 4},
+                                                      {"240.0.0.0", 4}});
 constexpr auto special_six = std::to_array<Special>({{"2001::", 23}, {"2001:db8::", 32}, {"3fff::", 20}});
 
 bool is_special(std::string_view address, std::span<const Special> list) {
@@ -71,7 +85,8 @@ bool is_public_address(std::string_view ip) { return is_public(address_bytes(ip)
 Result<Networks> Networks::parse(std::string_view list) {
   Networks networks;
   std::string spaced(list);
-  for (char& letter : spaced) if (letter == ',') letter = ' ';
+  for (char& letter : spaced)
+    if (letter == ',') letter = ' ';
   for (const std::string_view item : split(spaced, ' ')) {
     if (trim(item).empty()) continue;
     const std::vector<std::string_view> halves = split(trim(item), '/');

@@ -44,8 +44,12 @@ Parking::~Parking() {
   if (bell_ >= 0) ::close(bell_);
 }
 
-Status Parking::add(int socket, std::uint64_t tag, Ready ready) { return control(epoll_, EPOLL_CTL_ADD, socket, tag, once(ready)); }
-Status Parking::arm(int socket, std::uint64_t tag, Ready ready) { return control(epoll_, EPOLL_CTL_MOD, socket, tag, once(ready)); }
+Status Parking::add(int socket, std::uint64_t tag, Ready ready) {
+  return control(epoll_, EPOLL_CTL_ADD, socket, tag, once(ready));
+}
+Status Parking::arm(int socket, std::uint64_t tag, Ready ready) {
+  return control(epoll_, EPOLL_CTL_MOD, socket, tag, once(ready));
+}
 
 std::optional<std::uint64_t> Parking::wait(std::chrono::milliseconds limit) {
   epoll_event event{};

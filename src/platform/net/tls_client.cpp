@@ -58,10 +58,10 @@ bool is_numeric_address(const std::string& name) {
 // OpenSSL's way out and in: our Stream, which waits by itself for as long as the call under way may.
 struct Wire {
   std::unique_ptr<Stream> stream;
-  std::string arrived;        // bytes OpenSSL has not taken yet
+  std::string arrived;  // bytes OpenSSL has not taken yet
   std::size_t taken = 0;
   const Deadline* deadline = nullptr;
-  std::optional<Error> error; // the first failure of the stream
+  std::optional<Error> error;  // the first failure of the stream
 };
 
 int wire_write(BIO* bio, const char* bytes, int count) {
@@ -110,7 +110,8 @@ class TlsStream final : public Stream {
   ~TlsStream() override {
     const Deadline brief = Deadline::after(std::chrono::milliseconds(200));
     wire_->deadline = &brief;
-    if (!wire_->error && ::SSL_is_init_finished(connection_.get())) ::SSL_shutdown(connection_.get());  // close_notify, unanswered
+    if (!wire_->error && ::SSL_is_init_finished(connection_.get()))
+      ::SSL_shutdown(connection_.get());  // close_notify, unanswered
     ::ERR_clear_error();
   }
   TlsStream(const TlsStream&) = delete;

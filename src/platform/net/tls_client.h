@@ -14,9 +14,9 @@ namespace mailhold::net {
 // names and authorities do not matter. Else with a CA file: the chain must end there and the certificate must carry
 // `name`. Else nothing is verified (opportunistic TLS, RFC 7435): protects from listeners only.
 struct TlsPeer {
-  std::string name;                // for SNI and for verification; empty: no SNI
-  std::string ca_file;             // a PEM file or PEM text; "system": the distribution's trust anchors; empty: not verified by CA
-  std::vector<std::string> pins;   // 64 hex digits each, or 44 base64 characters
+  std::string name;               // for SNI and for verification; empty: no SNI
+  std::string ca_file;            // a PEM file or PEM text; "system": the distribution's trust anchors; empty: not verified by CA
+  std::vector<std::string> pins;  // 64 hex digits each, or 44 base64 characters
 };
 
 class TlsClient {

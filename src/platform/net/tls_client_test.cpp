@@ -18,7 +18,9 @@ namespace {
 using namespace std::chrono_literals;
 Deadline soon() { return Deadline::after(10s); }
 
-struct Pair { std::string certificate, key; };
+struct Pair {
+  std::string certificate, key;
+};
 
 std::string taken(BIO* bio) {
   char* bytes = nullptr;
@@ -37,7 +39,8 @@ Pair certificate_for(const std::string& alternative_name, long seconds = 3600) {
   X509_gmtime_adj(X509_getm_notBefore(certificate), -7200);
   X509_gmtime_adj(X509_getm_notAfter(certificate), seconds);
   X509_set_pubkey(certificate, key);
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("test"), -1, -1, 0);
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>("test"), -1, -1, 0);
   X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
   X509_EXTENSION* names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, alternative_name.c_str());
   X509_add_ext(certificate, names, -1);
@@ -122,7 +125,8 @@ TEST_F(TlsClientTest, the_chain_and_the_name_must_hold) {
   EXPECT_TRUE(start(pair, {.name = "127.0.0.1", .ca_file = anchors, .pins = {}}));
   EXPECT_EQ(start(pair, {.name = "other.example", .ca_file = anchors, .pins = {}}).error().kind, ErrorKind::denied);
   EXPECT_EQ(start(pair, {.name = "127.0.0.2", .ca_file = anchors, .pins = {}}).error().kind, ErrorKind::denied);
-  EXPECT_EQ(start(certificate_for("DNS:mx.example"), {.name = "mx.example", .ca_file = anchors, .pins = {}}).error().kind, ErrorKind::denied);
+  EXPECT_EQ(start(certificate_for("DNS:mx.example"), {.name = "mx.example", .ca_file = anchors, .pins = {}}).error().kind,
+            ErrorKind::denied);
   const Pair expired = certificate_for("DNS:mx.example", -60);
   EXPECT_EQ(start(expired, {.name = "mx.example", .ca_file = ca_file(expired), .pins = {}}).error().kind, ErrorKind::denied);
   EXPECT_TRUE(start(expired, {.name = "mx.example", .ca_file = {}, .pins = {}}));  // opportunistic: nothing is verified
@@ -131,7 +135,12 @@ TEST_F(TlsClientTest, the_chain_and_the_name_must_hold) {
 TEST_F(TlsClientTest, what_is_no_tls_is_unavailable) {
   int ends[2];
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-  std::jthread server([&] { (void)!::write(ends[1], "220 no tls here\r\n", 17); char byte; (void)!::read(ends[1], &byte, 1); ::close(ends[1]); });
+  std::jthread server([&] {
+    (void)!::write(ends[1], "220 no tls here\r\n", 17);
+    char byte;
+    (void)!::read(ends[1], &byte, 1);
+    ::close(ends[1]);
+  });
   const auto client = *TlsClient::create({});
   EXPECT_EQ(client->start(stream_over(ends[0]), soon()).error().kind, ErrorKind::unavailable);
 }

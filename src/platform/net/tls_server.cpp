@@ -29,7 +29,9 @@ Error tls_error(ErrorKind kind, const char* what) {
   return {kind, std::string(what) + ": " + text};
 }
 
-Owned<BIO> reading(std::string_view pem) { return Owned<BIO>(BIO_new_mem_buf(pem.data(), static_cast<int>(std::min<std::size_t>(pem.size(), INT_MAX)))); }
+Owned<BIO> reading(std::string_view pem) {
+  return Owned<BIO>(BIO_new_mem_buf(pem.data(), static_cast<int>(std::min<std::size_t>(pem.size(), INT_MAX))));
+}
 
 // A key file may not ask for its passphrase on our terminal.
 int no_passphrase(char*, int, int, void*) { return 0; }
@@ -86,8 +88,8 @@ Result<std::shared_ptr<const TlsIdentity>> TlsIdentity::self_signed(std::string_
   const Owned<EVP_PKEY> key(EVP_EC_gen("P-256"));
   if (!key) return tls_error(ErrorKind::bug, "key");
   const Owned<X509> certificate = certificate_for(host_name, key.get());
-  if (X509_sign(certificate.get(), key.get(), EVP_sha256()) == 0 || SSL_CTX_use_certificate(context.get(), certificate.get()) != 1 ||
-      SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1) {
+  if (X509_sign(certificate.get(), key.get(), EVP_sha256()) == 0 ||
+      SSL_CTX_use_certificate(context.get(), certificate.get()) != 1 || SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1) {
     return tls_error(ErrorKind::bug, "certificate");
   }
   return std::shared_ptr<const TlsIdentity>(new TlsIdentity(context.release()));
@@ -105,7 +107,8 @@ TlsServerSession::~TlsServerSession() { SSL_free(ssl_); }
 
 void TlsServerSession::collect_output() {
   char buffer[16 * 1024];
-  for (int count = BIO_read(SSL_get_wbio(ssl_), buffer, sizeof buffer); count > 0; count = BIO_read(SSL_get_wbio(ssl_), buffer, sizeof buffer)) {
+  for (int count = BIO_read(SSL_get_wbio(ssl_), buffer, sizeof buffer); count > 0;
+       count = BIO_read(SSL_get_wbio(ssl_), buffer, sizeof buffer)) {
     output_.append(buffer, static_cast<std::size_t>(count));
   }
 }

@@ -49,7 +49,7 @@ class TlsServerSession {
 
   bool is_established() const { return established_; }
   bool is_closed_by_peer() const { return closed_by_peer_; }
-  std::string description() const;  // "TLSv1.3 TLS_AES_256_GCM_SHA384"
+  std::string description() const;           // "TLSv1.3 TLS_AES_256_GCM_SHA384"
   std::string& output() { return output_; }  // for the wire
 
  private:

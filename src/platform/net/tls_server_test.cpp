@@ -19,7 +19,10 @@ class MemoryClient {
     SSL_set_bio(ssl_, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     SSL_set_connect_state(ssl_);
   }
-  ~MemoryClient() { SSL_free(ssl_); SSL_CTX_free(context_); }
+  ~MemoryClient() {
+    SSL_free(ssl_);
+    SSL_CTX_free(context_);
+  }
   MemoryClient(const MemoryClient&) = delete;
   MemoryClient& operator=(const MemoryClient&) = delete;
 
@@ -92,9 +95,7 @@ TEST(TlsServer, refuses_older_versions_and_plain_text) {
   EXPECT_TRUE(plain.empty());
 }
 
-TEST(TlsServer, refuses_pem_that_is_none) {
-  EXPECT_EQ(TlsIdentity::from_pem("x", "y").error().kind, ErrorKind::invalid_input);
-}
+TEST(TlsServer, refuses_pem_that_is_none) { EXPECT_EQ(TlsIdentity::from_pem("x", "y").error().kind, ErrorKind::invalid_input); }
 
 TEST(Listener, accepts_and_names_the_client) {
   const int listener = listen_tcp("127.0.0.1", 0).value();

@@ -25,9 +25,10 @@ const std::string& Value::bytes() const {
 Status Records::migrate(const Schema& schema, const Deadline& deadline) {
   return transaction(
       [&](Session& session) -> Status {
-        RETURN_IF_ERROR(run_script(session, "CREATE TABLE IF NOT EXISTS schema_versions (room text PRIMARY KEY, version bigint NOT NULL)",
-                                   deadline));
-        ASSIGN_OR_RETURN(const Rows rows, session.query("SELECT version FROM schema_versions WHERE room = $1", {schema.room}, deadline));
+        RETURN_IF_ERROR(run_script(
+            session, "CREATE TABLE IF NOT EXISTS schema_versions (room text PRIMARY KEY, version bigint NOT NULL)", deadline));
+        ASSIGN_OR_RETURN(const Rows rows,
+                         session.query("SELECT version FROM schema_versions WHERE room = $1", {schema.room}, deadline));
         const auto version = rows.empty() ? std::size_t{0} : static_cast<std::size_t>(rows[0][0].number());
         if (version > schema.steps.size()) {
           return Error{ErrorKind::unsupported, "the tables of " + schema.room + " were made by a newer version"};
@@ -48,7 +49,8 @@ Status Records::migrate(const Schema& schema, const Deadline& deadline) {
 Result<std::unique_ptr<Records>> open(std::string_view address, const Deadline& deadline) {
   constexpr std::string_view sqlite = "sqlite:";
   if (address.starts_with(sqlite)) return open_sqlite(std::string(address.substr(sqlite.size())), deadline);
-  if (address.starts_with("postgresql:") || address.starts_with("postgres:")) return open_postgres(std::string(address), deadline);
+  if (address.starts_with("postgresql:") || address.starts_with("postgres:"))
+    return open_postgres(std::string(address), deadline);
   return Error{ErrorKind::invalid_input, "records must be sqlite:/path or postgresql://…"};
 }
 

@@ -63,7 +63,8 @@ class Session {
   // How many rows were changed.
   virtual Result<std::uint64_t> execute(std::string_view sql, const Values& parameters, const Deadline& deadline) = 0;
   // One statement for many rows of parameters; outside a transaction they are one. How many rows were changed in all.
-  virtual Result<std::uint64_t> execute_batch(std::string_view sql, const std::vector<Values>& rows, const Deadline& deadline) = 0;
+  virtual Result<std::uint64_t> execute_batch(std::string_view sql, const std::vector<Values>& rows,
+                                              const Deadline& deadline) = 0;
   // All rows, in memory.
   virtual Result<Rows> query(std::string_view sql, const Values& parameters, const Deadline& deadline) = 0;
 };

@@ -30,7 +30,8 @@ class RecordsContract : public testing::TestWithParam<MakeSource> {
     }
     address = source->empty_database();
     records = *open(address, soon);
-    ASSERT_TRUE(records->migrate({"shop", {"CREATE TABLE items (id bytea PRIMARY KEY, name text NOT NULL UNIQUE, price bigint)"}}, soon));
+    ASSERT_TRUE(
+        records->migrate({"shop", {"CREATE TABLE items (id bytea PRIMARY KEY, name text NOT NULL UNIQUE, price bigint)"}}, soon));
   }
   void TearDown() override { records.reset(); }
 

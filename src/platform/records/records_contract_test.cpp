@@ -17,7 +17,9 @@ TEST_P(RecordsContract, gives_back_every_type_of_value) {
 
 TEST_P(RecordsContract, a_parameter_may_stand_twice_and_in_any_order) {
   ASSERT_TRUE(add(*records, "a", "one", 1));
-  EXPECT_EQ(records->query("SELECT name FROM items WHERE price < $2 AND id = $1 AND price <> $2", {Value::bytes_of("a"), 5}, soon)->size(), 1U);
+  EXPECT_EQ(records->query("SELECT name FROM items WHERE price < $2 AND id = $1 AND price <> $2", {Value::bytes_of("a"), 5}, soon)
+                ->size(),
+            1U);
 }
 
 TEST_P(RecordsContract, says_already_exists_for_a_taken_key) {
@@ -55,7 +57,8 @@ TEST_P(RecordsContract, execute_counts_the_changed_rows) {
 TEST_P(RecordsContract, a_batch_is_all_or_nothing) {
   const char* sql = "INSERT INTO items (id, name, price) VALUES ($1, $2, $3)";
   std::vector<Values> rows;
-  for (int i = 0; i < 100; ++i) rows.push_back({Value::bytes_of(std::to_string(i)), std::to_string(i), i % 2 ? Value(i) : Value()});
+  for (int i = 0; i < 100; ++i)
+    rows.push_back({Value::bytes_of(std::to_string(i)), std::to_string(i), i % 2 ? Value(i) : Value()});
   EXPECT_EQ(*records->execute_batch(sql, rows, soon), 100U);
   rows.clear();
   rows.push_back({Value::bytes_of("new"), "new", 1});
@@ -91,7 +94,12 @@ TEST_P(RecordsContract, a_transaction_goes_wrong_as_a_whole_when_a_statement_doe
 }
 
 TEST_P(RecordsContract, what_is_committed_is_there_when_opened_again) {
-  ASSERT_TRUE(records->transaction([this](Session& session) -> Status { RETURN_IF_ERROR(add(session, "a", "one", 1)); return done(); }, soon));
+  ASSERT_TRUE(records->transaction(
+      [this](Session& session) -> Status {
+        RETURN_IF_ERROR(add(session, "a", "one", 1));
+        return done();
+      },
+      soon));
   records.reset();
   records = *open(address, soon);
   EXPECT_EQ(count(), 1);
@@ -121,7 +129,8 @@ TEST_P(RecordsContract, transactions_that_count_together_lose_nothing) {
 }
 
 TEST_P(RecordsContract, migrates_step_by_step_and_refuses_a_newer_schema) {
-  const Schema first{"garden", {"CREATE TABLE trees (id bigint PRIMARY KEY) /*clustered*/; CREATE INDEX trees_by_id ON trees (id)"}};
+  const Schema first{"garden",
+                     {"CREATE TABLE trees (id bigint PRIMARY KEY) /*clustered*/; CREATE INDEX trees_by_id ON trees (id)"}};
   Schema second = first;
   second.steps.push_back("ALTER TABLE trees ADD COLUMN height bigint");
   ASSERT_TRUE(records->migrate(first, soon));
@@ -138,8 +147,9 @@ TEST_P(RecordsContract, migrates_step_by_step_and_refuses_a_newer_schema) {
 TEST_P(RecordsContract, a_slow_statement_is_given_up_at_the_deadline) {
   const auto begin = std::chrono::steady_clock::now();
   const Result<Rows> rows = records->query(
-      "WITH RECURSIVE endless (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM endless WHERE n < 2000000000) SELECT count(*) FROM endless", {},
-      Deadline::after(std::chrono::milliseconds(100)));
+      "WITH RECURSIVE endless (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM endless WHERE n < 2000000000) SELECT count(*) FROM "
+      "endless",
+      {}, Deadline::after(std::chrono::milliseconds(100)));
   EXPECT_EQ(rows.error().kind, ErrorKind::timed_out);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
   EXPECT_TRUE(add(*records, "a", "one", 1));

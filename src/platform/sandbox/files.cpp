@@ -25,8 +25,9 @@ std::uint64_t known_rights(long version) {
 }
 
 std::uint64_t writing(long version) {
-  return (known_rights(version) & ~(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
-                                    LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SOCK | 1ULL << 15));
+  return (known_rights(version) &
+          ~(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+            LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SOCK | 1ULL << 15));
 }
 
 Status add_rule(int ruleset, const std::string& path, std::uint64_t rights, std::uint64_t truncate) {
@@ -52,7 +53,8 @@ Status restrict_files(const Profile& profile) {
   if (version < 1) return Error{ErrorKind::unsupported, "landlock: the kernel has none; it must be built in and listed in lsm="};
   landlock_ruleset_attr attributes{};
   attributes.handled_access_fs = known_rights(version);
-  const int ruleset = static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes.handled_access_fs, 0));
+  const int ruleset =
+      static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes.handled_access_fs, 0));
   if (ruleset < 0) return Error{ErrorKind::unsupported, std::string("landlock: ") + std::strerror(errno)};
   const std::uint64_t truncate = version >= 3 ? 1ULL << 14 : 0;
   Status outcome = done();

@@ -52,8 +52,14 @@ std::vector<std::string> paths_of(const std::vector<std::string>& names, const s
 Profile profile_of(const std::string& program, const std::map<std::string, std::string>& directories) {
   for (const Row& row : rows()) {
     if (program != row.name) continue;
-    return {program, row.rights, paths_of(row.readable, directories), paths_of(row.writable, directories), row.violation,
-            row.address_space_bytes_max, row.open_files_max, row.lock_memory};
+    return {program,
+            row.rights,
+            paths_of(row.readable, directories),
+            paths_of(row.writable, directories),
+            row.violation,
+            row.address_space_bytes_max,
+            row.open_files_max,
+            row.lock_memory};
   }
   log_error("sandbox", "no profile for " + program);
   std::abort();

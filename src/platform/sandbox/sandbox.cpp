@@ -36,7 +36,9 @@ bool runs_a_program() {
   return false;
 }
 bool makes_an_internet_socket() { return ::socket(AF_INET, SOCK_STREAM, 0) >= 0; }
-bool makes_runnable_memory() { return ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED; }
+bool makes_runnable_memory() {
+  return ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+}
 bool traces_itself() { return ::syscall(SYS_ptrace, 0, 0, 0, 0) == 0; }
 
 constexpr int got_through = 77;
@@ -59,7 +61,8 @@ Status must_be_refused(const Profile& profile, const char* what, bool (*attempt)
   ::close(ends[1]);
   char marks[2] = {0, 0};
   ssize_t count = 0;
-  for (ssize_t got = 1; got > 0 && count < 2; count += std::max<ssize_t>(got, 0)) got = ::read(ends[0], marks + count, static_cast<std::size_t>(2 - count));
+  for (ssize_t got = 1; got > 0 && count < 2; count += std::max<ssize_t>(got, 0))
+    got = ::read(ends[0], marks + count, static_cast<std::size_t>(2 - count));
   ::close(ends[0]);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
@@ -72,7 +75,9 @@ Status must_be_refused(const Profile& profile, const char* what, bool (*attempt)
 
 }  // namespace
 
-bool has(const Profile& profile, Right right) { return std::find(profile.rights.begin(), profile.rights.end(), right) != profile.rights.end(); }
+bool has(const Profile& profile, Right right) {
+  return std::find(profile.rights.begin(), profile.rights.end(), right) != profile.rights.end();
+}
 
 Status restrict_process(const Profile& profile) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Error{ErrorKind::unsupported, "no_new_privs is refused"};
@@ -94,7 +99,8 @@ Status self_test(const Profile& profile) {
   RETURN_IF_ERROR(must_be_refused(profile, "it runs a program", runs_a_program));
   RETURN_IF_ERROR(must_be_refused(profile, "it makes runnable memory", makes_runnable_memory));
   RETURN_IF_ERROR(must_be_refused(profile, "it may be traced or trace", traces_itself));
-  if (!has(profile, Right::connect)) RETURN_IF_ERROR(must_be_refused(profile, "it makes an internet socket", makes_an_internet_socket));
+  if (!has(profile, Right::connect))
+    RETURN_IF_ERROR(must_be_refused(profile, "it makes an internet socket", makes_an_internet_socket));
   return done();
 }
 

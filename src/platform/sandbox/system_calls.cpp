@@ -15,28 +15,118 @@
 namespace mailhold::sandbox {
 namespace {
 
-constexpr std::initializer_list<const char*> everybody = {
-    "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2", "pwritev2", "close", "fstat",
-    "lseek", "munmap", "mremap", "madvise", "brk", "futex", "clock_gettime", "clock_nanosleep", "nanosleep", "gettimeofday", "time",
-    "clock_getres", "getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getrandom", "rt_sigaction", "rt_sigprocmask",
-    "rt_sigreturn", "rt_sigtimedwait", "sigaltstack", "exit", "exit_group", "poll", "ppoll", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait",
-    "epoll_pwait2", "eventfd2", "timerfd_create", "timerfd_settime", "setitimer", "recvmsg", "sendmsg", "recvfrom", "sendto", "shutdown",
-    "socketpair", "getsockopt", "set_robust_list", "rseq", "sched_yield", "sched_getaffinity", "dup", "dup3", "restart_syscall", "membarrier",
-    "tgkill", "getrusage", "times", "sysinfo", "uname", "pipe2", "select", "pselect6", "mlock", "munlock", "memfd_create", "ftruncate"};
+constexpr std::initializer_list<const char*> everybody = {"read",
+                                                          "write",
+                                                          "readv",
+                                                          "writev",
+                                                          "pread64",
+                                                          "pwrite64",
+                                                          "preadv",
+                                                          "pwritev",
+                                                          "preadv2",
+                                                          "pwritev2",
+                                                          "close",
+                                                          "fstat",
+                                                          "lseek",
+                                                          "munmap",
+                                                          "mremap",
+                                                          "madvise",
+                                                          "brk",
+                                                          "futex",
+                                                          "clock_gettime",
+                                                          "clock_nanosleep",
+                                                          "nanosleep",
+                                                          "gettimeofday",
+                                                          "time",
+                                                          "clock_getres",
+                                                          "getpid",
+                                                          "gettid",
+                                                          "getppid",
+                                                          "getuid",
+                                                          "geteuid",
+                                                          "getgid",
+                                                          "getegid",
+                                                          "getrandom",
+                                                          "rt_sigaction",
+                                                          "rt_sigprocmask",
+                                                          "rt_sigreturn",
+                                                          "rt_sigtimedwait",
+                                                          "sigaltstack",
+                                                          "exit",
+                                                          "exit_group",
+                                                          "poll",
+                                                          "ppoll",
+                                                          "epoll_create1",
+                                                          "epoll_ctl",
+                                                          "epoll_wait",
+                                                          "epoll_pwait",
+                                                          "epoll_pwait2",
+                                                          "eventfd2",
+                                                          "timerfd_create",
+                                                          "timerfd_settime",
+                                                          "setitimer",
+                                                          "recvmsg",
+                                                          "sendmsg",
+                                                          "recvfrom",
+                                                          "sendto",
+                                                          "shutdown",
+                                                          "socketpair",
+                                                          "getsockopt",
+                                                          "set_robust_list",
+                                                          "rseq",
+                                                          "sched_yield",
+                                                          "sched_getaffinity",
+                                                          "dup",
+                                                          "dup3",
+                                                          "restart_syscall",
+                                                          "membarrier",
+                                                          "tgkill",
+                                                          "getrusage",
+                                                          "times",
+                                                          "sysinfo",
+                                                          "uname",
+                                                          "pipe2",
+                                                          "select",
+                                                          "pselect6",
+                                                          "mlock",
+                                                          "munlock",
+                                                          "memfd_create",
+                                                          "ftruncate"};
 
-constexpr std::initializer_list<const char*> with_files = {
-    "openat", "open", "newfstatat", "stat", "lstat", "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents64", "unlink", "unlinkat",
-    "rename", "renameat", "renameat2", "link", "linkat", "mkdir", "mkdirat", "rmdir", "fsync", "fdatasync", "sync_file_range", "fallocate", "fchmod", "umask",
-    "flock", "getcwd", "statfs", "fstatfs", "fadvise64", "syncfs", "copy_file_range", "utimensat", "inotify_init1", "inotify_add_watch", "inotify_rm_watch"};
+constexpr std::initializer_list<const char*> with_files = {"openat",          "open",
+                                                           "newfstatat",      "stat",
+                                                           "lstat",           "statx",
+                                                           "access",          "faccessat",
+                                                           "faccessat2",      "readlink",
+                                                           "readlinkat",      "getdents64",
+                                                           "unlink",          "unlinkat",
+                                                           "rename",          "renameat",
+                                                           "renameat2",       "link",
+                                                           "linkat",          "mkdir",
+                                                           "mkdirat",         "rmdir",
+                                                           "fsync",           "fdatasync",
+                                                           "sync_file_range", "fallocate",
+                                                           "fchmod",          "umask",
+                                                           "flock",           "getcwd",
+                                                           "statfs",          "fstatfs",
+                                                           "fadvise64",       "syncfs",
+                                                           "copy_file_range", "utimensat",
+                                                           "inotify_init1",   "inotify_add_watch",
+                                                           "inotify_rm_watch"};
 
-constexpr std::initializer_list<const char*> with_accept = {"accept4", "accept", "setsockopt", "getsockname", "getpeername", "listen"};
-constexpr std::initializer_list<const char*> with_connect = {"connect", "bind", "setsockopt", "getsockname", "getpeername", "recvmmsg", "sendmmsg"};
+constexpr std::initializer_list<const char*> with_accept = {"accept4",     "accept",      "setsockopt",
+                                                            "getsockname", "getpeername", "listen"};
+constexpr std::initializer_list<const char*> with_connect = {"connect",     "bind",     "setsockopt", "getsockname",
+                                                             "getpeername", "recvmmsg", "sendmmsg"};
 constexpr std::initializer_list<const char*> with_connect_unix = {"connect"};
 constexpr std::initializer_list<const char*> with_fork = {"wait4", "waitid", "kill"};
-constexpr std::initializer_list<const char*> with_tighten = {"seccomp", "landlock_create_ruleset", "landlock_restrict_self", "setrlimit"};
+constexpr std::initializer_list<const char*> with_tighten = {"seccomp", "landlock_create_ruleset", "landlock_restrict_self",
+                                                             "setrlimit"};
 
 scmp_arg_cmp argument_is(unsigned position, scmp_datum_t value) { return {position, SCMP_CMP_EQ, value, 0}; }
-scmp_arg_cmp argument_bits_are(unsigned position, scmp_datum_t mask, scmp_datum_t value) { return {position, SCMP_CMP_MASKED_EQ, mask, value}; }
+scmp_arg_cmp argument_bits_are(unsigned position, scmp_datum_t mask, scmp_datum_t value) {
+  return {position, SCMP_CMP_MASKED_EQ, mask, value};
+}
 
 class Filter {
  public:
@@ -52,7 +142,8 @@ class Filter {
     }
   }
   void rule(std::uint32_t action, int number, std::initializer_list<scmp_arg_cmp> conditions) {
-    const int outcome = ::seccomp_rule_add_array(context_, action, number, static_cast<unsigned>(conditions.size()), conditions.begin());
+    const int outcome =
+        ::seccomp_rule_add_array(context_, action, number, static_cast<unsigned>(conditions.size()), conditions.begin());
     // EACCES: the rule says what the filter does anyway.
     if (outcome != 0 && outcome != -EEXIST && outcome != -EACCES) failed_ = true;
   }
@@ -76,7 +167,8 @@ void allow_memory_without_exec(Filter& filter) {
 }
 
 void allow_descriptor_control(Filter& filter) {
-  for (const int command : {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_DUPFD_CLOEXEC, F_OFD_SETLK, F_OFD_GETLK}) {
+  for (const int command :
+       {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_DUPFD_CLOEXEC, F_OFD_SETLK, F_OFD_GETLK}) {
     filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(fcntl), {argument_is(1, static_cast<scmp_datum_t>(command))});
   }
   // Reading a limit of our own, never setting one.
@@ -90,7 +182,8 @@ void allow_threads(Filter& filter) {
 
 void allow_fork(Filter& filter) {
   // A plain copy: neither a thread (has its own rule) nor any new namespace.
-  constexpr scmp_datum_t namespaces = CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  constexpr scmp_datum_t namespaces =
+      CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
   filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(clone), {argument_bits_are(0, namespaces | CLONE_VM | CLONE_PTRACE, 0)});
 }
 

@@ -20,9 +20,10 @@ struct Position {
 
 struct Location {
   std::uint64_t segment = 0;
-  std::uint64_t offset = 0;     // of the record's header, a multiple of 8
-  std::uint32_t length = 0;     // of the payload
-  std::uint64_t synced_to = 0;  // the bytes of this segment that were durable when the record was acknowledged; 0 if found by reading
+  std::uint64_t offset = 0;  // of the record's header, a multiple of 8
+  std::uint32_t length = 0;  // of the payload
+  std::uint64_t synced_to =
+      0;  // the bytes of this segment that were durable when the record was acknowledged; 0 if found by reading
   Position position() const { return {segment, offset}; }
   Position end() const;  // behind the record and its padding
 };

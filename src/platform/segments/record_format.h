@@ -33,8 +33,6 @@ HeaderCheck read_header(std::string_view bytes, HeaderFields& fields);
 bool checksum_holds(std::uint64_t segment, std::uint64_t offset, const HeaderFields& fields, std::string_view payload);
 
 // Header, payload and padding.
-constexpr std::uint64_t record_bytes(std::uint64_t payload_bytes) {
-  return (record_header_bytes + payload_bytes + 7) / 8 * 8;
-}
+constexpr std::uint64_t record_bytes(std::uint64_t payload_bytes) { return (record_header_bytes + payload_bytes + 7) / 8 * 8; }
 
 }  // namespace mailhold::segments

@@ -80,16 +80,25 @@ struct Look {
 Result<Look> look_at(Window& window, std::uint64_t segment, std::uint64_t offset, std::uint64_t file_bytes) {
   Look look;
   ASSIGN_OR_RETURN(const std::string_view header, window.at(offset, record_header_bytes));
-  if (header.size() < record_header_bytes) { look.stop = ScanStop::end; return look; }
+  if (header.size() < record_header_bytes) {
+    look.stop = ScanStop::end;
+    return look;
+  }
   const HeaderCheck check = read_header(header, look.fields);
   if (check != HeaderCheck::record) {
     look.stop = check == HeaderCheck::hole ? ScanStop::hole : ScanStop::torn;
     return look;
   }
   // A wrong length must not make us ask for memory that the file cannot fill.
-  if (offset + record_header_bytes + look.fields.length > file_bytes) { look.stop = ScanStop::torn; return look; }
+  if (offset + record_header_bytes + look.fields.length > file_bytes) {
+    look.stop = ScanStop::torn;
+    return look;
+  }
   ASSIGN_OR_RETURN(const std::string_view bytes, window.at(offset, record_header_bytes + look.fields.length));
-  if (bytes.size() < record_header_bytes + look.fields.length) { look.stop = ScanStop::end; return look; }
+  if (bytes.size() < record_header_bytes + look.fields.length) {
+    look.stop = ScanStop::end;
+    return look;
+  }
   look.payload = bytes.substr(record_header_bytes);
   if (!checksum_holds(segment, offset, look.fields, look.payload)) look.stop = ScanStop::torn;
   return look;

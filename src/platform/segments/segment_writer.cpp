@@ -129,8 +129,10 @@ class GroupCommit final : public SegmentWriter {
     }
     flush();
     for (Group& group : batch) {
-      if (group.failure) group.callback(*group.failure);
-      else group.callback(std::move(group.locations));
+      if (group.failure)
+        group.callback(*group.failure);
+      else
+        group.callback(std::move(group.locations));
     }
     return bytes;
   }
@@ -183,8 +185,10 @@ class GroupCommit final : public SegmentWriter {
     Status outcome = segment_->write(std::move(pending_.pieces));
     if (outcome) outcome = segment_->flush();
     for (const auto& [group, index] : pending_.records) {
-      if (outcome) group->locations[index].synced_to = segment_->written();
-      else group->failure = outcome.error();
+      if (outcome)
+        group->locations[index].synced_to = segment_->written();
+      else
+        group->failure = outcome.error();
     }
     note(outcome);
     pending_ = Pending();
@@ -196,7 +200,10 @@ class GroupCommit final : public SegmentWriter {
 
   void note(const Status& outcome) {
     const std::lock_guard lock(mutex_);
-    if (!outcome) { ++counts_.failures; return; }
+    if (!outcome) {
+      ++counts_.failures;
+      return;
+    }
     ++counts_.flushes;
     counts_.records += pending_.records.size();
     watermark_ = {segment_->number(), segment_->written()};

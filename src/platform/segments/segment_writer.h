@@ -25,13 +25,13 @@
 namespace mailhold::segments {
 
 struct SegmentSettings {
-  std::filesystem::path folder;                          // must exist
-  std::uint64_t segment_bytes = 64U << 20;               // preallocated; a larger record gets a segment of its own size
-  std::uint64_t record_bytes_max = 256U << 20;           // payload of one record
-  std::uint64_t queue_bytes_max = 128U << 20;            // waiting for the disk; beyond it append says limit_exceeded
-  mode_t file_mode = 0240;                               // writer writes, the reader's group reads
-  std::chrono::milliseconds retry_after_failure{200};    // how soon a new segment is tried after one could not be made
-  const Clock* clock = &system_clock();                  // numbers new segments
+  std::filesystem::path folder;                        // must exist
+  std::uint64_t segment_bytes = 64U << 20;             // preallocated; a larger record gets a segment of its own size
+  std::uint64_t record_bytes_max = 256U << 20;         // payload of one record
+  std::uint64_t queue_bytes_max = 128U << 20;          // waiting for the disk; beyond it append says limit_exceeded
+  mode_t file_mode = 0240;                             // writer writes, the reader's group reads
+  std::chrono::milliseconds retry_after_failure{200};  // how soon a new segment is tried after one could not be made
+  const Clock* clock = &system_clock();                // numbers new segments
 };
 
 // A record that must stand earlier in the same segment as those that name it: the committer writes it
@@ -74,7 +74,9 @@ class SegmentWriter {
   // Up to where everything written is durable: nothing above it has been acknowledged.
   virtual Position watermark() const = 0;
   // How often fdatasync was called, and how many records were acknowledged.
-  struct Counts { std::uint64_t flushes = 0, records = 0, failures = 0; };
+  struct Counts {
+    std::uint64_t flushes = 0, records = 0, failures = 0;
+  };
   virtual Counts counts() const = 0;
 };
 

@@ -162,7 +162,10 @@ TEST(Segments, refuse_what_is_too_large_or_too_much) {
   std::promise<void> entered, release;  // before the writer: its callbacks use them until it is gone
   auto writer = *SegmentWriter::open(settings);
   EXPECT_EQ(append(*writer, std::string(1001, 'x')).error().kind, ErrorKind::limit_exceeded);
-  ASSERT_TRUE(writer->append({1, "a", ""}, [&](Result<Location>) { entered.set_value(); release.get_future().wait(); }));
+  ASSERT_TRUE(writer->append({1, "a", ""}, [&](Result<Location>) {
+    entered.set_value();
+    release.get_future().wait();
+  }));
   entered.get_future().wait();  // the committer is busy now: what comes stays in the queue
   int refused = 0;
   for (int i = 0; i < 10; ++i) refused += !writer->append({1, std::string(900, 'x'), ""}, [](Result<Location>) {});
@@ -176,7 +179,10 @@ TEST(Segments, one_flush_covers_all_that_wait) {
   std::promise<void> entered, release, last;  // before the writer: its callbacks use them until it is gone
   std::atomic<int> waiting = 100;
   auto writer = *SegmentWriter::open(settings_for(folder, 16U << 20));
-  ASSERT_TRUE(writer->append({1, "a", ""}, [&](Result<Location>) { entered.set_value(); release.get_future().wait(); }));
+  ASSERT_TRUE(writer->append({1, "a", ""}, [&](Result<Location>) {
+    entered.set_value();
+    release.get_future().wait();
+  }));
   entered.get_future().wait();
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(writer->append({1, std::string(8192, 'x'), ""}, [&](Result<Location> location) {
@@ -346,7 +352,10 @@ TEST(Segments, a_reader_follows_a_writer_up_to_the_watermark) {
     ASSERT_TRUE(append(*writer, std::to_string(i)));
     const Result<ScanEnd> end = reader.scan(
         next,
-        [&seen](const Location&, std::uint16_t, std::string_view payload) { seen += payload; return Visit::go_on; },
+        [&seen](const Location&, std::uint16_t, std::string_view payload) {
+          seen += payload;
+          return Visit::go_on;
+        },
         writer->watermark().offset);
     EXPECT_EQ(end->reason, ScanStop::end);
     next = end->next;

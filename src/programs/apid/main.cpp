@@ -19,8 +19,9 @@ using namespace std::chrono_literals;
 
 // Which process answers which noun.
 constexpr std::pair<std::string_view, std::string_view> owners[] = {
-    {"queue", "gatewayd-out"}, {"held", "gatewayd-out"}, {"message", "gatewayd-out"}, {"gateway", "gatewayd-in"}, {"link", "linkd"},
-    {"operation", "brokerd"},  {"person", "brokerd"},    {"route", "brokerd"},        {"secret", "brokerd"},      {"ledger", "ledgerd"}};
+    {"queue", "gatewayd-out"}, {"held", "gatewayd-out"}, {"message", "gatewayd-out"}, {"gateway", "gatewayd-in"},
+    {"link", "linkd"},         {"operation", "brokerd"}, {"person", "brokerd"},       {"route", "brokerd"},
+    {"secret", "brokerd"},     {"ledger", "ledgerd"}};
 
 // gatewayd and linkd ask for what they need of the tenants.
 void answer_peer(tenants::TenantBook& book, const std::shared_ptr<ipc::Call>& call) {
@@ -74,14 +75,19 @@ Status serve(ipc::Daemon& daemon) {
   sandbox::enter_or_exit(sandbox::profile_of("apid", daemon.directories()));
 
   keys::KeyClient keys(ipc::calls_to(daemon.peer("keyd")));
-  ledger::LedgerClient ledger(ipc::calls_to(daemon.peer("ledgerd")), [&](Id tenant, const Deadline& until) { return keys.ledger_public_key(tenant, until); }, region);
-  ledger::EntryOpener opener([&](Id tenant, std::uint32_t version, std::string_view box, std::string_view context, const Deadline& until) {
-    return keys.open_ledger_box(tenant, version, box, context, until);
-  }, region);
+  ledger::LedgerClient ledger(
+      ipc::calls_to(daemon.peer("ledgerd")),
+      [&](Id tenant, const Deadline& until) { return keys.ledger_public_key(tenant, until); }, region);
+  ledger::EntryOpener opener([&](Id tenant, std::uint32_t version, std::string_view box, std::string_view context,
+                                 const Deadline& until) { return keys.open_ledger_box(tenant, version, box, context, until); },
+                             region);
   ASSIGN_OR_RETURN(const auto records, records::open("sqlite:" + daemon.directory("directory") + "/directory.db", deadline));
-  ASSIGN_OR_RETURN(const auto book, tenants::TenantBook::open(
-                                        *records, [&](Id tenant, const Deadline& until) { return keys.purpose_key(tenant, keys::Purpose::configuration, until); },
-                                        [&](Id tenant, const Deadline& until) { return keys.create_tenant(tenant, until); }, region, system_clock(), deadline));
+  ASSIGN_OR_RETURN(
+      const auto book,
+      tenants::TenantBook::open(
+          *records,
+          [&](Id tenant, const Deadline& until) { return keys.purpose_key(tenant, keys::Purpose::configuration, until); },
+          [&](Id tenant, const Deadline& until) { return keys.create_tenant(tenant, until); }, region, system_clock(), deadline));
   tenants::TenantVerbs tenant_verbs(*book, [&](Id tenant, const std::string& what, const Deadline& until) -> Status {
     RETURN_IF_ERROR(ledger.append({tenant, {}, what, {}}, until));
     return done();
@@ -89,7 +95,8 @@ Status serve(ipc::Daemon& daemon) {
   apid::RegionVerbs region_verbs({daemon.peer("keyd"), daemon.peer("ledgerd"), daemon.peer("supervisor"), keys, opener});
   Router router(daemon, tenant_verbs, region_verbs);
   api::ApiServer server([&](api::Request& request, const Deadline& until) { return router.answer(request, until); });
-  const std::jthread serving([&, listener = daemon.listener("api")](const std::stop_token& stop) mutable { server.run(std::move(listener), stop); });
+  const std::jthread serving(
+      [&, listener = daemon.listener("api")](const std::stop_token& stop) mutable { server.run(std::move(listener), stop); });
   daemon.run([&](const std::shared_ptr<ipc::Call>& call) { answer_peer(*book, call); });
   return done();
 }

@@ -18,7 +18,10 @@ std::string name_of(keys::Seal seal) {
 }
 
 json::object key_object(const keys::KeyStatus& status) {
-  return {{"seal", name_of(status.seal)}, {"region", status.region}, {"tenants", status.tenants}, {"memory_is_secret", status.memory_is_secret},
+  return {{"seal", name_of(status.seal)},
+          {"region", status.region},
+          {"tenants", status.tenants},
+          {"memory_is_secret", status.memory_is_secret},
           {"ledger_key", to_base64(status.ledger_verifying_key)}};
 }
 
@@ -35,7 +38,8 @@ Result<std::string> RegionVerbs::key(const std::string& verb, api::Request& requ
   const int fds[] = {request.fds.front().get()};
   RETURN_IF_ERROR(parts_.keyd->call(static_cast<std::uint16_t>(method), {}, fds, deadline));
   // The region keeps its own events in the ledger as a tenant of its own.
-  if (const Status created = parts_.keys.create_tenant(access::region_tenant(), deadline); !created && created.error().kind != ErrorKind::already_exists) {
+  if (const Status created = parts_.keys.create_tenant(access::region_tenant(), deadline);
+      !created && created.error().kind != ErrorKind::already_exists) {
     return created.error();
   }
   ASSIGN_OR_RETURN(const keys::KeyStatus status, parts_.keys.status(deadline));
@@ -52,7 +56,8 @@ Result<std::string> RegionVerbs::show_ledger(const std::string& request, const D
     const auto bytes = from_base64url(std::string_view(entry.at("entry").as_string()));
     auto clear = parts_.opener.open(bytes.value_or(""), tenant, deadline);
     // An entry that does not open is shown as that: it must not hide the others.
-    entry["event"] = clear ? json::parse(*clear) : json::value{{"unreadable", std::string(mailhold::name_of(clear.error().kind))}};
+    entry["event"] =
+        clear ? json::parse(*clear) : json::value{{"unreadable", std::string(mailhold::name_of(clear.error().kind))}};
     entry.erase("entry");
   }
   return json::serialize(answer);

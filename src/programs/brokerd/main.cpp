@@ -15,7 +15,8 @@ namespace {
 using namespace mailhold;
 
 Result<ipc::OwnedFd> new_authd(ipc::Client& supervisor) {
-  ASSIGN_OR_RETURN(ipc::Frame reply, supervisor.call(supervisor::method_new_authd, {}, Deadline::after(std::chrono::seconds(10))));
+  ASSIGN_OR_RETURN(ipc::Frame reply,
+                   supervisor.call(supervisor::method_new_authd, {}, Deadline::after(std::chrono::seconds(10))));
   if (reply.fds.size() != 1) return Error{ErrorKind::corrupt, "the supervisor gave no authd"};
   return std::move(reply.fds.front());
 }
@@ -35,9 +36,13 @@ Status serve(ipc::Daemon& daemon) {
   const Clock& clock = system_clock();
   ASSIGN_OR_RETURN(const auto people, access::People::open(*records, clock, deadline));
   keys::KeyClient keys(ipc::calls_to(daemon.peer("keyd")));
-  const auto configuration_key = [&](Id tenant, const Deadline& until) { return keys.purpose_key(tenant, keys::Purpose::configuration, until); };
+  const auto configuration_key = [&](Id tenant, const Deadline& until) {
+    return keys.purpose_key(tenant, keys::Purpose::configuration, until);
+  };
   ASSIGN_OR_RETURN(const auto routes, broker::RouteBook::open(*records, configuration_key, chosen.region, clock, deadline));
-  ledger::LedgerClient ledger(ipc::calls_to(daemon.peer("ledgerd")), [&](Id tenant, const Deadline& until) { return keys.ledger_public_key(tenant, until); }, chosen.region);
+  ledger::LedgerClient ledger(
+      ipc::calls_to(daemon.peer("ledgerd")),
+      [&](Id tenant, const Deadline& until) { return keys.ledger_public_key(tenant, until); }, chosen.region);
   dns::ResolverClient resolver(daemon.peer("resolverd"), clock);
   const auto supervisor = daemon.peer("supervisor");
   broker::Broker broker(chosen, {*people, *routes, keys, ledger, resolver, [&] { return new_authd(*supervisor); }, clock});

@@ -36,7 +36,10 @@ std::string content_of(const std::string& path) {
 // The certificate for STARTTLS, read again when its file changes.
 class Certificate {
  public:
-  Certificate(const Settings& settings) : chain_(settings.text("gateway.tls_certificate")), key_(settings.text("gateway.tls_key")), host_name_(settings.text("mailhold.hostname")) {}
+  Certificate(const Settings& settings)
+      : chain_(settings.text("gateway.tls_certificate")),
+        key_(settings.text("gateway.tls_key")),
+        host_name_(settings.text("mailhold.hostname")) {}
 
   Result<std::shared_ptr<const net::TlsIdentity>> load() {
     if (chain_.empty()) return net::TlsIdentity::self_signed(host_name_);
@@ -55,7 +58,9 @@ class Certificate {
     inbound.set_identity(*identity);
     log_info("gateway", "new certificate in use");
   }
-  std::vector<std::string> files() const { return chain_.empty() ? std::vector<std::string>{} : std::vector<std::string>{chain_, key_}; }
+  std::vector<std::string> files() const {
+    return chain_.empty() ? std::vector<std::string>{} : std::vector<std::string>{chain_, key_};
+  }
 
  private:
   const std::string chain_, key_, host_name_;
@@ -68,7 +73,8 @@ void fetch_directory(ipc::Client& apid, gateway::DirectoryLease& directory, cons
   const auto reply = apid.call(static_cast<std::uint16_t>(tenants::Method::directory), known.view(), Deadline::after(30s, stop));
   if (!reply) return;
   if (reply->bytes.empty()) return directory.confirm();
-  if (const Status renewed = directory.renew(reply->bytes); !renewed) return log_error("gateway", "directory from apid: " + renewed.error().detail);
+  if (const Status renewed = directory.renew(reply->bytes); !renewed)
+    return log_error("gateway", "directory from apid: " + renewed.error().detail);
   log_info("gateway", "directory version " + std::to_string(directory.version()));
 }
 
@@ -84,10 +90,11 @@ Result<std::unique_ptr<spool::SpoolWriter>> open_spool(ipc::Daemon& daemon, cons
   segments::SegmentSettings segments;
   segments.folder = daemon.directory("spool");
   segments.record_bytes_max = static_cast<std::uint64_t>(settings.number("gateway.size_bytes_max")) * 3 + segment_overhead_bytes;
-  return spool::SpoolWriter::open(segments, settings.text("mailhold.region"), [&keys](Id tenant) -> Result<spool::SpoolPublicKey> {
-    ASSIGN_OR_RETURN(const keys::SpoolKey key, keys.spool_public_key(tenant, Deadline::after(key_time)));
-    return spool::SpoolPublicKey{key.version, key.public_key};
-  });
+  return spool::SpoolWriter::open(
+      segments, settings.text("mailhold.region"), [&keys](Id tenant) -> Result<spool::SpoolPublicKey> {
+        ASSIGN_OR_RETURN(const keys::SpoolKey key, keys.spool_public_key(tenant, Deadline::after(key_time)));
+        return spool::SpoolPublicKey{key.version, key.public_key};
+      });
 }
 
 Status serve(ipc::Daemon& daemon) {
@@ -118,7 +125,8 @@ Status serve(ipc::Daemon& daemon) {
   parts.resolver = &resolver;
   parts.wrappers = &wrappers;
   if (!inbound_settings.clamd_socket.empty()) parts.connect_clamd = gateway::clamd_at(inbound_settings.clamd_socket);
-  ASSIGN_OR_RETURN(const auto inbound, gateway::Inbound::start(inbound_settings, parts, directory, identity, {daemon.listener("smtp").release()}));
+  ASSIGN_OR_RETURN(const auto inbound,
+                   gateway::Inbound::start(inbound_settings, parts, directory, identity, {daemon.listener("smtp").release()}));
 
   const auto apid = daemon.peer("apid");
   std::jthread refreshing([&](const std::stop_token& stop) {
@@ -131,7 +139,8 @@ Status serve(ipc::Daemon& daemon) {
     } while (!sleep.wait_for(lock, stop, directory_time, [&stop] { return stop.stop_requested(); }));
   });
   daemon.run([&](const std::shared_ptr<ipc::Call>& call) {
-    if (call->method() != ipc::method_api || call->peer != "apid") return call->fail(Error{ErrorKind::denied, "not for " + call->peer});
+    if (call->method() != ipc::method_api || call->peer != "apid")
+      return call->fail(Error{ErrorKind::denied, "not for " + call->peer});
     call->answer(gateway::answer_verb(*inbound, directory, call->body()));
   });
   return done();

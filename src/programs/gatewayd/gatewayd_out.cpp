@@ -33,7 +33,8 @@ class TenantNames {
   void refresh(ipc::Client& apid, const std::stop_token& stop) {
     ByteWriter known;
     known.u64(version_);
-    const auto reply = apid.call(static_cast<std::uint16_t>(tenants::Method::directory), known.view(), Deadline::after(10s, stop));
+    const auto reply =
+        apid.call(static_cast<std::uint16_t>(tenants::Method::directory), known.view(), Deadline::after(10s, stop));
     if (!reply || reply->bytes.empty()) return;
     const auto snapshot = gateway::parse_directory(reply->bytes);
     if (!snapshot) return log_error("queue", "directory from apid: " + std::string(name_of(snapshot.error().kind)));
@@ -44,7 +45,8 @@ class TenantNames {
   }
   std::optional<Id> find(std::string_view name) const {
     const std::lock_guard lock(mutex_);
-    for (const auto& [known, id] : names_) if (known == name) return id;
+    for (const auto& [known, id] : names_)
+      if (known == name) return id;
     return std::nullopt;
   }
   std::vector<Id> all() const {
@@ -60,7 +62,8 @@ class TenantNames {
   std::vector<std::pair<std::string, Id>> names_;  // guarded by mutex_
 };
 
-void refresh_routes(broker::BrokerClient& brokerd, queue::Queue& queue, std::optional<std::uint64_t>& version, const std::stop_token& stop) {
+void refresh_routes(broker::BrokerClient& brokerd, queue::Queue& queue, std::optional<std::uint64_t>& version,
+                    const std::stop_token& stop) {
   auto table = brokerd.routes(Deadline::after(10s, stop));
   if (!table || table->version == version) return;  // brokerd away: the last table stands
   version = table->version;
@@ -79,10 +82,12 @@ struct House {
   std::unique_ptr<store::TraceLog> trace;
 
   House(ipc::Daemon& daemon, const std::string& region)
-      : keys(ipc::calls_to(daemon.peer("keyd"))), tenant_keys(keys),
-        spool(daemon.directory("spool"), region, [this](Id tenant, std::uint32_t version, std::string_view box, std::string_view context) {
-          return keys.open_spool_box(tenant, version, box, context, Deadline::after(10s));
-        }) {}
+      : keys(ipc::calls_to(daemon.peer("keyd"))),
+        tenant_keys(keys),
+        spool(daemon.directory("spool"), region,
+              [this](Id tenant, std::uint32_t version, std::string_view box, std::string_view context) {
+                return keys.open_spool_box(tenant, version, box, context, Deadline::after(10s));
+              }) {}
 
   Status open(const std::filesystem::path& folder, const std::string& region) {
     const Deadline deadline = Deadline::after(open_time);
@@ -100,7 +105,8 @@ struct House {
 };
 
 void answer(queue::Queue& queue, queue::QueueVerbs& verbs, const std::shared_ptr<ipc::Call>& call) {
-  if (call->peer == "apid" && call->method() == ipc::method_api) return call->answer(verbs.answer(call->body(), Deadline::after(60s)));
+  if (call->peer == "apid" && call->method() == ipc::method_api)
+    return call->answer(verbs.answer(call->body(), Deadline::after(60s)));
   if (call->peer == "gatewayd-in" && call->method() == static_cast<std::uint16_t>(queue::Method::spooled)) {
     const auto position = queue::parse_spooled(call->body());
     if (!position) return call->fail(position.error());
@@ -118,19 +124,22 @@ Status serve(ipc::Daemon& daemon) {
   for (const char* folder : {"/etc/ssl", "/usr/share/ca-certificates"}) {  // the distribution's trust anchors
     if (std::filesystem::exists(folder)) profile.readable.push_back(folder);
   }
-  if (outbound_settings.ca_file != "system") profile.readable.push_back(std::filesystem::path(outbound_settings.ca_file).parent_path());
+  if (outbound_settings.ca_file != "system")
+    profile.readable.push_back(std::filesystem::path(outbound_settings.ca_file).parent_path());
   sandbox::enter_or_exit(profile);
 
   const std::string& region = settings.text("mailhold.region");
   House house(daemon, region);
   RETURN_IF_ERROR(house.open(daemon.directory("store"), region));
   broker::BrokerClient brokerd(daemon.peer("brokerd"));
-  const auto opener = outbound::make_opener(std::move(outbound_settings), std::make_shared<dns::ResolverClient>(daemon.peer("resolverd"), system_clock()),
+  const auto opener = outbound::make_opener(std::move(outbound_settings),
+                                            std::make_shared<dns::ResolverClient>(daemon.peer("resolverd"), system_clock()),
                                             [&](const Id& tenant, const Id& route, const Deadline& deadline) {
                                               return brokerd.open_session(tenant, route, Id::random(), deadline);
                                             });
   ASSIGN_OR_RETURN(const auto queue, queue::Queue::open(std::move(queue_settings),
-                                                        {house.spool, *house.store, *house.trace, *house.records, house.tenant_keys, *opener, system_clock()},
+                                                        {house.spool, *house.store, *house.trace, *house.records,
+                                                         house.tenant_keys, *opener, system_clock()},
                                                         Deadline::after(open_time)));
   TenantNames names;
   queue::QueueVerbs verbs(*queue, {[&](std::string_view name) { return names.find(name); }, [&] { return names.all(); }});

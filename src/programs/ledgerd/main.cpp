@@ -25,7 +25,8 @@ Result<crypto::Ed25519Signer> wait_for_signer(keys::KeyClient& keys, const std::
 }
 
 // A log that does not verify is served nevertheless: it refuses every entry, and says why to whoever asks.
-void open_log(keys::KeyClient& keys, ledger::LedgerService& service, const ledger::LogSettings& settings, const std::stop_token& stop) {
+void open_log(keys::KeyClient& keys, ledger::LedgerService& service, const ledger::LogSettings& settings,
+              const std::stop_token& stop) {
   auto signer = wait_for_signer(keys, stop);
   if (!signer) return log_error("ledgerd", signer.error().detail);
   auto log = std::make_unique<ledger::Log>(settings, std::move(*signer));

@@ -79,7 +79,8 @@ void print_object(const json::object& object, const std::string& indent) {
       std::cout << indent << name << ":\n";
       print_value(value, indent + "  ");
     } else {
-      std::cout << indent << std::string(name) << std::string(width - name.size(), ' ') << "  " << printable(plain(value)) << "\n";
+      std::cout << indent << std::string(name) << std::string(width - name.size(), ' ') << "  " << printable(plain(value))
+                << "\n";
     }
   }
 }

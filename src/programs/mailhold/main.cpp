@@ -46,7 +46,8 @@ Status run(cli::Console& console, const cli::Command& command, const cli::Typed&
 }
 
 // Adds one command below its noun; `chosen` is set when it was typed.
-void add(CLI::App& app, const cli::Command& command, cli::Typed& typed, const cli::Command*& chosen, std::map<std::string, CLI::App*>& nouns) {
+void add(CLI::App& app, const cli::Command& command, cli::Typed& typed, const cli::Command*& chosen,
+         std::map<std::string, CLI::App*>& nouns) {
   CLI::App*& noun = nouns[command.noun];
   if (noun == nullptr) {
     noun = app.add_subcommand(command.noun, command.meaning);
@@ -92,7 +93,8 @@ int main(int count, char** words) {
   console.programs = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
 
   std::vector<cli::Command> commands = cli::region_commands();
-  for (auto more : {cli::people_commands(), cli::tenant_commands(), cli::mail_commands()}) commands.insert(commands.end(), more.begin(), more.end());
+  for (auto more : {cli::people_commands(), cli::tenant_commands(), cli::mail_commands()})
+    commands.insert(commands.end(), more.begin(), more.end());
   cli::Typed typed;
   const cli::Command* chosen = nullptr;
   std::map<std::string, CLI::App*> nouns;

@@ -57,12 +57,14 @@ Status new_key(Console& console, const Typed& typed) {
   wipe(text);
   ::close(file);
   if (!written) return Error{ErrorKind::unavailable, path + " could not be written"};
-  console.print(json::serialize(json::object{{"person", id.text()}, {"public_key", to_base64(signer.public_key())}, {"key_file", path}}));
+  console.print(
+      json::serialize(json::object{{"person", id.text()}, {"public_key", to_base64(signer.public_key())}, {"key_file", path}}));
   return done();
 }
 
 // Signs the operation with --key and sends it; `more` goes along unsigned.
-Status apply(Console& console, const Typed& typed, const std::string& type, Id tenant, std::map<std::string, std::string> arguments, json::object more = {}) {
+Status apply(Console& console, const Typed& typed, const std::string& type, Id tenant,
+             std::map<std::string, std::string> arguments, json::object more = {}) {
   ASSIGN_OR_RETURN(const PersonKey key, read_key(typed.one("key")));
   const access::Operation operation{type, tenant, std::move(arguments), key.id, system_clock().now(), Id::random()};
   const access::SignedOperation signed_operation = access::sign(operation, key.signer);
@@ -82,7 +84,10 @@ Result<Id> tenant_of(Console& console, const Typed& typed) {
 
 Status add_person(Console& console, const Typed& typed) {
   ASSIGN_OR_RETURN(const Id tenant, tenant_of(console, typed));
-  return apply(console, typed, "person.add", tenant, {{"person", typed.one("person")}, {"public_key", typed.one("public-key")}, {"role", typed.has("tenant") ? "administrator" : "operator"}});
+  return apply(console, typed, "person.add", tenant,
+               {{"person", typed.one("person")},
+                {"public_key", typed.one("public-key")},
+                {"role", typed.has("tenant") ? "administrator" : "operator"}});
 }
 
 Status set_route(Console& console, const Typed& typed) {
@@ -110,7 +115,8 @@ Status name_route(Console& console, const Typed& typed, const std::string& type)
 
 // The secret is sealed here, to keyd, for this route's destination only; nobody in between can read it.
 Status set_secret(Console& console, const Typed& typed) {
-  ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(json::object{{"verb", "secret.entry"}, {"route", typed.one("route")}})));
+  ASSIGN_OR_RETURN(const std::string answer,
+                   console.ask(json::serialize(json::object{{"verb", "secret.entry"}, {"route", typed.one("route")}})));
   const json::object entry = json::parse(answer).as_object();
   const auto text = [&](const char* name) { return std::string(entry.at(name).as_string()); };
   ASSIGN_OR_RETURN(const Id tenant, Id::parse(text("tenant")));
@@ -119,8 +125,11 @@ Status set_secret(Console& console, const Typed& typed) {
   std::cerr << "This secret will work for " << text("host") << ":" << entry.at("port").as_int64() << " only.\n";
   ASSIGN_OR_RETURN(const SecretText password, read_secret(typed.one("password-file"), "password", true));
   ASSIGN_OR_RETURN(const SecretText plain, keys::encode_password(typed.one("user"), password.reveal()));
-  ASSIGN_OR_RETURN(const std::string box, sealed::seal_box(from_base64(text("public_key")).value_or(""), keys::entry_context(text("region"), tenant, route, policy), plain.reveal()));
-  return apply(console, typed, "secret.set", tenant, {{"route", route.text()}, {"box_sha256", to_hex(crypto::sha256(box))}}, {{"box", to_base64(box)}});
+  ASSIGN_OR_RETURN(const std::string box,
+                   sealed::seal_box(from_base64(text("public_key")).value_or(""),
+                                    keys::entry_context(text("region"), tenant, route, policy), plain.reveal()));
+  return apply(console, typed, "secret.set", tenant, {{"route", route.text()}, {"box_sha256", to_hex(crypto::sha256(box))}},
+               {{"box", to_base64(box)}});
 }
 
 }  // namespace
@@ -130,23 +139,76 @@ std::vector<Command> people_commands() {
   const Option tenant{"tenant", "Name or id of the tenant", true};
   const Option route{"route", "Id of the route", true};
   return {
-      {"person", "new-key", "Make a key for yourself; send the public part to an operator", {{"out", "File to write, mode 600", true}}, "mailhold person new-key --out ~/.mailhold.key", new_key},
-      {"person", "add", "Let a person act: for a tenant as its administrator, else as operator. The first operator signs for itself",
-       {{"person", "The person's id", true}, {"public-key", "The person's public key", true}, {"tenant", "Name or id of the tenant"}, key}, "mailhold person add --person 4f… --public-key bX… --key ~/.mailhold.key", add_person},
-      {"person", "remove", "Take a person's rights away", {{"person", "The person's id", true}, key}, "",
-       [](Console& console, const Typed& typed) { return apply(console, typed, "person.remove", access::region_tenant(), {{"person", typed.one("person")}}); }},
+      {"person",
+       "new-key",
+       "Make a key for yourself; send the public part to an operator",
+       {{"out", "File to write, mode 600", true}},
+       "mailhold person new-key --out ~/.mailhold.key",
+       new_key},
+      {"person",
+       "add",
+       "Let a person act: for a tenant as its administrator, else as operator. The first operator signs for itself",
+       {{"person", "The person's id", true},
+        {"public-key", "The person's public key", true},
+        {"tenant", "Name or id of the tenant"},
+        key},
+       "mailhold person add --person 4f… --public-key bX… --key ~/.mailhold.key",
+       add_person},
+      {"person",
+       "remove",
+       "Take a person's rights away",
+       {{"person", "The person's id", true}, key},
+       "",
+       [](Console& console, const Typed& typed) {
+         return apply(console, typed, "person.remove", access::region_tenant(), {{"person", typed.one("person")}});
+       }},
       {"person", "list", "Show who may act", {}, "", {}},
       {"route", "list", "Show the routes of all tenants", {}, "", {}},
-      {"route", "set", "Make or change a route. Another destination makes its secret unreadable: it must be entered again",
-       {tenant, {"route", "Id of the route to change; without it a new one is made"}, {"kind", "mx, relay or smtp-auth"}, {"host", "Name or address of the next hop"}, {"port", "Its port", false, Form::number},
-        {"tls", "none, opportunistic or required"}, {"tls-from-start", "TLS from the first byte on (port 465)", false, Form::flag}, {"name", "Name that the certificate must carry"}, {"ca", "system, or a PEM file with the authority to trust"},
-        {"pins", "SHA-256 of the public key of its certificate; several separated by commas"}, {"concurrency", "Sessions at once", false, Form::number}, {"failover", "Id of the route to take when this one does not answer"}, key},
-       "mailhold route set --tenant example --kind smtp-auth --host mx.example.com --port 587 --ca system --key ~/.mailhold.key", set_route},
-      {"route", "default", "Send a tenant's mail over this route", {tenant, route, key}, "", [](Console& console, const Typed& typed) { return name_route(console, typed, "route.default"); }},
-      {"route", "remove", "Remove a route and its secret", {tenant, route, key}, "", [](Console& console, const Typed& typed) { return name_route(console, typed, "route.remove"); }},
-      {"secret", "set", "Enter user and password of an smtp-auth route; nobody can read them back",
-       {route, {"user", "User name at the next hop", true}, {"password-file", "Read the password from this file instead of the terminal"}, key}, "mailhold secret set --route 8a… --user mailhold --key ~/.mailhold.key", set_secret},
-      {"secret", "remove", "Destroy the secret of a route", {tenant, route, key}, "", [](Console& console, const Typed& typed) { return name_route(console, typed, "secret.remove"); }},
+      {"route",
+       "set",
+       "Make or change a route. Another destination makes its secret unreadable: it must be entered again",
+       {tenant,
+        {"route", "Id of the route to change; without it a new one is made"},
+        {"kind", "mx, relay or smtp-auth"},
+        {"host", "Name or address of the next hop"},
+        {"port", "Its port", false, Form::number},
+        {"tls", "none, opportunistic or required"},
+        {"tls-from-start", "TLS from the first byte on (port 465)", false, Form::flag},
+        {"name", "Name that the certificate must carry"},
+        {"ca", "system, or a PEM file with the authority to trust"},
+        {"pins", "SHA-256 of the public key of its certificate; several separated by commas"},
+        {"concurrency", "Sessions at once", false, Form::number},
+        {"failover", "Id of the route to take when this one does not answer"},
+        key},
+       "mailhold route set --tenant example --kind smtp-auth --host mx.example.com --port 587 --ca system --key ~/.mailhold.key",
+       set_route},
+      {"route",
+       "default",
+       "Send a tenant's mail over this route",
+       {tenant, route, key},
+       "",
+       [](Console& console, const Typed& typed) { return name_route(console, typed, "route.default"); }},
+      {"route",
+       "remove",
+       "Remove a route and its secret",
+       {tenant, route, key},
+       "",
+       [](Console& console, const Typed& typed) { return name_route(console, typed, "route.remove"); }},
+      {"secret",
+       "set",
+       "Enter user and password of an smtp-auth route; nobody can read them back",
+       {route,
+        {"user", "User name at the next hop", true},
+        {"password-file", "Read the password from this file instead of the terminal"},
+        key},
+       "mailhold secret set --route 8a… --user mailhold --key ~/.mailhold.key",
+       set_secret},
+      {"secret",
+       "remove",
+       "Destroy the secret of a route",
+       {tenant, route, key},
+       "",
+       [](Console& console, const Typed& typed) { return name_route(console, typed, "secret.remove"); }},
   };
 }
 

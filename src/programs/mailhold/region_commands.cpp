@@ -19,7 +19,9 @@ namespace json = boost::json;
 supervisor::Supervisor* running = nullptr;
 
 Status up(Console& console, const Typed& typed) {
-  if (::geteuid() != 0) return Error{ErrorKind::denied, "`mailhold up` needs root: it makes users and namespaces for its processes, and gives its rights up after that"};
+  if (::geteuid() != 0)
+    return Error{ErrorKind::denied,
+                 "`mailhold up` needs root: it makes users and namespaces for its processes, and gives its rights up after that"};
   Settings settings;
   if (typed.has("config")) {
     ASSIGN_OR_RETURN(settings, Settings::from_file(typed.one("config")));
@@ -49,7 +51,8 @@ Result<ipc::OwnedFd> in_memory(const SecretText& secret) {
 }
 
 Status give_passphrase(Console& console, const Typed& typed, const std::string& verb) {
-  ASSIGN_OR_RETURN(const SecretText passphrase, read_secret(typed.one("passphrase-file"), "passphrase", verb == "key.initialise"));
+  ASSIGN_OR_RETURN(const SecretText passphrase,
+                   read_secret(typed.one("passphrase-file"), "passphrase", verb == "key.initialise"));
   ASSIGN_OR_RETURN(const ipc::OwnedFd memory, in_memory(passphrase));
   const int fds[] = {memory.get()};
   ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(json::object{{"verb", verb}}), fds));
@@ -79,20 +82,42 @@ Status check_settings(Console& console, const Typed& typed) {
 std::vector<Command> region_commands() {
   const Option passphrase_file{"passphrase-file", "Read the passphrase from this file instead of the terminal"};
   return {
-      {"up", "", "Run Mailhold: start all processes and keep them running (root)", {{"config", "The settings file; without it all defaults hold"}}, "mailhold up --config /etc/mailhold/mailhold.toml", up},
-      {"status", "", "Show the processes, the seal and the ledger", {}, "mailhold status",
+      {"up",
+       "",
+       "Run Mailhold: start all processes and keep them running (root)",
+       {{"config", "The settings file; without it all defaults hold"}},
+       "mailhold up --config /etc/mailhold/mailhold.toml",
+       up},
+      {"status",
+       "",
+       "Show the processes, the seal and the ledger",
+       {},
+       "mailhold status",
        [](Console& console, const Typed&) -> Status {
          ASSIGN_OR_RETURN(const std::string answer, console.ask(R"({"verb":"status"})"));
          console.print(answer);
          return done();
        }},
       {"key", "status", "Show whether the region is sealed", {}, "", {}},
-      {"key", "initialise", "Make the keys of this region, once, and seal them with a passphrase", {passphrase_file}, "mailhold key initialise",
+      {"key",
+       "initialise",
+       "Make the keys of this region, once, and seal them with a passphrase",
+       {passphrase_file},
+       "mailhold key initialise",
        [](Console& console, const Typed& typed) { return give_passphrase(console, typed, "key.initialise"); }},
-      {"key", "unseal", "Open the keys of this region after a start", {passphrase_file}, "mailhold key unseal",
+      {"key",
+       "unseal",
+       "Open the keys of this region after a start",
+       {passphrase_file},
+       "mailhold key unseal",
        [](Console& console, const Typed& typed) { return give_passphrase(console, typed, "key.unseal"); }},
       {"settings", "list", "Show every setting with its default and what it means", {}, "", list_settings},
-      {"settings", "check", "Check a settings file without using it", {{"file", "The file", true, Form::position}}, "mailhold settings check /etc/mailhold/mailhold.toml", check_settings},
+      {"settings",
+       "check",
+       "Check a settings file without using it",
+       {{"file", "The file", true, Form::position}},
+       "mailhold settings check /etc/mailhold/mailhold.toml",
+       check_settings},
   };
 }
 

@@ -37,7 +37,8 @@ AcceptedMessage head_of(const Submission& submission, const Id& id, Milliseconds
 
 std::string trace_fields(const Submission& submission, const AcceptedMessage& head, const std::string& host_name) {
   return received_field({host_name, submission.helo, submission.client_ip, submission.extended, submission.tls, head.message,
-                         head.rcpt_to.size() == 1 ? std::string_view(head.rcpt_to.front()) : std::string_view(), head.accepted_at});
+                         head.rcpt_to.size() == 1 ? std::string_view(head.rcpt_to.front()) : std::string_view(),
+                         head.accepted_at});
 }
 
 void take_facts(AcceptedMessage& head, const scanning::ScanResult& scan, std::uint64_t prefix_bytes) {
@@ -50,7 +51,8 @@ void take_facts(AcceptedMessage& head, const scanning::ScanResult& scan, std::ui
   head.dmarc = scan.authentication.dmarc;
   head.virus = scan.findings.virus;
   head.links = scan.facts.link_count;
-  for (const scanning::Attachment& one : scan.facts.attachments) head.attachments.push_back({one.name, one.type, one.size, one.sha256});
+  for (const scanning::Attachment& one : scan.facts.attachments)
+    head.attachments.push_back({one.name, one.type, one.size, one.sha256});
   for (const scanning::BodySpan& one : scan.layout) head.layout.push_back({one.offset + prefix_bytes, one.length, one.base64});
 }
 
@@ -62,10 +64,12 @@ void Acceptance::accept(Submission submission, Finished finished, std::stop_toke
   work.head = head_of(work.submission, Id::random(), parts_.clock->now());
   const std::uint64_t size_max = work.tenant().limits.message_bytes_max;
   if (size_max != 0 && work.head.size > size_max) {
-    return refuse(std::move(work), "size", smtp::reply(552, "5.3.4", "message size exceeds the limit of the recipient"), std::move(finished));
+    return refuse(std::move(work), "size", smtp::reply(552, "5.3.4", "message size exceeds the limit of the recipient"),
+                  std::move(finished));
   }
   if (count_received(work.content()) > settings_.hops_max) {
-    return refuse(std::move(work), "loop", smtp::reply(554, "5.4.6", "too many hops: the message is in a loop"), std::move(finished));
+    return refuse(std::move(work), "loop", smtp::reply(554, "5.4.6", "too many hops: the message is in a loop"),
+                  std::move(finished));
   }
   if (work.tenant().policy.scan == ScanMode::none) {
     work.body = assemble(trace_fields(work.submission, work.head, settings_.host_name), work.content(), {}).value();
@@ -73,8 +77,7 @@ void Acceptance::accept(Submission submission, Finished finished, std::stop_toke
   }
   scan_and_decide(work, stop);
   switch (work.decision.outcome) {
-    case Outcome::deliver:
-      return keep(std::move(work), std::move(finished));
+    case Outcome::deliver: return keep(std::move(work), std::move(finished));
     case Outcome::hold:
       work.head.disposition = Disposition::held;
       work.head.held_for = work.decision.decided_by;

@@ -18,12 +18,12 @@ struct InboundCounts {
   Count tls_sessions = 0;
   Count timeouts = 0;
   Count recipients_refused = 0;
-  Count accepted = 0;             // 250, held ones included
+  Count accepted = 0;  // 250, held ones included
   Count held = 0;
-  Count rejected = 0;             // 5xx at the end of data
-  Count tempfailed = 0;           // 4xx at the end of data
+  Count rejected = 0;    // 5xx at the end of data
+  Count tempfailed = 0;  // 4xx at the end of data
   Count bytes_accepted = 0;
-  Count content_bytes = 0;        // being received now
+  Count content_bytes = 0;  // being received now
 
   // Why messages were held or refused, by the code of the rule.
   void count_reason(std::string_view code);

@@ -24,14 +24,14 @@ class DirectoryLease {
   // apid said that nothing has changed.
   void confirm();
 
-  std::uint64_t version() const;                          // 0: none yet
-  std::chrono::seconds age() const;                       // since it was last renewed or confirmed
+  std::uint64_t version() const;     // 0: none yet
+  std::chrono::seconds age() const;  // since it was last renewed or confirmed
 
  private:
   const std::chrono::steady_clock::duration life_;
   mutable std::mutex mutex_;
-  std::shared_ptr<const Directory> directory_;            // guarded by mutex_
-  std::chrono::steady_clock::time_point confirmed_{};     // guarded by mutex_
+  std::shared_ptr<const Directory> directory_;         // guarded by mutex_
+  std::chrono::steady_clock::time_point confirmed_{};  // guarded by mutex_
 };
 
 }  // namespace mailhold::gateway

@@ -33,7 +33,7 @@ class Gate {
   const std::uint32_t connections_max_, per_address_max_;
   std::atomic<bool> paused_ = false;
   std::mutex mutex_;
-  std::uint32_t connections_ = 0;                            // these three guarded by mutex_
+  std::uint32_t connections_ = 0;  // these three guarded by mutex_
   std::unordered_map<std::string, std::uint32_t> addresses_;
   std::unordered_map<Id, std::uint32_t> tenants_;
 };

@@ -30,8 +30,9 @@ void say_and_close(int socket, std::string_view text) {
 
 }  // namespace
 
-Result<std::unique_ptr<Inbound>> Inbound::start(const InboundSettings& settings, Acceptance::Parts parts, DirectoryLease& directory,
-                                                std::shared_ptr<const net::TlsIdentity> identity, std::vector<int> listeners) {
+Result<std::unique_ptr<Inbound>> Inbound::start(const InboundSettings& settings, Acceptance::Parts parts,
+                                                DirectoryLease& directory, std::shared_ptr<const net::TlsIdentity> identity,
+                                                std::vector<int> listeners) {
   if (settings.connections_max == 0 || settings.connections_max >= (1u << index_bits)) {
     return Error{ErrorKind::invalid_input, "connections_max out of range"};
   }
@@ -51,9 +52,13 @@ Result<std::unique_ptr<Inbound>> Inbound::start(const InboundSettings& settings,
 
 Inbound::Inbound(const InboundSettings& settings, Acceptance::Parts parts, DirectoryLease& directory, net::Parking parking,
                  std::vector<int> listeners)
-    : settings_(settings), gate_(settings.connections_max, settings.connections_per_address_max),
-      world_(settings_, directory, gate_, counts_), acceptance_(settings_, std::move(parts), counts_), parking_(std::move(parking)),
-      listeners_(std::move(listeners)), slots_(settings.connections_max) {
+    : settings_(settings),
+      gate_(settings.connections_max, settings.connections_per_address_max),
+      world_(settings_, directory, gate_, counts_),
+      acceptance_(settings_, std::move(parts), counts_),
+      parking_(std::move(parking)),
+      listeners_(std::move(listeners)),
+      slots_(settings.connections_max) {
   free_.reserve(settings.connections_max);
   for (std::uint32_t i = settings.connections_max; i > 0; --i) free_.push_back(i - 1);
 }
@@ -132,7 +137,8 @@ void Inbound::accept_clients(std::uint32_t listener) {
   for (int i = 0; i < accepts_at_once; ++i) {
     Result<net::Accepted> client = net::accept_tcp(listeners_[listener]);
     if (!client) {
-      if (client.error().kind == ErrorKind::limit_exceeded) std::this_thread::sleep_for(50ms);  // until descriptors are free again
+      if (client.error().kind == ErrorKind::limit_exceeded)
+        std::this_thread::sleep_for(50ms);  // until descriptors are free again
       break;
     }
     admit(std::move(*client));
@@ -148,7 +154,8 @@ void Inbound::admit(net::Accepted client) {
     const char* why = entry == Gate::Entry::paused ? " not accepting mail now\r\n"
                       : entry == Gate::Entry::full ? " too many connections\r\n"
                                                    : " too many connections from your address\r\n";
-    return say_and_close(client.socket, "421 " + settings_.host_name + (entry == Gate::Entry::paused ? " 4.3.2" : " 4.7.0") + why);
+    return say_and_close(client.socket,
+                         "421 " + settings_.host_name + (entry == Gate::Entry::paused ? " 4.3.2" : " 4.7.0") + why);
   }
   std::uint32_t index = 0;
   {
@@ -162,8 +169,10 @@ void Inbound::admit(net::Accepted client) {
   slot.state = slot.state.load() | running;
   ++counts_.connections_open;
   const Next next = slot.session->open();
-  if (next == Next::close) close(index);
-  else park(index, next == Next::write ? net::Ready::to_write : net::Ready::to_read);
+  if (next == Next::close)
+    close(index);
+  else
+    park(index, next == Next::write ? net::Ready::to_write : net::Ready::to_read);
 }
 
 void Inbound::handle(std::uint32_t index, char* scratch) {

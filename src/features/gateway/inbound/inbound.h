@@ -23,8 +23,9 @@ class Inbound {
  public:
   // Takes over the listening sockets. The acceptance parts and the directory must outlive the object; the spool
   // writer in them must be destroyed after it. `identity` may be none: STARTTLS is not offered then.
-  static Result<std::unique_ptr<Inbound>> start(const InboundSettings& settings, Acceptance::Parts parts, DirectoryLease& directory,
-                                                std::shared_ptr<const net::TlsIdentity> identity, std::vector<int> listeners);
+  static Result<std::unique_ptr<Inbound>> start(const InboundSettings& settings, Acceptance::Parts parts,
+                                                DirectoryLease& directory, std::shared_ptr<const net::TlsIdentity> identity,
+                                                std::vector<int> listeners);
   // Waits for the messages that are under way (at most 30 s), then ends every session with 421.
   ~Inbound();
 
@@ -48,10 +49,11 @@ class Inbound {
   // rung: an event came while the time watch held the session.
   enum Phase : std::uint8_t { vacant, running, rung, parked };
 
-  Inbound(const InboundSettings& settings, Acceptance::Parts parts, DirectoryLease& directory, net::Parking parking, std::vector<int> listeners);
+  Inbound(const InboundSettings& settings, Acceptance::Parts parts, DirectoryLease& directory, net::Parking parking,
+          std::vector<int> listeners);
 
-  void serve();                      // an I/O thread
-  void scan();                       // a scan thread
+  void serve();  // an I/O thread
+  void scan();   // a scan thread
   void watch_time(const std::stop_token& stop);
   void accept_clients(std::uint32_t listener);
   void admit(net::Accepted client);
@@ -81,7 +83,7 @@ class Inbound {
   };
   mutable std::mutex queue_mutex_;
   std::condition_variable queue_filled_;
-  std::deque<Waiting> queue_;  // guarded by queue_mutex_
+  std::deque<Waiting> queue_;                 // guarded by queue_mutex_
   std::atomic<std::uint32_t> under_way_ = 0;  // messages between end of data and verdict
   std::atomic<bool> stopping_ = false;
   std::stop_source stop_;

@@ -12,7 +12,9 @@ json::object status_of(const Inbound& inbound, const DirectoryLease& directory) 
   json::object reasons;
   for (const auto& [code, count] : counts.reasons()) reasons[code] = count;
   const bool ready = directory.current() != nullptr;
-  return {{"state", inbound.is_paused() ? "paused" : ready ? "accepting" : "waiting for the directory"},
+  return {{"state", inbound.is_paused() ? "paused"
+                    : ready             ? "accepting"
+                                        : "waiting for the directory"},
           {"connections_open", counts.connections_open.load()},
           {"connections", counts.connections.load()},
           {"connections_refused", counts.connections_refused.load()},
@@ -38,9 +40,12 @@ Result<std::string> answer_verb(Inbound& inbound, const DirectoryLease& director
   const json::value* found = !failed && parsed.is_object() ? parsed.get_object().if_contains("verb") : nullptr;
   if (found == nullptr || !found->is_string()) return Error{ErrorKind::invalid_input, "a request is a JSON object with a verb"};
   const std::string_view verb(found->get_string());
-  if (verb == "gateway.pause") inbound.pause(true);
-  else if (verb == "gateway.resume") inbound.pause(false);
-  else if (verb != "gateway.status") return Error{ErrorKind::not_found, "there is no verb " + std::string(verb)};
+  if (verb == "gateway.pause")
+    inbound.pause(true);
+  else if (verb == "gateway.resume")
+    inbound.pause(false);
+  else if (verb != "gateway.status")
+    return Error{ErrorKind::not_found, "there is no verb " + std::string(verb)};
   return json::serialize(status_of(inbound, directory));
 }
 

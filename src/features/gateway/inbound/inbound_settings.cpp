@@ -11,8 +11,10 @@ class Numbers {
   template <class Number>
   void read(Number& into, const char* key, std::int64_t least, std::int64_t most) {
     const std::int64_t value = settings_.number(key);
-    if (value >= least && value <= most) into = static_cast<Number>(value);
-    else if (problem_.empty()) problem_ = std::string(key) + " must be between " + std::to_string(least) + " and " + std::to_string(most);
+    if (value >= least && value <= most)
+      into = static_cast<Number>(value);
+    else if (problem_.empty())
+      problem_ = std::string(key) + " must be between " + std::to_string(least) + " and " + std::to_string(most);
   }
   void read(std::chrono::seconds& into, const char* key) {
     std::int64_t value = into.count();

@@ -42,7 +42,8 @@ class Client {
   // The next reply as "250 2.1.0 text"; empty when the server has closed.
   std::string hear() {
     for (;;) {
-      if (const auto reply = reader_.next()) return std::to_string(reply->code) + (reply->enhanced.empty() ? "" : " " + reply->enhanced) + " " + reply->text();
+      if (const auto reply = reader_.next())
+        return std::to_string(reply->code) + (reply->enhanced.empty() ? "" : " " + reply->enhanced) + " " + reply->text();
       const auto bytes = stream_->read_some(soon());
       if (!bytes || bytes->empty()) return {};
       EXPECT_TRUE(reader_.receive(*bytes));
@@ -111,7 +112,9 @@ class InboundServer : public testing::Test {
               return spool::SpoolPublicKey{1, pair.public_key};
             }).value();
     Acceptance::Parts parts;
-    parts.scan = [this](const scanning::ScanRequest& request, scanning::Answers& answers, const Deadline& deadline) { return scan(request, answers, deadline); };
+    parts.scan = [this](const scanning::ScanRequest& request, scanning::Answers& answers, const Deadline& deadline) {
+      return scan(request, answers, deadline);
+    };
     parts.spool = spool.get();
     parts.resolver = &resolver;
     const int listener = net::listen_tcp("127.0.0.1", 0).value();
@@ -121,14 +124,21 @@ class InboundServer : public testing::Test {
     inbound = Inbound::start(settings, parts, directory, identity, {listener}).value();
   }
 
-  struct Kept { spool::SpoolItem item; AcceptedMessage head; };
+  struct Kept {
+    spool::SpoolItem item;
+    AcceptedMessage head;
+  };
   std::vector<Kept> kept() {
-    spool::SpoolReader reader(folder, "eu", [this](Id, std::uint32_t, std::string_view box, std::string_view context) -> Result<SecretText> {
-      ASSIGN_OR_RETURN(const sealed::Context parsed, sealed::Context::parse(context));
-      return sealed::open_box(pair.private_key.reveal(), parsed, box);
-    });
+    spool::SpoolReader reader(folder, "eu",
+                              [this](Id, std::uint32_t, std::string_view box, std::string_view context) -> Result<SecretText> {
+                                ASSIGN_OR_RETURN(const sealed::Context parsed, sealed::Context::parse(context));
+                                return sealed::open_box(pair.private_key.reveal(), parsed, box);
+                              });
     std::vector<spool::Location> locations;
-    EXPECT_TRUE(reader.scan({}, [&](const spool::SpoolEntry& entry) { locations.push_back(entry.location); return segments::Visit::go_on; }));
+    EXPECT_TRUE(reader.scan({}, [&](const spool::SpoolEntry& entry) {
+      locations.push_back(entry.location);
+      return segments::Visit::go_on;
+    }));
     std::vector<Kept> all;
     for (const auto& location : locations) {
       auto item = reader.read(location).value();
@@ -145,7 +155,9 @@ class InboundServer : public testing::Test {
   std::atomic<bool> keys_away = false;
   DirectoryLease directory;
   NoDns resolver;
-  Scan scan = [](const scanning::ScanRequest&, scanning::Answers&, const Deadline&) -> Result<scanning::ScanResult> { return scanning::ScanResult{}; };
+  Scan scan = [](const scanning::ScanRequest&, scanning::Answers&, const Deadline&) -> Result<scanning::ScanResult> {
+    return scanning::ScanResult{};
+  };
   std::unique_ptr<spool::SpoolWriter> spool;
   std::unique_ptr<Inbound> inbound;
   std::uint16_t port = 0;
@@ -409,9 +421,11 @@ TEST_F(InboundServer, many_clients_at_once_lose_nothing) {
       client.hear();
       client.say("EHLO c.test\r\n");
       for (int m = 0; m < messages; ++m) {
-        client.tell(std::string("MAIL FROM:<a@b.test>\r\nRCPT TO:<") + (m % 2 == 0 ? "ann@one.test" : "x@two.test") + ">\r\nDATA\r\n");
+        client.tell(std::string("MAIL FROM:<a@b.test>\r\nRCPT TO:<") + (m % 2 == 0 ? "ann@one.test" : "x@two.test") +
+                    ">\r\nDATA\r\n");
         for (int i = 0; i < 3; ++i) client.hear();
-        const std::string answer = client.say("Subject: " + std::to_string(c) + "-" + std::to_string(m) + "\r\n\r\n" + std::string(8'000, 'x') + "\r\n.\r\n");
+        const std::string answer = client.say("Subject: " + std::to_string(c) + "-" + std::to_string(m) + "\r\n\r\n" +
+                                              std::string(8'000, 'x') + "\r\n.\r\n");
         const std::lock_guard lock(mutex);
         EXPECT_TRUE(said.insert(answer).second) << answer;
       }
@@ -464,8 +478,10 @@ TEST_F(InboundServer, two_thousand_idle_sessions_cost_little_and_slow_nobody) {
   }
   const std::size_t each = (resident_bytes() - before) / idle;
   const double crowded = round_trips();
-  std::printf("idle sessions: %zu bytes each of %zu; a command takes %.1f us alone, %.1f us beside them\n", each, idle, alone, crowded);
-  for (int i = 0; i < 200 && inbound->counts().connections_open != idle; ++i) std::this_thread::sleep_for(10ms);  // the last one closes
+  std::printf("idle sessions: %zu bytes each of %zu; a command takes %.1f us alone, %.1f us beside them\n", each, idle, alone,
+              crowded);
+  for (int i = 0; i < 200 && inbound->counts().connections_open != idle; ++i)
+    std::this_thread::sleep_for(10ms);  // the last one closes
   EXPECT_EQ(inbound->counts().connections_open, idle);
 #if !defined(__SANITIZE_ADDRESS__) && !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
   EXPECT_LT(each, 8'192u);

@@ -30,7 +30,11 @@ void SessionWorld::set_identity(std::shared_ptr<const net::TlsIdentity> identity
 }
 
 Session::Session(int socket, std::string ip, SessionWorld& world)
-    : socket_(socket), ip_(std::move(ip)), world_(world), dialogue_(world.dialogue, *this), ends_(Time::now() + world.settings.session_time),
+    : socket_(socket),
+      ip_(std::move(ip)),
+      world_(world),
+      dialogue_(world.dialogue, *this),
+      ends_(Time::now() + world.settings.session_time),
       step_ends_(Time::now() + world.settings.command_time) {}
 
 Session::~Session() {
@@ -105,17 +109,17 @@ Session::Next Session::use(std::string_view input) {
     const Event event = dialogue_.run(input);
     note_content();
     // The time for a step begins anew only when a step was made: one byte a minute does not keep a session.
-    if (dialogue_.in_content() && !was_content) step_ends_ = Time::now() + world_.settings.data_time;
-    else if (dialogue_.output().size() > said_before) step_ends_ = Time::now() + world_.settings.command_time;
+    if (dialogue_.in_content() && !was_content)
+      step_ends_ = Time::now() + world_.settings.data_time;
+    else if (dialogue_.output().size() > said_before)
+      step_ends_ = Time::now() + world_.settings.command_time;
     switch (event) {
-      case Event::need_input:
-        return Next::read;
+      case Event::need_input: return Next::read;
       case Event::message:
         pending_ = std::string(input);
         prepare_submission();
         return Next::verdict;
-      case Event::start_tls:
-        return start_tls();
+      case Event::start_tls: return start_tls();
       case Event::close:
         if (tls_ && tls_->is_established()) {
           if (!take_output()) return Next::close;
@@ -134,7 +138,12 @@ Session::Next Session::start_tls() {
 }
 
 void Session::prepare_submission() {
-  submission_ = Submission{directory_, tenant_, ip_, dialogue_.helo(), tls_ ? tls_->description() : std::string(), dialogue_.is_extended(),
+  submission_ = Submission{directory_,
+                           tenant_,
+                           ip_,
+                           dialogue_.helo(),
+                           tls_ ? tls_->description() : std::string(),
+                           dialogue_.is_extended(),
                            dialogue_.take_message()};
 }
 
@@ -145,7 +154,8 @@ void Session::note_content() {
   world_.counts.content_bytes += now - noted_content_;
   noted_content_ = now;
   constexpr std::uint64_t big = 1u << 20;
-  if (now > big && world_.counts.content_bytes > world_.settings.content_bytes_max) dialogue_.give_up("4.3.1", "out of memory, try later");
+  if (now > big && world_.counts.content_bytes > world_.settings.content_bytes_max)
+    dialogue_.give_up("4.3.1", "out of memory, try later");
 }
 
 bool Session::take_output() {
@@ -196,7 +206,8 @@ std::optional<smtp::Reply> Session::refuse_mail(const smtp::MailParameters& mail
   if (world_.gate.is_paused()) return smtp::reply(451, "4.3.2", "not accepting mail now; try again later");
   directory_ = world_.directory.current();
   if (!directory_) return smtp::reply(451, "4.3.0", "not ready; try again later");
-  if (world_.counts.content_bytes > world_.settings.content_bytes_max) return smtp::reply(452, "4.3.1", "too busy; try again later");
+  if (world_.counts.content_bytes > world_.settings.content_bytes_max)
+    return smtp::reply(452, "4.3.1", "too busy; try again later");
   mail_size_ = mail.size;
   return std::nullopt;
 }
@@ -211,11 +222,13 @@ std::optional<smtp::Reply> Session::refuse_recipient(const smtp::Address& recipi
   const Tenant& tenant = *match.tenant;
   if (tenant.suspended) return smtp::reply(451, "4.3.0", "recipient cannot be served now; try again later");
   // One transaction is one tenant's: its policy decides about the message as a whole.
-  if (tenant_ != nullptr && tenant_ != &tenant) return smtp::reply(452, "4.5.3", "send to this recipient in a transaction of its own");
+  if (tenant_ != nullptr && tenant_ != &tenant)
+    return smtp::reply(452, "4.5.3", "send to this recipient in a transaction of its own");
   if (tenant.limits.message_bytes_max != 0 && mail_size_ > tenant.limits.message_bytes_max) {
     return smtp::reply(552, "5.3.4", "message size exceeds the limit of the recipient");
   }
-  if (tenant.limits.recipients_max != 0 && recipients_ >= tenant.limits.recipients_max) return smtp::reply(452, "4.5.3", "too many recipients");
+  if (tenant.limits.recipients_max != 0 && recipients_ >= tenant.limits.recipients_max)
+    return smtp::reply(452, "4.5.3", "too many recipients");
   if (tenant_ == nullptr) {
     if (auto refusal = join_tenant(tenant)) return refusal;
   }
@@ -224,8 +237,10 @@ std::optional<smtp::Reply> Session::refuse_recipient(const smtp::Address& recipi
 }
 
 std::optional<smtp::Reply> Session::join_tenant(const Tenant& tenant) {
-  const std::uint32_t most = tenant.limits.connections_max != 0 ? tenant.limits.connections_max : world_.settings.connections_per_tenant_max;
-  if (!world_.gate.enter_tenant(tenant.id, most)) return smtp::reply(452, "4.3.2", "too many sessions for this recipient's company; try again later");
+  const std::uint32_t most =
+      tenant.limits.connections_max != 0 ? tenant.limits.connections_max : world_.settings.connections_per_tenant_max;
+  if (!world_.gate.enter_tenant(tenant.id, most))
+    return smtp::reply(452, "4.3.2", "too many sessions for this recipient's company; try again later");
   tenant_ = &tenant;
   return std::nullopt;
 }

@@ -84,8 +84,8 @@ class Session final : public smtp::SessionRules {
   SessionWorld& world_;
   smtp::ServerDialogue dialogue_;
   std::unique_ptr<net::TlsServerSession> tls_;
-  std::string pending_;  // said by the client, to be used after the verdict
-  std::string unsent_;   // for the wire
+  std::string pending_;                         // said by the client, to be used after the verdict
+  std::string unsent_;                          // for the wire
   std::shared_ptr<const Directory> directory_;  // of the transaction
   const Tenant* tenant_ = nullptr;
   std::uint32_t recipients_ = 0;

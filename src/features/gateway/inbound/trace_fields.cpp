@@ -9,8 +9,8 @@ namespace {
 std::string harmless(std::string_view helo) {
   std::string out;
   for (const char c : helo.substr(0, 255)) {
-    const bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' ||
-                      c == ':' || c == '[' || c == ']';
+    const bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+                      c == '_' || c == ':' || c == '[' || c == ']';
     out += fine ? c : '?';
   }
   return out.empty() ? "unknown" : out;
@@ -25,7 +25,11 @@ std::string literal(std::string_view ip) {
 std::string received_field(const Arrival& arrival) {
   std::string field;
   field.reserve(400);
-  field.append("Received: from ").append(harmless(arrival.helo)).append(" (").append(literal(arrival.client_ip)).append(")\r\n\tby ");
+  field.append("Received: from ")
+      .append(harmless(arrival.helo))
+      .append(" (")
+      .append(literal(arrival.client_ip))
+      .append(")\r\n\tby ");
   // RFC 3848: the S says that TLS was used.
   field.append(arrival.host_name).append(" with ").append(!arrival.extended ? "SMTP" : arrival.tls.empty() ? "ESMTP" : "ESMTPS");
   field.append(" id ").append(arrival.message.text());

@@ -18,8 +18,8 @@ struct Arrival {
   std::string_view host_name;  // ours
   std::string_view helo;
   std::string_view client_ip;
-  bool extended = false;       // EHLO
-  std::string_view tls;        // empty without TLS
+  bool extended = false;  // EHLO
+  std::string_view tls;   // empty without TLS
   Id message;
   std::string_view only_recipient;  // empty when there are several: no recipient learns of another
   Milliseconds at = 0;
@@ -36,7 +36,8 @@ Result<std::string> assemble(std::string_view prefix, std::string_view content, 
 
 // No NUL, no CR or LF but in pairs.
 bool has_only_crlf(std::string_view text);
-// A field's value that ends nowhere but at its end: each CRLF is followed by white space, and there is no other control character.
+// A field's value that ends nowhere but at its end: each CRLF is followed by white space, and there is no other control
+// character.
 bool is_folded(std::string_view value);
 
 }  // namespace mailhold::gateway

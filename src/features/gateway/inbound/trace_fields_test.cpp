@@ -31,7 +31,8 @@ TEST(ReceivedField, cannot_be_broken_by_the_client) {
 }
 
 TEST(CountReceived, looks_at_the_header_only) {
-  EXPECT_EQ(count_received("Received: a\r\n\tb\r\nreceived: c\r\nX: Received:\r\n Received: folded\r\n\r\nReceived: body\r\n"), 2u);
+  EXPECT_EQ(count_received("Received: a\r\n\tb\r\nreceived: c\r\nX: Received:\r\n Received: folded\r\n\r\nReceived: body\r\n"),
+            2u);
   EXPECT_EQ(count_received(""), 0u);
   EXPECT_EQ(count_received("Received: a"), 1u);
 }
@@ -43,8 +44,12 @@ TEST(Assemble, applies_splices_under_the_prefix) {
 }
 
 TEST(Assemble, refuses_splices_that_do_not_fit) {
-  for (const std::vector<scanning::Splice>& bad : std::vector<std::vector<scanning::Splice>>{
-           {{4, 0, ""}}, {{0, 4, ""}}, {{2, 1, ""}, {1, 1, ""}}, {{0, 2, ""}, {1, 1, ""}}, {{UINT64_MAX, 2, ""}}, {{1, UINT64_MAX, ""}}}) {
+  for (const std::vector<scanning::Splice>& bad : std::vector<std::vector<scanning::Splice>>{{{4, 0, ""}},
+                                                                                             {{0, 4, ""}},
+                                                                                             {{2, 1, ""}, {1, 1, ""}},
+                                                                                             {{0, 2, ""}, {1, 1, ""}},
+                                                                                             {{UINT64_MAX, 2, ""}},
+                                                                                             {{1, UINT64_MAX, ""}}}) {
     EXPECT_EQ(assemble("", "abc", bad).error().kind, ErrorKind::corrupt);
   }
 }
@@ -57,7 +62,10 @@ TEST(HasOnlyCrlf, finds_every_other_newline_and_nul) {
 
 TEST(IsFolded, lets_no_second_field_in) {
   for (const char* good : {"", "mx.test; spf=pass", "mx.test;\r\n\tspf=pass\r\n dkim=none"}) EXPECT_TRUE(is_folded(good)) << good;
-  for (const char* bad : {"a\r\nX: y", "a\r\n", "a\nb", "a\r\n\r\n b", "a\rb", "a\r\n "  "\x01"}) EXPECT_FALSE(is_folded(bad)) << bad;
+  for (const char* bad : {"a\r\nX: y", "a\r\n", "a\nb", "a\r\n\r\n b", "a\rb",
+                          "a\r\n "
+                          "\x01"})
+    EXPECT_FALSE(is_folded(bad)) << bad;
 }
 
 }  // namespace

@@ -9,8 +9,10 @@ class BrokerSession final : public Session {
   BrokerSession(std::shared_ptr<ipc::Channel> channel, std::string peer) : channel_(std::move(channel)), peer_(std::move(peer)) {}
   ~BrokerSession() override { channel_->close(); }
 
-  Result<smtp::SubmissionOutcome> deliver(const smtp::ClientEnvelope& envelope, std::string_view body, const Deadline& deadline) override {
-    if (body.size() > broker::submission_bytes_max) return Error{ErrorKind::invalid_input, "the message is too large for a submission"};
+  Result<smtp::SubmissionOutcome> deliver(const smtp::ClientEnvelope& envelope, std::string_view body,
+                                          const Deadline& deadline) override {
+    if (body.size() > broker::submission_bytes_max)
+      return Error{ErrorKind::invalid_input, "the message is too large for a submission"};
     Result<broker::SubmissionResult> result = exchange(envelope, body, deadline);
     if (result && result->outcome.recipients.size() == envelope.rcpt_to.size()) {
       is_open_ = result->session_goes_on;
@@ -18,7 +20,8 @@ class BrokerSession final : public Session {
     }
     is_open_ = false;
     const smtp::Reply reply = smtp::reply(451, "4.4.2", "the session with the broker was lost");
-    return smtp::SubmissionOutcome{.recipients = std::vector(envelope.rcpt_to.size(), smtp::RecipientOutcome{.reply = reply}), .is_untried = false};
+    return smtp::SubmissionOutcome{.recipients = std::vector(envelope.rcpt_to.size(), smtp::RecipientOutcome{.reply = reply}),
+                                   .is_untried = false};
   }
 
   bool is_open() const override { return is_open_; }
@@ -27,13 +30,15 @@ class BrokerSession final : public Session {
     if (!is_open_) return;
     is_open_ = false;
     // authd says QUIT and ends; the channel closes with this object whether it could be told or not.
-    static_cast<void>(static_cast<bool>(channel_->send(broker::encode(broker::SubmissionClose{}), Deadline::after(std::chrono::seconds(1)))));
+    static_cast<void>(
+        static_cast<bool>(channel_->send(broker::encode(broker::SubmissionClose{}), Deadline::after(std::chrono::seconds(1)))));
   }
 
   std::string peer() const override { return peer_; }
 
  private:
-  Result<broker::SubmissionResult> exchange(const smtp::ClientEnvelope& envelope, std::string_view body, const Deadline& deadline) {
+  Result<broker::SubmissionResult> exchange(const smtp::ClientEnvelope& envelope, std::string_view body,
+                                            const Deadline& deadline) {
     RETURN_IF_ERROR(channel_->send(broker::encode(broker::Submit{envelope, body.size()}), deadline));
     for (std::size_t at = 0; at < body.size(); at += broker::submission_chunk_bytes_max) {
       RETURN_IF_ERROR(channel_->send(broker::encode_chunk(body.substr(at, broker::submission_chunk_bytes_max)), deadline));
@@ -52,7 +57,8 @@ class BrokerSession final : public Session {
 
 }  // namespace
 
-Result<std::unique_ptr<Session>> open_broker_session(std::shared_ptr<ipc::Channel> channel, std::string peer, const Deadline& deadline) {
+Result<std::unique_ptr<Session>> open_broker_session(std::shared_ptr<ipc::Channel> channel, std::string peer,
+                                                     const Deadline& deadline) {
   ASSIGN_OR_RETURN(const ipc::Frame frame, channel->receive(deadline));
   ASSIGN_OR_RETURN(broker::SubmissionFrame answer, broker::parse_submission_frame(frame.bytes));
   if (auto* refused = std::get_if<broker::SubmissionRefused>(&answer)) return std::move(refused->error);

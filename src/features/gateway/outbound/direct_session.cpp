@@ -5,9 +5,11 @@ namespace {
 
 class DirectSession final : public Session {
  public:
-  DirectSession(std::unique_ptr<broker::SmtpSession> session, std::string peer) : session_(std::move(session)), peer_(std::move(peer)) {}
+  DirectSession(std::unique_ptr<broker::SmtpSession> session, std::string peer)
+      : session_(std::move(session)), peer_(std::move(peer)) {}
 
-  Result<smtp::SubmissionOutcome> deliver(const smtp::ClientEnvelope& envelope, std::string_view body, const Deadline& deadline) override {
+  Result<smtp::SubmissionOutcome> deliver(const smtp::ClientEnvelope& envelope, std::string_view body,
+                                          const Deadline& deadline) override {
     return session_->deliver(envelope, body, deadline);
   }
   bool is_open() const override { return session_->is_open(); }

@@ -17,7 +17,8 @@ std::uint64_t random_number() {
 
 }  // namespace
 
-std::vector<std::string> mail_hosts(const std::string& domain, dns::Resolver& resolver, OpenFailure& failure, const Deadline& deadline) {
+std::vector<std::string> mail_hosts(const std::string& domain, dns::Resolver& resolver, OpenFailure& failure,
+                                    const Deadline& deadline) {
   const dns::Answer answer = resolver.resolve({domain, dns::RecordType::mx}, deadline);
   if (answer.is_temporary_failure()) {
     failure = {false, smtp::reply(451, "4.4.3", "DNS does not answer for the domain")};

@@ -63,7 +63,8 @@ class RouteOpener final : public Opener {
       }
       const Manner manner{.port = settings_.mx_port,
                           .tls = settings_.mx_tls_required ? smtp::TlsRule::required : smtp::TlsRule::opportunistic,
-                          .tls_from_start = false, .peer = {.name = host, .ca_file = {}, .pins = {}}};
+                          .tls_from_start = false,
+                          .peer = {.name = host, .ca_file = {}, .pins = {}}};
       Result<std::unique_ptr<Session>> session = open_host(host, manner, addresses_left, failure, deadline);
       if (session) return session;
     }
@@ -71,7 +72,9 @@ class RouteOpener final : public Opener {
   }
 
   Result<std::unique_ptr<Session>> open_relay(const access::Route& route, OpenFailure& failure, const Deadline& deadline) {
-    Manner manner{.port = route.port, .tls = tls_rule(route.tls), .tls_from_start = route.tls_from_start,
+    Manner manner{.port = route.port,
+                  .tls = tls_rule(route.tls),
+                  .tls_from_start = route.tls_from_start,
                   .peer = {.name = route.name.empty() ? route.host : route.name, .ca_file = route.ca_file, .pins = route.pins}};
     if (manner.tls == smtp::TlsRule::required && manner.peer.pins.empty() && manner.peer.ca_file.empty()) {
       manner.peer.ca_file = settings_.ca_file;
@@ -80,11 +83,13 @@ class RouteOpener final : public Opener {
     return open_host(route.host, manner, addresses_left, failure, deadline);
   }
 
-  Result<std::unique_ptr<Session>> open_through_broker(const access::Route& route, OpenFailure& failure, const Deadline& deadline) {
-    Result<std::shared_ptr<ipc::Channel>> channel = broker_ ? broker_(route.tenant, route.id, deadline)
-                                                            : Error{ErrorKind::unsupported, "no broker here"};
+  Result<std::unique_ptr<Session>> open_through_broker(const access::Route& route, OpenFailure& failure,
+                                                       const Deadline& deadline) {
+    Result<std::shared_ptr<ipc::Channel>> channel =
+        broker_ ? broker_(route.tenant, route.id, deadline) : Error{ErrorKind::unsupported, "no broker here"};
     const std::string peer = route.host + ":" + std::to_string(route.port);
-    Result<std::unique_ptr<Session>> session = channel ? open_broker_session(std::move(*channel), peer, deadline) : std::move(channel.error());
+    Result<std::unique_ptr<Session>> session =
+        channel ? open_broker_session(std::move(*channel), peer, deadline) : std::move(channel.error());
     if (!session) failure = {false, smtp::reply(451, "4.7.0", "no session through the broker: " + session.error().detail)};
     return session;
   }
@@ -94,18 +99,20 @@ class RouteOpener final : public Opener {
     const dns::Question questions[] = {{host, dns::RecordType::a}, {host, dns::RecordType::aaaa}};
     std::vector<std::string> addresses;
     for (const dns::Answer& answer : resolver_->resolve_all(questions, deadline)) {
-      if (answer.is_temporary_failure()) failure = {false, smtp::reply(451, "4.4.3", "DNS does not answer for a host of the destination")};
+      if (answer.is_temporary_failure())
+        failure = {false, smtp::reply(451, "4.4.3", "DNS does not answer for a host of the destination")};
       for (const dns::Record& record : answer.records) addresses.push_back(dns::address_text(record.value));
     }
     return addresses;
   }
 
-  Result<std::unique_ptr<Session>> open_host(const std::string& host, const Manner& manner, int& addresses_left, OpenFailure& failure,
-                                             const Deadline& deadline) {
+  Result<std::unique_ptr<Session>> open_host(const std::string& host, const Manner& manner, int& addresses_left,
+                                             OpenFailure& failure, const Deadline& deadline) {
     for (const std::string& ip : addresses_of(host, failure, deadline)) {
       if (addresses_left-- <= 0) break;
       if (!settings_.allowed_networks.permit(ip)) {
-        failure = {false, smtp::reply(451, "4.7.1", "the destination has a private address that outbound.allowed_networks does not list")};
+        failure = {false, smtp::reply(451, "4.7.1",
+                                      "the destination has a private address that outbound.allowed_networks does not list")};
         continue;
       }
       Result<std::unique_ptr<Session>> session = open_address(host, ip, manner, failure, deadline);
@@ -120,14 +127,17 @@ class RouteOpener final : public Opener {
     std::optional<smtp::Reply> refusal;
     Result<std::unique_ptr<Session>> session = try_address(host, ip, manner, refusal, deadline);
     // Opportunistic TLS protects from listeners only: a handshake that fails is no reason not to deliver (RFC 7435 section 3).
-    if (!session && !refusal && manner.tls == smtp::TlsRule::opportunistic && session.error().detail.starts_with("TLS handshake")) {
+    if (!session && !refusal && manner.tls == smtp::TlsRule::opportunistic &&
+        session.error().detail.starts_with("TLS handshake")) {
       Manner clear = manner;
       clear.tls = smtp::TlsRule::none;
       session = try_address(host, ip, clear, refusal, deadline);
     }
     if (session) return session;
-    if (refusal) failure = {false, *refusal};
-    else failure = {false, smtp::reply(451, "4.4.1", session.error().detail.substr(0, 200))};
+    if (refusal)
+      failure = {false, *refusal};
+    else
+      failure = {false, smtp::reply(451, "4.4.1", session.error().detail.substr(0, 200))};
     return session;
   }
 
@@ -138,7 +148,8 @@ class RouteOpener final : public Opener {
       ASSIGN_OR_RETURN(tls, tls_client(manner.peer));
     }
     ASSIGN_OR_RETURN(const int socket, net::connect_tcp(ip, manner.port, within(deadline, settings_.connect_time)));
-    smtp::ClientSettings settings{.our_name = settings_.our_name, .tls = manner.tls, .tls_is_on = manner.tls_from_start, .authenticate = {}};
+    smtp::ClientSettings settings{
+        .our_name = settings_.our_name, .tls = manner.tls, .tls_is_on = manner.tls_from_start, .authenticate = {}};
     ASSIGN_OR_RETURN(auto session, broker::SmtpSession::open(net::stream_over(socket), std::move(tls), std::move(settings),
                                                              settings_.times, deadline, &refusal));
     return direct_session(std::move(session), host + "[" + ip + "]:" + std::to_string(manner.port));
@@ -164,7 +175,8 @@ class RouteOpener final : public Opener {
 
 }  // namespace
 
-std::unique_ptr<Opener> make_opener(OutboundSettings settings, std::shared_ptr<dns::Resolver> resolver, OpenThroughBroker broker) {
+std::unique_ptr<Opener> make_opener(OutboundSettings settings, std::shared_ptr<dns::Resolver> resolver,
+                                    OpenThroughBroker broker) {
   return std::make_unique<RouteOpener>(std::move(settings), std::move(resolver), std::move(broker));
 }
 

@@ -18,18 +18,19 @@
 namespace mailhold::outbound {
 
 struct OutboundSettings {
-  std::string our_name = "localhost";      // outbound.name: for EHLO
-  net::Networks allowed_networks;          // outbound.allowed_networks
-  std::string ca_file = "system";          // outbound.ca_file: for relay routes that name none and require TLS
-  bool mx_tls_required = false;            // outbound.mx_tls_required
-  std::uint16_t mx_port = 25;              // outbound.mx_port
-  int addresses_max = 10;                  // outbound.addresses_max: tried for one session
+  std::string our_name = "localhost";              // outbound.name: for EHLO
+  net::Networks allowed_networks;                  // outbound.allowed_networks
+  std::string ca_file = "system";                  // outbound.ca_file: for relay routes that name none and require TLS
+  bool mx_tls_required = false;                    // outbound.mx_tls_required
+  std::uint16_t mx_port = 25;                      // outbound.mx_port
+  int addresses_max = 10;                          // outbound.addresses_max: tried for one session
   std::chrono::milliseconds connect_time{30'000};  // outbound.connect_seconds: for each address
   broker::SmtpTimes times;
 };
 
 // What brokerd does for smtp-auth routes: the channel of a session that authd opens. Filled in by the program.
-using OpenThroughBroker = std::function<Result<std::shared_ptr<ipc::Channel>>(const Id& tenant, const Id& route, const Deadline&)>;
+using OpenThroughBroker =
+    std::function<Result<std::shared_ptr<ipc::Channel>>(const Id& tenant, const Id& route, const Deadline&)>;
 
 // Why no session could be opened. `permanent`: the destination says it takes no mail (RFC 7505) or does not exist.
 struct OpenFailure {

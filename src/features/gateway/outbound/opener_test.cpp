@@ -30,8 +30,9 @@ class TableResolver final : public dns::Resolver {
       const auto found = table.find({question.name, question.type});
       const bool is_known = table.lower_bound({question.name, dns::RecordType{0}}) != table.end() &&
                             table.lower_bound({question.name, dns::RecordType{0}})->first.first == question.name;
-      answers.push_back(found != table.end() ? found->second
-                                             : dns::Answer{.status = is_known ? dns::AnswerStatus::nodata : dns::AnswerStatus::nxdomain});
+      answers.push_back(found != table.end()
+                            ? found->second
+                            : dns::Answer{.status = is_known ? dns::AnswerStatus::nodata : dns::AnswerStatus::nxdomain});
     }
     return answers;
   }
@@ -123,7 +124,10 @@ TEST_F(OpenerTest, a_stripped_starttls_defers_where_tls_is_required) {
 TEST_F(OpenerTest, opportunistic_tls_is_used_when_offered) {
   server.identity = *net::TlsIdentity::self_signed("mx.b.example");
   std::atomic<int> greeted = 0;
-  server.on_command = [&](const std::string& line) -> std::optional<std::string> { greeted += line.starts_with("EHLO"); return std::nullopt; };
+  server.on_command = [&](const std::string& line) -> std::optional<std::string> {
+    greeted += line.starts_with("EHLO");
+    return std::nullopt;
+  };
   const auto open = opener();
   const auto session = open->open(relay(access::RouteTls::opportunistic), "", failure, soon());
   ASSERT_TRUE(session);
@@ -240,8 +244,10 @@ TEST_F(OpenerTest, an_authd_that_refuses_or_dies_defers) {
     broker = [&](const Id&, const Id&, const Deadline&) -> Result<std::shared_ptr<ipc::Channel>> { return ours; };
     access::Route route = relay();
     route.kind = access::RouteKind::smtp_auth;
-    if (says_so) ASSERT_TRUE(authd.send(broker::encode(broker::SubmissionRefused{{ErrorKind::denied, "password refused"}}), soon()));
-    else authd.close();
+    if (says_so)
+      ASSERT_TRUE(authd.send(broker::encode(broker::SubmissionRefused{{ErrorKind::denied, "password refused"}}), soon()));
+    else
+      authd.close();
     EXPECT_FALSE(opener()->open(route, "", failure, soon()));
     EXPECT_FALSE(failure.permanent);
   }

@@ -21,9 +21,10 @@ class Session {
 
   // One outcome for each recipient, in order. Whatever goes wrong on the way is a deferred recipient with a reply of ours;
   // an Error (invalid_input) means this message can never be sent over this kind of session.
-  virtual Result<smtp::SubmissionOutcome> deliver(const smtp::ClientEnvelope& envelope, std::string_view body, const Deadline&) = 0;
-  virtual bool is_open() const = 0;  // another message may follow
-  virtual void close() = 0;          // politely; bounded to a few seconds
+  virtual Result<smtp::SubmissionOutcome> deliver(const smtp::ClientEnvelope& envelope, std::string_view body,
+                                                  const Deadline&) = 0;
+  virtual bool is_open() const = 0;      // another message may follow
+  virtual void close() = 0;              // politely; bounded to a few seconds
   virtual std::string peer() const = 0;  // "mx.example.net[192.0.2.1]:25", for the trace
 };
 

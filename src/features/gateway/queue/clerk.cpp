@@ -71,7 +71,8 @@ void Clerk::run(const std::stop_token& stop) {
     if (!went_well) std::this_thread::sleep_for(std::chrono::milliseconds(500));
     std::this_thread::sleep_until(began + parts_.settings.commit_pause);
     std::unique_lock lock(mutex_);
-    if (done_.empty() && to_hold_.empty() && to_forget_.empty() && parts_.keeper.waiting() == 0 && !poked_ && !stop.stop_requested()) {
+    if (done_.empty() && to_hold_.empty() && to_forget_.empty() && parts_.keeper.waiting() == 0 && !poked_ &&
+        !stop.stop_requested()) {
       wake_.wait_for(lock, std::min<std::chrono::milliseconds>(parts_.settings.due_pause, std::chrono::milliseconds(100)));
     }
   }
@@ -154,14 +155,20 @@ void Clerk::add_notice(const Active& active, std::vector<dsn::Recipient> recipie
   notice.item.recipients.resize(1);
   notice.item.recipients[0].address = item.mail_from;
   notice.item.is_notice = true;
-  notice.bytes = dsn::write_notice({.action = action, .reporting_mta = parts_.settings.our_name,
+  notice.bytes = dsn::write_notice({.action = action,
+                                    .reporting_mta = parts_.settings.our_name,
                                     .message_id = notice.item.message.text() + "@" + parts_.settings.our_name,
-                                    .original_sender = item.mail_from, .queue_id = item.message.text(), .envelope_id = {},
-                                    .arrived_at = item.accepted_at, .written_at = now,
+                                    .original_sender = item.mail_from,
+                                    .queue_id = item.message.text(),
+                                    .envelope_id = {},
+                                    .arrived_at = item.accepted_at,
+                                    .written_at = now,
                                     .will_retry_until = item.queued_at + parts_.settings.schedule.life,
-                                    .recipients = std::move(recipients), .original = bytes});
-  to_tell_.push_back(simple_event(item, now, "notice", std::string(action == dsn::Action::failed ? "failure" : "delay") +
-                                                            " notice " + notice.item.message.text()));
+                                    .recipients = std::move(recipients),
+                                    .original = bytes});
+  to_tell_.push_back(
+      simple_event(item, now, "notice",
+                   std::string(action == dsn::Action::failed ? "failure" : "delay") + " notice " + notice.item.message.text()));
   batch_.rows.push_back(parts_.place(notice.item));
   batch_.notices.push_back(std::move(notice));
 }
@@ -184,7 +191,8 @@ bool Clerk::commit_batch() {
     std::vector<store::NewMessage> messages;
     const Milliseconds now = parts_.clock.now();
     for (const Notice& notice : batch_.notices) {
-      messages.push_back({.tenant = notice.item.tenant, .message = notice.item.message, .kept_since = now, .bytes = notice.bytes, .bodies = {}});
+      messages.push_back(
+          {.tenant = notice.item.tenant, .message = notice.item.message, .kept_since = now, .bytes = notice.bytes, .bodies = {}});
     }
     const auto kept = parts_.store.keep(messages, deadline);
     if (!kept) committed = kept.error();
@@ -194,7 +202,8 @@ bool Clerk::commit_batch() {
     committed = parts_.records.transaction([&](records::Session& session) { return write_batch(session, deadline); }, deadline);
   }
   if (!committed) {
-    log_error("queue", "cannot commit " + std::to_string(batch_.actives.size()) + " messages: " + std::string(mailhold::name_of(committed.error().kind)));
+    log_error("queue", "cannot commit " + std::to_string(batch_.actives.size()) +
+                           " messages: " + std::string(mailhold::name_of(committed.error().kind)));
     return false;
   }
   for (const std::uint64_t segment : batch_.segments_settled) parts_.progress.settled(segment);

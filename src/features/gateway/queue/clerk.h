@@ -36,10 +36,10 @@ class Clerk {
     SpoolProgress& progress;
     Keeper& keeper;
     const Clock& clock;
-    std::function<segments::Position()> taken_to;                       // how far the intake is
-    std::function<WaitingItem(QueueItem)> place;                        // with its route, and whether that is paused
-    std::function<void(const std::vector<RowSummary>&)> start_due;      // rows whose time has come
-    std::function<void(const Active&)> committed;                       // it is at work no more
+    std::function<segments::Position()> taken_to;                   // how far the intake is
+    std::function<WaitingItem(QueueItem)> place;                    // with its route, and whether that is paused
+    std::function<void(const std::vector<RowSummary>&)> start_due;  // rows whose time has come
+    std::function<void(const Active&)> committed;                   // it is at work no more
     std::function<Result<std::shared_ptr<const std::string>>(const QueueItem&)> load_body;
   };
 
@@ -50,11 +50,14 @@ class Clerk {
   void stop();  // after a last commit
 
   // Any thread. All of it is durable some time later.
-  void take(std::shared_ptr<Active> done);                             // an attempt is over, or there was no room for it
+  void take(std::shared_ptr<Active> done);  // an attempt is over, or there was no room for it
   void hold(held::HeldItem item, segments::Location where);
-  void forget(segments::Location where);                               // an item of the spool that goes nowhere
+  void forget(segments::Location where);  // an item of the spool that goes nowhere
   void tell(store::TraceEvent event);
-  void look_for_due() { poked_ = true; wake_.notify_one(); }
+  void look_for_due() {
+    poked_ = true;
+    wake_.notify_one();
+  }
 
   std::size_t backlog() const;  // messages waiting to be committed
 
@@ -91,10 +94,10 @@ class Clerk {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::vector<std::shared_ptr<Active>> done_;                              // guarded by mutex_
-  std::vector<std::pair<held::HeldItem, segments::Location>> to_hold_;     // guarded by mutex_
-  std::vector<segments::Location> to_forget_;                              // guarded by mutex_
-  std::vector<store::TraceEvent> events_;                                  // guarded by mutex_
+  std::vector<std::shared_ptr<Active>> done_;                           // guarded by mutex_
+  std::vector<std::pair<held::HeldItem, segments::Location>> to_hold_;  // guarded by mutex_
+  std::vector<segments::Location> to_forget_;                           // guarded by mutex_
+  std::vector<store::TraceEvent> events_;                               // guarded by mutex_
 
   // The clerk's thread only.
   Batch batch_;

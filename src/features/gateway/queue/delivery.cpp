@@ -9,7 +9,7 @@
 namespace mailhold::queue {
 namespace {
 
-constexpr int turn_messages = 50;       // a thread goes on to another lane after so many
+constexpr int turn_messages = 50;  // a thread goes on to another lane after so many
 constexpr std::size_t routes_tried_max = 3;
 
 using SteadyTime = std::chrono::steady_clock;
@@ -19,7 +19,8 @@ std::string domain_of(const std::string& address) { return to_lower(std::string_
 void note(Recipient& recipient, RecipientState state, const smtp::Reply& reply, std::string remote, Milliseconds now) {
   recipient.state = state;
   recipient.status = reply.enhanced;
-  recipient.diagnostic = (std::to_string(reply.code) + " " + (reply.enhanced.empty() ? "" : reply.enhanced + " ") + reply.text()).substr(0, 500);
+  recipient.diagnostic =
+      (std::to_string(reply.code) + " " + (reply.enhanced.empty() ? "" : reply.enhanced + " ") + reply.text()).substr(0, 500);
   recipient.remote = std::move(remote);
   recipient.last_attempt = now;
 }
@@ -36,7 +37,11 @@ RecipientState state_of(smtp::RecipientResult result) {
 }  // namespace
 
 Delivery::Delivery(DeliverySettings settings, outbound::Opener& opener, const Clock& clock, LoadBody load_body, Done done)
-    : settings_(settings), opener_(opener), clock_(clock), load_body_(std::move(load_body)), done_(std::move(done)),
+    : settings_(settings),
+      opener_(opener),
+      clock_(clock),
+      load_body_(std::move(load_body)),
+      done_(std::move(done)),
       routes_(std::make_shared<access::RouteTable>()) {}
 
 Delivery::~Delivery() { stop(std::chrono::milliseconds(0)); }
@@ -74,8 +79,10 @@ void Delivery::set_paused(Id route, bool is_paused) {
   std::vector<Job> given_back;
   {
     const std::lock_guard lock(mutex_);
-    if (is_paused) paused_.insert(route);
-    else paused_.erase(route);
+    if (is_paused)
+      paused_.insert(route);
+    else
+      paused_.erase(route);
     for (auto& [key, lane] : lanes_) {
       if (key.first != route) continue;
       if (!is_paused) {
@@ -125,7 +132,9 @@ void Delivery::push(Job job, const access::Route& route, const std::string& doma
 }
 
 void Delivery::list_if_runnable(const LanePointer& lane) {
-  if (lane->is_listed || lane->jobs.empty() || paused_.contains(lane->route.id) || lane->at_work >= static_cast<int>(lane->route.concurrency)) return;
+  if (lane->is_listed || lane->jobs.empty() || paused_.contains(lane->route.id) ||
+      lane->at_work >= static_cast<int>(lane->route.concurrency))
+    return;
   lane->is_listed = true;
   runnable_.push_back(lane);
   if (idle_threads_ == 0 && static_cast<int>(threads_.size()) < settings_.threads_max && !is_stopping_) {
@@ -176,8 +185,10 @@ void Delivery::serve(const LanePointer& lane) {
       lane->idle.pop_back();
     }
     lock.unlock();
-    if (rests && current.session == nullptr) on_no_session(lane, std::move(job));
-    else if (!deliver(lane, job, current)) on_no_session(lane, std::move(job));
+    if (rests && current.session == nullptr)
+      on_no_session(lane, std::move(job));
+    else if (!deliver(lane, job, current))
+      on_no_session(lane, std::move(job));
   }
   if (current.session != nullptr && current.session->is_open()) {
     current.used = SteadyTime::now();
@@ -205,7 +216,8 @@ bool Delivery::deliver(const LanePointer& lane, Job& job, OpenSession& current) 
         const std::lock_guard count_lock(mutex_);
         active_bytes_ += job.active->body->size();
       } else {
-        log_warning("queue", "message " + job.active->item.message.text() + " cannot be read: " + std::string(mailhold::name_of(loaded.error().kind)));
+        log_warning("queue", "message " + job.active->item.message.text() +
+                                 " cannot be read: " + std::string(mailhold::name_of(loaded.error().kind)));
       }
     }
     body = job.active->body;
@@ -270,7 +282,8 @@ void Delivery::on_no_session(const LanePointer& lane, Job job) {
     const access::Route* next = lane->route.failover.is_none() ? nullptr : routes_->route(lane->route.failover);
     const bool was_tried = next == nullptr || job.tried.size() >= routes_tried_max ||
                            std::find(job.tried.begin(), job.tried.end(), next->id) != job.tried.end();
-    const bool may_go = !was_tried && !next->paused && !paused_.contains(next->id) && next->kind != access::RouteKind::mx && next->tenant == lane->route.tenant;
+    const bool may_go = !was_tried && !next->paused && !paused_.contains(next->id) && next->kind != access::RouteKind::mx &&
+                        next->tenant == lane->route.tenant;
     if (may_go && !failure.permanent && !is_stopping_) {
       job.tried.push_back(lane->route.id);
       push(std::move(job), *next, "");
@@ -324,11 +337,15 @@ void Delivery::close_old_sessions() {
     for (auto entry = lanes_.begin(); entry != lanes_.end();) {
       Lane& lane = *entry->second;
       for (auto session = lane.idle.begin(); session != lane.idle.end();) {
-        if (session->used > limit) { ++session; continue; }
+        if (session->used > limit) {
+          ++session;
+          continue;
+        }
         old.push_back(std::move(*session));
         session = lane.idle.erase(session);
       }
-      const bool is_unused = lane.jobs.empty() && lane.idle.empty() && lane.at_work == 0 && !lane.is_listed && lane.rests_until < SteadyTime::now();
+      const bool is_unused =
+          lane.jobs.empty() && lane.idle.empty() && lane.at_work == 0 && !lane.is_listed && lane.rests_until < SteadyTime::now();
       entry = is_unused ? lanes_.erase(entry) : std::next(entry);
     }
   }

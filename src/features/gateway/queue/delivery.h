@@ -25,14 +25,14 @@
 namespace mailhold::queue {
 
 struct DeliverySettings {
-  int threads_max = 64;                                // queue.delivery_threads
-  int messages_per_session = 100;                      // queue.session_messages
-  std::chrono::milliseconds session_life{300'000};     // queue.session_seconds
-  std::chrono::milliseconds session_idle{5'000};       // an idle session is closed after that
-  std::chrono::milliseconds rest{30'000};              // queue.rest_seconds: of a lane whose destination takes no session
-  std::chrono::milliseconds message_time{1'800'000};   // the most one delivery may take
-  std::size_t active_items_max = 20'000;               // queue.active_items_max: of one route, in memory
-  std::size_t active_bytes_max = 256U << 20;           // queue.active_bytes_max: bodies of all routes, in memory
+  int threads_max = 64;                               // queue.delivery_threads
+  int messages_per_session = 100;                     // queue.session_messages
+  std::chrono::milliseconds session_life{300'000};    // queue.session_seconds
+  std::chrono::milliseconds session_idle{5'000};      // an idle session is closed after that
+  std::chrono::milliseconds rest{30'000};             // queue.rest_seconds: of a lane whose destination takes no session
+  std::chrono::milliseconds message_time{1'800'000};  // the most one delivery may take
+  std::size_t active_items_max = 20'000;              // queue.active_items_max: of one route, in memory
+  std::size_t active_bytes_max = 256U << 20;          // queue.active_bytes_max: bodies of all routes, in memory
 };
 
 // A message at work.
@@ -41,10 +41,10 @@ struct Active {
   std::shared_ptr<const std::string> body;  // loaded when first needed
   Id route;                                 // its tenant's, or the mx route of notices
   bool has_row = false;
-  bool is_parked = false;                   // given back without being tried
-  Milliseconds started_at = 0;              // when this attempt began; set by start()
-  std::atomic<bool> is_cancelled{false};    // deleted by an administrator meanwhile
-  std::mutex mutex;                         // guards item.recipients and body while jobs are under way
+  bool is_parked = false;                 // given back without being tried
+  Milliseconds started_at = 0;            // when this attempt began; set by start()
+  std::atomic<bool> is_cancelled{false};  // deleted by an administrator meanwhile
+  std::mutex mutex;                       // guards item.recipients and body while jobs are under way
   std::atomic<int> jobs_left{0};
 };
 
@@ -69,7 +69,9 @@ class Delivery {
   // Lets deliveries under way end for so long, then breaks them off: those are deferred.
   void stop(std::chrono::milliseconds patience);
 
-  struct Counts { std::uint64_t messages = 0, sessions = 0, active = 0; };
+  struct Counts {
+    std::uint64_t messages = 0, sessions = 0, active = 0;
+  };
   Counts counts() const;
 
  private:
@@ -88,8 +90,8 @@ class Delivery {
     std::string domain;
     std::deque<Job> jobs;
     std::vector<OpenSession> idle;
-    int at_work = 0;              // threads
-    bool is_listed = false;       // in runnable_
+    int at_work = 0;         // threads
+    bool is_listed = false;  // in runnable_
     std::chrono::steady_clock::time_point rests_until{};
     outbound::OpenFailure failure;  // why it rests
   };
@@ -116,7 +118,7 @@ class Delivery {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::shared_ptr<const access::RouteTable> routes_;             // guarded by mutex_, like all below
+  std::shared_ptr<const access::RouteTable> routes_;  // guarded by mutex_, like all below
   std::map<std::pair<Id, std::string>, LanePointer> lanes_;
   std::deque<LanePointer> runnable_;
   std::set<Id> paused_;

@@ -9,9 +9,18 @@ namespace {
 constexpr std::size_t backlog_max = 50'000;  // messages the clerk could not commit yet
 
 held::HeldItem held_item(const gateway::AcceptedMessage& head, Milliseconds now) {
-  held::HeldItem item{.message = head.message, .tenant = head.tenant, .accepted_at = head.accepted_at, .held_at = now,
-                      .held_for = head.held_for, .reasons = {}, .mail_from = head.mail_from, .rcpt_to = head.rcpt_to,
-                      .client_ip = head.client_ip, .header_from = head.header_from, .subject = head.subject, .size = head.size};
+  held::HeldItem item{.message = head.message,
+                      .tenant = head.tenant,
+                      .accepted_at = head.accepted_at,
+                      .held_at = now,
+                      .held_for = head.held_for,
+                      .reasons = {},
+                      .mail_from = head.mail_from,
+                      .rcpt_to = head.rcpt_to,
+                      .client_ip = head.client_ip,
+                      .header_from = head.header_from,
+                      .subject = head.subject,
+                      .size = head.size};
   for (const gateway::ReasonLine& reason : head.reasons) item.reasons.push_back({reason.code, reason.text});
   return item;
 }
@@ -66,7 +75,8 @@ void Intake::run(const std::stop_token& stop) {
       wake_.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; });
     }
     if (to_the_end && found_again_ > 0) {
-      log_info("queue", std::to_string(found_again_) + " messages were under way when the last run ended; they are delivered now, some perhaps again");
+      log_info("queue", std::to_string(found_again_) +
+                            " messages were under way when the last run ended; they are delivered now, some perhaps again");
       found_again_ = 0;
     }
     std::unique_lock lock(mutex_);
@@ -139,7 +149,8 @@ bool Intake::take(const spool::SpoolEntry& entry) {
     return true;
   }
   // Damaged, or its tenant was destroyed. What is damaged stays on disk for the operator.
-  log_error("queue", "spooled message " + entry.message.text() + " does not open: " + std::string(mailhold::name_of(item.error().kind)));
+  log_error("queue",
+            "spooled message " + entry.message.text() + " does not open: " + std::string(mailhold::name_of(item.error().kind)));
   if (item.error().kind != ErrorKind::not_found) parts_.progress.pin(entry.location.segment);
   parts_.progress.settled(entry.location.segment);
   parts_.progress.kept(entry.location.segment);
@@ -173,9 +184,7 @@ void Intake::hand_on(const spool::SpoolEntry& entry, spool::SpoolItem item, bool
   }
   if (entry.location.end() <= taken_before_) ++found_again_;
   switch (accepted->disposition) {
-    case gateway::Disposition::rejected:
-      parts_.clerk.forget(entry.location);
-      return;
+    case gateway::Disposition::rejected: parts_.clerk.forget(entry.location); return;
     case gateway::Disposition::held:
       parts_.clerk.tell(simple_event(queue_item(*accepted, entry.location), accepted->accepted_at, "held", accepted->held_for));
       parts_.clerk.hold(held_item(*accepted, parts_.clock.now()), entry.location);

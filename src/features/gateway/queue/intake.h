@@ -56,9 +56,9 @@ class Intake {
 
   mutable std::mutex mutex_;
   std::condition_variable_any wake_;
-  segments::Position position_;       // guarded by mutex_
-  segments::Position durable_to_;     // guarded by mutex_
-  bool is_hinted_ = false;            // guarded by mutex_
+  segments::Position position_;    // guarded by mutex_
+  segments::Position durable_to_;  // guarded by mutex_
+  bool is_hinted_ = false;         // guarded by mutex_
 
   // Its own thread only.
   std::uint64_t segment_ = 0;               // the one being read

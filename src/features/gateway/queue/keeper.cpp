@@ -11,7 +11,8 @@ constexpr std::size_t batch_items = 512;
 constexpr std::size_t batch_bytes = 16U << 20;
 
 store::NewMessage new_message(const Arrival& arrival, Milliseconds now) {
-  store::NewMessage message{.tenant = arrival.head->tenant, .message = arrival.head->message, .kept_since = now, .bytes = *arrival.body, .bodies = {}};
+  store::NewMessage message{
+      .tenant = arrival.head->tenant, .message = arrival.head->message, .kept_since = now, .bytes = *arrival.body, .bodies = {}};
   for (const gateway::BodySpan& span : arrival.head->layout) {
     message.bodies.push_back({span.offset, span.length, store::BodyEncoding::base64});
   }
@@ -83,7 +84,8 @@ void Keeper::keep_one_by_one(std::vector<Arrival>& batch, const Deadline& deadli
     std::vector<Arrival> alone{arrival};
     const Status kept = keep(alone, deadline);
     if (kept || kept.error().is_temporary()) continue;
-    log_error("queue", "the store refuses message " + arrival.head->message.text() + ": " + std::string(name_of(kept.error().kind)));
+    log_error("queue",
+              "the store refuses message " + arrival.head->message.text() + ": " + std::string(name_of(kept.error().kind)));
     progress_.pin(arrival.where.segment);
     arrival.body = nullptr;
   }

@@ -55,7 +55,7 @@ class Keeper {
   const Clock& clock_;
 
   mutable std::mutex mutex_;
-  std::deque<Arrival> waiting_;      // guarded by mutex_, like all below
+  std::deque<Arrival> waiting_;  // guarded by mutex_, like all below
   std::size_t waiting_bytes_ = 0;
   segments::Position kept_to_;
 };

@@ -8,12 +8,16 @@ namespace {
 
 constexpr Milliseconds no_room_pause = 5'000;
 
-Error not_queued(Id message) { return {ErrorKind::not_found, "no such queued message: " + message.text(), "no such queued message"}; }
+Error not_queued(Id message) {
+  return {ErrorKind::not_found, "no such queued message: " + message.text(), "no such queued message"};
+}
 
 }  // namespace
 
 Queue::Queue(QueueSettings settings, Parts parts)
-    : settings_(std::move(settings)), parts_(parts), routes_(std::make_shared<const Routes>(access::RouteTable{}, settings_.notices)) {}
+    : settings_(std::move(settings)),
+      parts_(parts),
+      routes_(std::make_shared<const Routes>(access::RouteTable{}, settings_.notices)) {}
 
 Queue::~Queue() { stop(std::chrono::milliseconds(0)); }
 
@@ -25,23 +29,38 @@ Result<std::unique_ptr<Queue>> Queue::open(QueueSettings settings, Parts parts, 
   ASSIGN_OR_RETURN(queue->paused_, queue->index_->paused_routes(deadline));
   Queue& self = *queue;
   self.keeper_ = std::make_unique<Keeper>(parts.store, parts.spool, self.progress_, parts.clock);
-  self.clerk_ = std::make_unique<Clerk>(Clerk::Parts{
-      .settings = self.settings_, .records = parts.records, .index = *self.index_, .held = *self.held_, .store = parts.store,
-      .trace = parts.trace, .spool = parts.spool, .progress = self.progress_, .keeper = *self.keeper_, .clock = parts.clock,
-      .taken_to = [&self] { return self.intake_->position(); },
-      .place = [&self](QueueItem item) { return self.place(std::move(item)); },
-      .start_due = [&self](const std::vector<RowSummary>& rows) { self.start_due(rows); },
-      .committed = [&self](const Active& active) {
-        const std::lock_guard lock(self.mutex_);
-        self.active_.erase(active.item.message);
-      },
-      .load_body = [&self](const QueueItem& item) { return self.load_body(item); }});
+  self.clerk_ =
+      std::make_unique<Clerk>(Clerk::Parts{.settings = self.settings_,
+                                           .records = parts.records,
+                                           .index = *self.index_,
+                                           .held = *self.held_,
+                                           .store = parts.store,
+                                           .trace = parts.trace,
+                                           .spool = parts.spool,
+                                           .progress = self.progress_,
+                                           .keeper = *self.keeper_,
+                                           .clock = parts.clock,
+                                           .taken_to = [&self] { return self.intake_->position(); },
+                                           .place = [&self](QueueItem item) { return self.place(std::move(item)); },
+                                           .start_due = [&self](const std::vector<RowSummary>& rows) { self.start_due(rows); },
+                                           .committed =
+                                               [&self](const Active& active) {
+                                                 const std::lock_guard lock(self.mutex_);
+                                                 self.active_.erase(active.item.message);
+                                               },
+                                           .load_body = [&self](const QueueItem& item) { return self.load_body(item); }});
   self.delivery_ = std::make_unique<Delivery>(
       self.settings_.delivery, parts.opener, parts.clock, [&self](const QueueItem& item) { return self.load_body(item); },
       [&self](std::shared_ptr<Active> done) { self.clerk_->take(std::move(done)); });
-  self.intake_ = std::make_unique<Intake>(Intake::Parts{
-      .settings = self.settings_, .spool = parts.spool, .index = *self.index_, .progress = self.progress_, .keeper = *self.keeper_,
-      .clerk = *self.clerk_, .admit = [&self](std::shared_ptr<Active> active) { self.admit(std::move(active)); }, .clock = parts.clock});
+  self.intake_ =
+      std::make_unique<Intake>(Intake::Parts{.settings = self.settings_,
+                                             .spool = parts.spool,
+                                             .index = *self.index_,
+                                             .progress = self.progress_,
+                                             .keeper = *self.keeper_,
+                                             .clerk = *self.clerk_,
+                                             .admit = [&self](std::shared_ptr<Active> active) { self.admit(std::move(active)); },
+                                             .clock = parts.clock});
   for (const Id& route : self.paused_) self.delivery_->set_paused(route, true);
   return queue;
 }
@@ -84,7 +103,8 @@ void Queue::set_routes(access::RouteTable table) {
   delivery_->set_routes(fresh->table());
   const Deadline deadline = Deadline::after(std::chrono::seconds(30));
   const auto ignore = [](const Status& status) {
-    if (!status) log_warning("queue", "rows do not follow the new routes yet: " + std::string(mailhold::name_of(status.error().kind)));
+    if (!status)
+      log_warning("queue", "rows do not follow the new routes yet: " + std::string(mailhold::name_of(status.error().kind)));
   };
   for (const access::Route& route : fresh->table()->routes) {
     const access::Route* before = old->route(route.id);
@@ -103,7 +123,8 @@ Result<std::shared_ptr<const std::string>> Queue::load_body(const QueueItem& ite
     Result<spool::SpoolItem> spooled = parts_.spool.read(item.where);
     if (spooled && spooled->message == item.message) return std::make_shared<const std::string>(std::move(spooled->body));
   }
-  ASSIGN_OR_RETURN(std::string bytes, parts_.store.retrieve(item.tenant, item.message, Deadline::after(std::chrono::seconds(30))));
+  ASSIGN_OR_RETURN(std::string bytes,
+                   parts_.store.retrieve(item.tenant, item.message, Deadline::after(std::chrono::seconds(30))));
   return std::make_shared<const std::string>(std::move(bytes));
 }
 
@@ -166,7 +187,8 @@ void Queue::start_row(const RowSummary& row, std::vector<Id>& postponed) {
   if (!item) {
     if (item.error().kind == ErrorKind::not_found) return;  // gone meanwhile
     postponed.push_back(row.message);
-    log_warning("queue", "the row of message " + row.message.text() + " does not open: " + std::string(mailhold::name_of(item.error().kind)));
+    log_warning("queue", "the row of message " + row.message.text() +
+                             " does not open: " + std::string(mailhold::name_of(item.error().kind)));
     return;
   }
   auto active = std::make_shared<Active>();
@@ -242,7 +264,8 @@ Status Queue::resume(Id route, const Deadline& deadline) {
     paused_.erase(route);
   }
   const access::Route* known = routes()->route(route);
-  if (known != nullptr && known->paused) return Error{ErrorKind::denied, "the route itself is paused", "the route itself is set to paused: change the route"};
+  if (known != nullptr && known->paused)
+    return Error{ErrorKind::denied, "the route itself is paused", "the route itself is set to paused: change the route"};
   delivery_->set_paused(route, false);
   RETURN_IF_ERROR(index_->set_waiting(route, false, parts_.clock.now(), deadline));
   delivery_->wake_lanes();

@@ -43,9 +43,9 @@ class Queue {
   // A message as an administrator sees it.
   struct Entry {
     QueueItem item;
-    Id route;               // none: its tenant has no route
+    Id route;  // none: its tenant has no route
     bool is_paused = false;
-    bool is_active = false; // being delivered, or about to
+    bool is_active = false;  // being delivered, or about to
   };
   Result<std::vector<Entry>> list(Id tenant, std::size_t limit, const Deadline& deadline);  // tenant none: all
   Result<Entry> show(Id message, const Deadline& deadline);
@@ -94,9 +94,9 @@ class Queue {
   std::unique_ptr<Intake> intake_;
 
   mutable std::mutex mutex_;
-  std::shared_ptr<const Routes> routes_;                 // guarded by mutex_, like all below
+  std::shared_ptr<const Routes> routes_;  // guarded by mutex_, like all below
   std::set<Id> paused_;
-  std::map<Id, std::shared_ptr<Active>> active_;         // at work, until the clerk has committed what came of it
+  std::map<Id, std::shared_ptr<Active>> active_;  // at work, until the clerk has committed what came of it
 };
 
 }  // namespace mailhold::queue

@@ -26,7 +26,8 @@ held::RowPlace place_of(const QueueItem& item) {
 }
 
 RowSummary summary_of(const records::Values& row) {
-  return {Id::from_bytes(row[0].bytes()), Id::from_bytes(row[1].bytes()), Id::from_bytes(row[2].bytes()), row[3].number() != 0, row[4].number()};
+  return {Id::from_bytes(row[0].bytes()), Id::from_bytes(row[1].bytes()), Id::from_bytes(row[2].bytes()), row[3].number() != 0,
+          row[4].number()};
 }
 
 std::vector<RowSummary> summaries_of(const records::Rows& rows) {
@@ -45,7 +46,8 @@ Result<std::unique_ptr<QueueIndex>> QueueIndex::open(records::Records& records, 
   return std::unique_ptr<QueueIndex>(new QueueIndex(records, held::RowSeal(std::move(region), keys)));
 }
 
-Status QueueIndex::write_rows(records::Session& session, std::vector<WaitingItem>& items, Milliseconds now, const Deadline& deadline) {
+Status QueueIndex::write_rows(records::Session& session, std::vector<WaitingItem>& items, Milliseconds now,
+                              const Deadline& deadline) {
   std::vector<records::Values> rows;
   for (WaitingItem& waiting : items) {
     QueueItem& item = waiting.item;
@@ -54,11 +56,13 @@ Status QueueIndex::write_rows(records::Session& session, std::vector<WaitingItem
     const Result<std::string> sealed = seal_.seal(place_of(item), write_item(item), deadline);
     if (!sealed && sealed.error().is_temporary()) return sealed.error();
     if (!sealed) {  // the tenant or its day was destroyed meanwhile: what cannot be sealed is not kept
-      log_error("queue", "a message cannot be queued: " + item.message.text() + ": " + std::string(mailhold::name_of(sealed.error().kind)));
+      log_error("queue", "a message cannot be queued: " + item.message.text() + ": " +
+                             std::string(mailhold::name_of(sealed.error().kind)));
       continue;
     }
-    rows.push_back({of(item.message), of(item.tenant), of(waiting.route), item.where.segment, item.where.offset, item.where.length,
-                    waiting.is_waiting ? 1 : 0, item.next_attempt, item.sealed_day, item.revision, Value::bytes_of(*sealed)});
+    rows.push_back({of(item.message), of(item.tenant), of(waiting.route), item.where.segment, item.where.offset,
+                    item.where.length, waiting.is_waiting ? 1 : 0, item.next_attempt, item.sealed_day, item.revision,
+                    Value::bytes_of(*sealed)});
   }
   if (rows.empty()) return done();
   return only_status(session.execute_batch(
@@ -78,13 +82,15 @@ Status QueueIndex::add_finished(records::Session& session, const std::vector<Pos
   std::vector<records::Values> rows;
   for (const Position& place : places) rows.push_back({place.segment, place.offset});
   if (rows.empty()) return done();
-  return only_status(session.execute_batch("INSERT INTO queue_finished (segment, place) VALUES ($1, $2) ON CONFLICT DO NOTHING", rows, deadline));
+  return only_status(session.execute_batch("INSERT INTO queue_finished (segment, place) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                                           rows, deadline));
 }
 
 Status QueueIndex::set_position(records::Session& session, const std::string& name, Position position, const Deadline& deadline) {
-  return only_status(session.execute("INSERT INTO queue_positions (name, segment, place) VALUES ($1, $2, $3) ON CONFLICT (name)"
-                                     " DO UPDATE SET segment = excluded.segment, place = excluded.place",
-                                     {name, position.segment, position.offset}, deadline));
+  return only_status(
+      session.execute("INSERT INTO queue_positions (name, segment, place) VALUES ($1, $2, $3) ON CONFLICT (name)"
+                      " DO UPDATE SET segment = excluded.segment, place = excluded.place",
+                      {name, position.segment, position.offset}, deadline));
 }
 
 Status QueueIndex::forget_segment(records::Session& session, std::uint64_t segment, const Deadline& deadline) {
@@ -96,22 +102,25 @@ Status QueueIndex::forget_segments_before(std::uint64_t segment, const Deadline&
 }
 
 Result<Position> QueueIndex::position(const std::string& name, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const records::Rows rows, records_.query("SELECT segment, place FROM queue_positions WHERE name = $1", {name}, deadline));
+  ASSIGN_OR_RETURN(const records::Rows rows,
+                   records_.query("SELECT segment, place FROM queue_positions WHERE name = $1", {name}, deadline));
   if (rows.empty()) return Position{};
   return Position{static_cast<std::uint64_t>(rows[0][0].number()), static_cast<std::uint64_t>(rows[0][1].number())};
 }
 
 Result<std::set<std::uint64_t>> QueueIndex::settled_places(std::uint64_t segment, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const records::Rows rows,
-                   records_.query("SELECT place FROM queue_finished WHERE segment = $1 UNION SELECT place FROM queue WHERE segment = $1",
-                                  {segment}, deadline));
+  ASSIGN_OR_RETURN(
+      const records::Rows rows,
+      records_.query("SELECT place FROM queue_finished WHERE segment = $1 UNION SELECT place FROM queue WHERE segment = $1",
+                     {segment}, deadline));
   std::set<std::uint64_t> places;
   for (const records::Values& row : rows) places.insert(static_cast<std::uint64_t>(row[0].number()));
   return places;
 }
 
 Result<std::vector<RowSummary>> QueueIndex::due(Milliseconds now, std::size_t limit, const Deadline& deadline) {
-  const std::string sql = std::string(summary_columns) + "WHERE waiting = 0 AND next_attempt <= $1 ORDER BY next_attempt LIMIT $2";
+  const std::string sql =
+      std::string(summary_columns) + "WHERE waiting = 0 AND next_attempt <= $1 ORDER BY next_attempt LIMIT $2";
   ASSIGN_OR_RETURN(const records::Rows rows, records_.query(sql, {now, static_cast<std::uint64_t>(limit)}, deadline));
   return summaries_of(rows);
 }
@@ -124,9 +133,11 @@ Status QueueIndex::postpone(const std::vector<Id>& messages, Milliseconds until,
 }
 
 Result<QueueItem> QueueIndex::load(Id message, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const records::Rows rows,
-                   records_.query("SELECT tenant, segment, place, length, next_attempt, sealed_day, revision, sealed FROM queue WHERE message = $1",
-                                  {of(message)}, deadline));
+  ASSIGN_OR_RETURN(
+      const records::Rows rows,
+      records_.query(
+          "SELECT tenant, segment, place, length, next_attempt, sealed_day, revision, sealed FROM queue WHERE message = $1",
+          {of(message)}, deadline));
   if (rows.empty()) return Error{ErrorKind::not_found, "no such queued message: " + message.text(), "no such queued message"};
   const records::Values& row = rows[0];
   QueueItem item;
@@ -144,7 +155,8 @@ Result<QueueItem> QueueIndex::load(Id message, const Deadline& deadline) {
 }
 
 Result<std::vector<RowSummary>> QueueIndex::list(Id tenant, std::size_t limit, const Deadline& deadline) {
-  const std::string sql = std::string(summary_columns) + (tenant.is_none() ? "" : "WHERE tenant = $2 ") + "ORDER BY next_attempt LIMIT $1";
+  const std::string sql =
+      std::string(summary_columns) + (tenant.is_none() ? "" : "WHERE tenant = $2 ") + "ORDER BY next_attempt LIMIT $1";
   records::Values values = {static_cast<std::uint64_t>(limit)};
   if (!tenant.is_none()) values.push_back(of(tenant));
   ASSIGN_OR_RETURN(const records::Rows rows, records_.query(sql, values, deadline));
@@ -158,7 +170,8 @@ Result<std::uint64_t> QueueIndex::count(const Deadline& deadline) {
 
 Status QueueIndex::set_waiting(Id route, bool is_waiting, Milliseconds now, const Deadline& deadline) {
   if (is_waiting) return only_status(records_.execute("UPDATE queue SET waiting = 1 WHERE route = $1", {of(route)}, deadline));
-  return only_status(records_.execute("UPDATE queue SET waiting = 0, next_attempt = $2 WHERE route = $1", {of(route), now}, deadline));
+  return only_status(
+      records_.execute("UPDATE queue SET waiting = 0, next_attempt = $2 WHERE route = $1", {of(route), now}, deadline));
 }
 
 Result<std::uint64_t> QueueIndex::make_due(Id tenant, Id message, Milliseconds now, const Deadline& deadline) {
@@ -176,7 +189,8 @@ Result<std::uint64_t> QueueIndex::make_due(Id tenant, Id message, Milliseconds n
 
 Status QueueIndex::set_paused(Id route, bool is_paused, const Deadline& deadline) {
   return only_status(records_.execute(is_paused ? "INSERT INTO queue_paused (route) VALUES ($1) ON CONFLICT DO NOTHING"
-                                                : "DELETE FROM queue_paused WHERE route = $1", {of(route)}, deadline));
+                                                : "DELETE FROM queue_paused WHERE route = $1",
+                                      {of(route)}, deadline));
 }
 
 Result<std::set<Id>> QueueIndex::paused_routes(const Deadline& deadline) {

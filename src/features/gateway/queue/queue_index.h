@@ -55,7 +55,7 @@ class QueueIndex {
   Result<std::vector<RowSummary>> due(Milliseconds now, std::size_t limit, const Deadline& deadline);
   // They are due but cannot start now: others come first.
   Status postpone(const std::vector<Id>& messages, Milliseconds until, const Deadline& deadline);
-  Result<QueueItem> load(Id message, const Deadline& deadline);  // not_found, or as RowSeal::open
+  Result<QueueItem> load(Id message, const Deadline& deadline);                                  // not_found, or as RowSeal::open
   Result<std::vector<RowSummary>> list(Id tenant, std::size_t limit, const Deadline& deadline);  // tenant none: all
   Result<std::uint64_t> count(const Deadline& deadline);
 

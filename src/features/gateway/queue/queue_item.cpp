@@ -35,7 +35,10 @@ std::string write_item(const QueueItem& item) {
   writer.text(item.mail_from).u32(item.attempts).u8(item.is_delay_told).u8(item.is_notice);
   writer.u32(static_cast<std::uint32_t>(item.recipients.size()));
   for (const Recipient& recipient : item.recipients) {
-    writer.text(recipient.address).u8(static_cast<std::uint8_t>(recipient.state)).text(recipient.status).text(recipient.diagnostic);
+    writer.text(recipient.address)
+        .u8(static_cast<std::uint8_t>(recipient.state))
+        .text(recipient.status)
+        .text(recipient.diagnostic);
     writer.text(recipient.remote).u64(static_cast<std::uint64_t>(recipient.last_attempt)).u8(recipient.is_reported);
   }
   return writer.take();

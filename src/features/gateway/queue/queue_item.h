@@ -43,19 +43,19 @@ struct QueueItem {
   Id message;
   Id tenant;
   Milliseconds accepted_at = 0;
-  Milliseconds queued_at = 0;        // its life counts from here: acceptance, or release
-  segments::Location where;          // in the spool; segment 0: not there, only in the store
-  std::string mail_from;             // empty: the null sender
-  std::vector<Recipient> recipients; // 1..1,000
+  Milliseconds queued_at = 0;         // its life counts from here: acceptance, or release
+  segments::Location where;           // in the spool; segment 0: not there, only in the store
+  std::string mail_from;              // empty: the null sender
+  std::vector<Recipient> recipients;  // 1..1,000
   std::uint32_t attempts = 0;
   Milliseconds next_attempt = 0;
-  bool is_delay_told = false;        // the sender got a delay notice
-  bool is_notice = false;            // a notice of ours: nobody is ever told about it
-  std::uint32_t sealed_day = 0;      // whose key seals its row: the day of the first writing; 0: no row yet
-  std::uint64_t revision = 0;        // how often its row was written; part of the seal
+  bool is_delay_told = false;    // the sender got a delay notice
+  bool is_notice = false;        // a notice of ours: nobody is ever told about it
+  std::uint32_t sealed_day = 0;  // whose key seals its row: the day of the first writing; 0: no row yet
+  std::uint64_t revision = 0;    // how often its row was written; part of the seal
 
   bool is_in_spool() const { return where.segment != 0; }
-  bool is_finished() const;          // no recipient is open
+  bool is_finished() const;  // no recipient is open
 };
 
 // The sealed part of the row: all but message, tenant, place and revision, which stand in columns of their own.

@@ -15,7 +15,9 @@ enum class Method : std::uint16_t {
   spooled = 1,  // u64 segment, u64 offset -> (); from gatewayd-in only
 };
 
-inline std::string encode_spooled(segments::Position durable_to) { return ByteWriter().u64(durable_to.segment).u64(durable_to.offset).take(); }
+inline std::string encode_spooled(segments::Position durable_to) {
+  return ByteWriter().u64(durable_to.segment).u64(durable_to.offset).take();
+}
 
 inline Result<segments::Position> parse_spooled(std::string_view bytes) {
   ByteReader reader(bytes);

@@ -18,7 +18,9 @@ TEST_F(QueueTest, a_message_is_delivered_stored_and_traced) {
   EXPECT_EQ(server.messages()[0].body, body_of({}, id));
   ASSERT_TRUE(comes_true([&] { return static_cast<bool>(store->retrieve(tenant, id, soon())); }));
   EXPECT_EQ(*store->retrieve(tenant, id, soon()), body_of({}, id));
-  ASSERT_TRUE(comes_true([&] { return kinds_of(id) == "accepted stored delivered" || kinds_of(id) == "accepted delivered stored"; })) << kinds_of(id);
+  ASSERT_TRUE(comes_true([&] {
+    return kinds_of(id) == "accepted stored delivered" || kinds_of(id) == "accepted delivered stored";
+  })) << kinds_of(id);
   EXPECT_EQ(waiting(), 0U);
 }
 
@@ -41,7 +43,10 @@ TEST_F(QueueTest, each_recipient_has_its_own_end) {
   };
   open();
   const Id id = accept({.to = {"good@b.example", "bad@b.example", "later@b.example"}});
-  ASSERT_TRUE(comes_true([&] { const auto entry = queue->show(id, soon()); return entry && !entry->is_active && entry->item.attempts == 1; }));
+  ASSERT_TRUE(comes_true([&] {
+    const auto entry = queue->show(id, soon());
+    return entry && !entry->is_active && entry->item.attempts == 1;
+  }));
   const auto entry = *queue->show(id, soon());
   EXPECT_EQ(entry.item.recipients[0].state, RecipientState::delivered);
   EXPECT_EQ(entry.item.recipients[1].state, RecipientState::bounced);
@@ -72,11 +77,16 @@ TEST_F(QueueTest, a_message_nobody_takes_is_given_up_after_its_life_and_never_bo
   open();
   const Id id = accept();
   std::uint32_t attempts = 0;
-  ASSERT_TRUE(comes_true([&] { return server.count() >= 2 || [&] {
-    const auto entry = queue->show(id, soon());
-    if (entry && !entry->is_active && entry->item.attempts > attempts) { attempts = entry->item.attempts; clock->set(entry->item.next_attempt); }
-    return false;
-  }(); }));
+  ASSERT_TRUE(comes_true([&] {
+    return server.count() >= 2 || [&] {
+      const auto entry = queue->show(id, soon());
+      if (entry && !entry->is_active && entry->item.attempts > attempts) {
+        attempts = entry->item.attempts;
+        clock->set(entry->item.next_attempt);
+      }
+      return false;
+    }();
+  }));
   const auto messages = server.messages();
   EXPECT_NE(messages[0].body.find("Subject: Your message is delayed"), std::string::npos);
   EXPECT_NE(messages[1].body.find("Subject: Your message could not be delivered"), std::string::npos);
@@ -92,7 +102,10 @@ TEST_F(QueueTest, the_null_sender_and_refused_notices_get_no_notice) {
   open();
   const Id from_nobody = accept({.from = ""});
   const Id from_ann = accept();  // its notice is refused, too
-  ASSERT_TRUE(comes_true([&] { return kinds_of(from_nobody).find("bounced") != std::string::npos && kinds_of(from_ann).find("notice") != std::string::npos && waiting() == 0; }));
+  ASSERT_TRUE(comes_true([&] {
+    return kinds_of(from_nobody).find("bounced") != std::string::npos && kinds_of(from_ann).find("notice") != std::string::npos &&
+           waiting() == 0;
+  }));
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   EXPECT_EQ(waiting(), 0U);
   EXPECT_EQ(server.count(), 0U);
@@ -103,7 +116,10 @@ TEST_F(QueueTest, a_dead_destination_defers_all_and_the_failover_takes_over) {
   server.refuses_connections = true;
   open();
   const Id id = accept();
-  ASSERT_TRUE(comes_true([&] { const auto entry = queue->show(id, soon()); return entry && !entry->is_active && entry->item.attempts == 1; }));
+  ASSERT_TRUE(comes_true([&] {
+    const auto entry = queue->show(id, soon());
+    return entry && !entry->is_active && entry->item.attempts == 1;
+  }));
   EXPECT_EQ(queue->show(id, soon())->item.recipients[0].status.substr(0, 2), "4.");
   fakes::SmtpServer second;
   access::Route failover = table.routes[0];
@@ -121,7 +137,10 @@ TEST_F(QueueTest, a_connection_lost_in_the_middle_of_data_is_tried_again) {
   server.drop_after_body_bytes = 1000;
   open();
   const Id id = accept({.body = std::string(5000, 'x') + "\r\n" + std::string(5000, 'y') + "\r\n"});
-  ASSERT_TRUE(comes_true([&] { const auto entry = queue->show(id, soon()); return entry && !entry->is_active; }));
+  ASSERT_TRUE(comes_true([&] {
+    const auto entry = queue->show(id, soon());
+    return entry && !entry->is_active;
+  }));
   EXPECT_EQ(server.count(), 0U);
   server.drop_after_body_bytes = 0;
   ASSERT_TRUE(queue->requeue(id, soon()));
@@ -192,7 +211,10 @@ TEST_F(QueueTest, a_tenant_without_a_route_waits_for_one) {
   table = {};
   open();
   const Id id = accept();
-  ASSERT_TRUE(comes_true([&] { const auto entry = queue->show(id, soon()); return entry && !entry->is_active && entry->item.attempts == 1; }));
+  ASSERT_TRUE(comes_true([&] {
+    const auto entry = queue->show(id, soon());
+    return entry && !entry->is_active && entry->item.attempts == 1;
+  }));
   EXPECT_EQ(queue->show(id, soon())->item.recipients[0].status, "4.3.5");
   queue->set_routes(with_route);
   ASSERT_TRUE(comes_true([&] { return times_received(id) == 1; }));
@@ -210,7 +232,8 @@ TEST_F(QueueTest, held_messages_are_released_exactly_once) {
   std::atomic<int> released = 0;
   {
     std::vector<std::jthread> threads;
-    for (int i = 0; i < 8; ++i) threads.emplace_back([&] { released += static_cast<bool>(queue->release(id, "looked at it", soon())); });
+    for (int i = 0; i < 8; ++i)
+      threads.emplace_back([&] { released += static_cast<bool>(queue->release(id, "looked at it", soon())); });
   }
   EXPECT_EQ(released, 1);
   ASSERT_TRUE(comes_true([&] { return times_received(id) == 1; }));
@@ -231,7 +254,10 @@ TEST_F(QueueTest, held_messages_outlive_restarts_and_the_spool_and_expire) {
   open_writer();  // a new segment
   const Id plain = accept();
   ASSERT_TRUE(comes_true([&] { return times_received(plain) == 1; }));
-  ASSERT_TRUE(comes_true([&] { clock->advance(1'000); return spool_files() == 1; }));
+  ASSERT_TRUE(comes_true([&] {
+    clock->advance(1'000);
+    return spool_files() == 1;
+  }));
   open();
   ASSERT_TRUE(queue->remove_held(gone, "spam", soon()));
   ASSERT_TRUE(queue->release(id, "", soon()));
@@ -255,8 +281,9 @@ TEST_F(QueueTest, messages_are_found_by_address_and_words) {
   const Id id = accept({.to = {"Bob@b.example", "cid@b.example"}, .subject = "Invoice number 7"});
   accept({.subject = "other"});
   ASSERT_TRUE(comes_true([&] { return find_messages(*trace, {.tenant = tenant}, soon())->size() == 2; }));
-  for (const Search& search : {Search{.tenant = tenant, .to = "bob@B.example", .words = "invoice"}, Search{.tenant = tenant, .to = "cid@b.example"},
-                               Search{.tenant = tenant, .from = "@a.example", .words = "7 Invoice"}}) {
+  for (const Search& search :
+       {Search{.tenant = tenant, .to = "bob@B.example", .words = "invoice"}, Search{.tenant = tenant, .to = "cid@b.example"},
+        Search{.tenant = tenant, .from = "@a.example", .words = "7 Invoice"}}) {
     const auto found = *find_messages(*trace, search, soon());
     ASSERT_EQ(found.size(), 1U);
     EXPECT_EQ(found[0].message, id);
@@ -279,7 +306,10 @@ TEST_F(QueueTest, more_than_fits_in_memory_waits_in_rows) {
   for (int i = 0; i < 50; ++i) ids.push_back(accept());
   ASSERT_TRUE(comes_true([&] { return waiting() >= 40; }));
   is_slow = false;
-  ASSERT_TRUE(comes_true([&] { clock->advance(1000); return server.count() == 50; }));
+  ASSERT_TRUE(comes_true([&] {
+    clock->advance(1000);
+    return server.count() == 50;
+  }));
   for (const Id& id : ids) EXPECT_EQ(times_received(id), 1U);
 }
 

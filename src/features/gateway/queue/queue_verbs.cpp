@@ -29,7 +29,9 @@ std::int64_t number_of(const json::object& request, std::string_view name, std::
 
 Result<Id> id_of(const json::object& request, std::string_view name) {
   Result<Id> id = Id::parse(text_of(request, name));
-  if (!id || id->is_none()) return Error{ErrorKind::invalid_input, std::string(name) + " must be 32 hex digits", std::string(name) + " must be 32 hex digits"};
+  if (!id || id->is_none())
+    return Error{ErrorKind::invalid_input, std::string(name) + " must be 32 hex digits",
+                 std::string(name) + " must be 32 hex digits"};
   return id;
 }
 
@@ -57,25 +59,42 @@ json::object shown_entry(const Queue::Entry& entry) {
     recipients.push_back(std::move(one));
   }
   const char* state = entry.is_active ? "active" : entry.is_paused ? "paused" : item.attempts == 0 ? "queued" : "deferred";
-  return {{"id", item.message.text()}, {"tenant", item.tenant.text()}, {"state", state}, {"from", shown(item.mail_from)},
-          {"attempts", item.attempts}, {"accepted_at", to_iso8601(item.accepted_at)}, {"next_attempt", to_iso8601(item.next_attempt)},
-          {"route", entry.route.is_none() ? std::string() : entry.route.text()}, {"notice", item.is_notice}, {"recipients", std::move(recipients)}};
+  return {{"id", item.message.text()},
+          {"tenant", item.tenant.text()},
+          {"state", state},
+          {"from", shown(item.mail_from)},
+          {"attempts", item.attempts},
+          {"accepted_at", to_iso8601(item.accepted_at)},
+          {"next_attempt", to_iso8601(item.next_attempt)},
+          {"route", entry.route.is_none() ? std::string() : entry.route.text()},
+          {"notice", item.is_notice},
+          {"recipients", std::move(recipients)}};
 }
 
 json::object shown_held(const held::HeldItem& item) {
   json::array reasons;
   for (const held::Why& why : item.reasons) reasons.push_back(json::object{{"code", shown(why.code)}, {"text", shown(why.text)}});
-  return {{"id", item.message.text()}, {"tenant", item.tenant.text()}, {"held_at", to_iso8601(item.held_at)}, {"held_for", shown(item.held_for)},
-          {"from", shown(item.mail_from)}, {"header_from", shown(item.header_from)}, {"to", shown_list(item.rcpt_to)},
-          {"subject", shown(item.subject)}, {"client", item.client_ip}, {"size", item.size}, {"reasons", std::move(reasons)}};
+  return {{"id", item.message.text()},
+          {"tenant", item.tenant.text()},
+          {"held_at", to_iso8601(item.held_at)},
+          {"held_for", shown(item.held_for)},
+          {"from", shown(item.mail_from)},
+          {"header_from", shown(item.header_from)},
+          {"to", shown_list(item.rcpt_to)},
+          {"subject", shown(item.subject)},
+          {"client", item.client_ip},
+          {"size", item.size},
+          {"reasons", std::move(reasons)}};
 }
 
 json::object shown_event(const Event& event) {
   json::object one{{"time", to_iso8601(event.time)}, {"event", event.kind}};
   json::array reasons;
   for (const auto& [name, value] : event.fields) {
-    if (name == "reason") reasons.emplace_back(shown(value));
-    else one[name] = shown(value);
+    if (name == "reason")
+      reasons.emplace_back(shown(value));
+    else
+      one[name] = shown(value);
   }
   if (!reasons.empty()) one["reasons"] = std::move(reasons);
   return one;
@@ -133,9 +152,9 @@ Result<QueueVerbs::Object> QueueVerbs::queue_verb(std::string_view verb, const O
     ASSIGN_OR_RETURN(const Queue::Counts counts, queue_.counts(deadline));
     json::array paused;
     for (const Id& route : queue_.paused()) paused.emplace_back(route.text());
-    return Object{{"taken", counts.taken}, {"ended", counts.delivered}, {"sessions", counts.sessions}, {"active", counts.active},
-                  {"waiting", counts.waiting}, {"held", counts.held}, {"to_store", counts.to_store}, {"to_commit", counts.to_commit},
-                  {"paused_routes", std::move(paused)}};
+    return Object{{"taken", counts.taken},       {"ended", counts.delivered},     {"sessions", counts.sessions},
+                  {"active", counts.active},     {"waiting", counts.waiting},     {"held", counts.held},
+                  {"to_store", counts.to_store}, {"to_commit", counts.to_commit}, {"paused_routes", std::move(paused)}};
   }
   if (verb == "queue.flush") {
     ASSIGN_OR_RETURN(const Id tenant, tenant_of(request));
@@ -180,8 +199,12 @@ Result<QueueVerbs::Object> QueueVerbs::message_verb(std::string_view verb, const
 
 Result<QueueVerbs::Object> QueueVerbs::find(const Object& request, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::vector<Id> tenants, candidates(request));
-  Search search{.tenant = {}, .to = text_of(request, "to"), .from = text_of(request, "from"), .words = text_of(request, "subject"),
-                .since = number_of(request, "since", 0), .until = number_of(request, "until", 0),
+  Search search{.tenant = {},
+                .to = text_of(request, "to"),
+                .from = text_of(request, "from"),
+                .words = text_of(request, "subject"),
+                .since = number_of(request, "since", 0),
+                .until = number_of(request, "until", 0),
                 .limit = static_cast<std::size_t>(std::clamp<std::int64_t>(number_of(request, "limit", 50), 1, 1000))};
   json::array messages;
   for (const Id& tenant : tenants) {
@@ -220,9 +243,11 @@ Result<QueueVerbs::Object> QueueVerbs::show(const Object& request, const Deadlin
     if (!bytes) return bytes.error();
     Object reply{{"id", message.text()}, {"tenant", tenant.text()}, {"size", bytes->size()}};
     const std::size_t end = bytes->find("\r\n\r\n");
-    reply["headers"] = shown(std::string_view(*bytes).substr(0, end == std::string::npos ? std::min<std::size_t>(bytes->size(), 65536) : end + 2));
+    reply["headers"] = shown(
+        std::string_view(*bytes).substr(0, end == std::string::npos ? std::min<std::size_t>(bytes->size(), 65536) : end + 2));
     if (text_of(request, "part") == "raw") {
-      if (bytes->size() > shown_bytes_max) return Error{ErrorKind::limit_exceeded, "the message is too large to show", "the message is too large to show"};
+      if (bytes->size() > shown_bytes_max)
+        return Error{ErrorKind::limit_exceeded, "the message is too large to show", "the message is too large to show"};
       reply["raw"] = to_base64(*bytes);
     }
     return reply;

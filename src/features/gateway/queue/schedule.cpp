@@ -21,7 +21,8 @@ Milliseconds retry_delay(std::uint32_t attempts, const ScheduleSettings& setting
 Due settle(QueueItem& item, Milliseconds now, const ScheduleSettings& settings) {
   Due due;
   const bool is_over = now - item.queued_at >= settings.life;
-  const bool is_late = settings.delay_notice_after > 0 && now - item.queued_at >= settings.delay_notice_after && !item.is_delay_told;
+  const bool is_late =
+      settings.delay_notice_after > 0 && now - item.queued_at >= settings.delay_notice_after && !item.is_delay_told;
   for (Recipient& recipient : item.recipients) {
     if (recipient.state == RecipientState::deferred && is_over) {
       recipient.state = RecipientState::expired;

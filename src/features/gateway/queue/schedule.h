@@ -8,10 +8,10 @@
 namespace mailhold::queue {
 
 struct ScheduleSettings {
-  Milliseconds retry_first = 5 * 60'000;           // queue.retry_seconds_first
-  Milliseconds retry_longest = 4 * 3'600'000;      // queue.retry_seconds_max
-  Milliseconds life = 5LL * 24 * 3'600'000;        // queue.life_seconds
-  Milliseconds delay_notice_after = 4 * 3'600'000; // queue.delay_notice_seconds; 0: none
+  Milliseconds retry_first = 5 * 60'000;            // queue.retry_seconds_first
+  Milliseconds retry_longest = 4 * 3'600'000;       // queue.retry_seconds_max
+  Milliseconds life = 5LL * 24 * 3'600'000;         // queue.life_seconds
+  Milliseconds delay_notice_after = 4 * 3'600'000;  // queue.delay_notice_seconds; 0: none
 };
 
 // How long to wait after so many attempts: doubled each time up to the longest.

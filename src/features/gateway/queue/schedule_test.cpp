@@ -13,15 +13,21 @@ QueueItem deferred_item() {
   item.queued_at = 0;
   item.mail_from = "ann@a.example";
   item.recipients.resize(2);
-  item.recipients[0] = {.address = "bob@b.example", .state = RecipientState::deferred, .status = "4.4.1", .diagnostic = "451 4.4.1 no", .remote = "mx.b.example[192.0.2.1]:25"};
+  item.recipients[0] = {.address = "bob@b.example",
+                        .state = RecipientState::deferred,
+                        .status = "4.4.1",
+                        .diagnostic = "451 4.4.1 no",
+                        .remote = "mx.b.example[192.0.2.1]:25"};
   item.recipients[1] = {.address = "cid@b.example", .state = RecipientState::delivered};
   return item;
 }
 
 TEST(Schedule, retries_begin_at_five_minutes_and_grow_to_four_hours) {
   const ScheduleSettings settings;
-  const Milliseconds expected[] = {5 * minute, 10 * minute, 20 * minute, 40 * minute, 80 * minute, 160 * minute, 4 * hour, 4 * hour};
-  for (std::uint32_t attempts = 1; attempts <= 8; ++attempts) EXPECT_EQ(retry_delay(attempts, settings), expected[attempts - 1]) << attempts;
+  const Milliseconds expected[] = {5 * minute,  10 * minute,  20 * minute, 40 * minute,
+                                   80 * minute, 160 * minute, 4 * hour,    4 * hour};
+  for (std::uint32_t attempts = 1; attempts <= 8; ++attempts)
+    EXPECT_EQ(retry_delay(attempts, settings), expected[attempts - 1]) << attempts;
   EXPECT_EQ(retry_delay(4'000'000'000U, settings), 4 * hour);
 }
 
@@ -35,9 +41,21 @@ TEST(Schedule, a_whole_life_has_one_delay_notice_and_one_failure_notice) {
   while (!item.is_finished() && ++rounds < 1000) {
     ++item.attempts;
     const Due due = settle(item, clock.now(), settings);
-    if (!due.delayed.empty()) { ++delayed; EXPECT_GE(clock.now(), 4 * hour); EXPECT_LE(clock.now(), 8 * hour); EXPECT_EQ(due.delayed[0].remote_mta, "mx.b.example"); }
-    if (!due.failed.empty()) { ++failed; EXPECT_EQ(due.failed.size(), 1U); EXPECT_EQ(due.failed[0].status, "4.4.7"); }
-    if (!item.is_finished()) { ASSERT_GT(item.next_attempt, clock.now()); clock.set(item.next_attempt); }
+    if (!due.delayed.empty()) {
+      ++delayed;
+      EXPECT_GE(clock.now(), 4 * hour);
+      EXPECT_LE(clock.now(), 8 * hour);
+      EXPECT_EQ(due.delayed[0].remote_mta, "mx.b.example");
+    }
+    if (!due.failed.empty()) {
+      ++failed;
+      EXPECT_EQ(due.failed.size(), 1U);
+      EXPECT_EQ(due.failed[0].status, "4.4.7");
+    }
+    if (!item.is_finished()) {
+      ASSERT_GT(item.next_attempt, clock.now());
+      clock.set(item.next_attempt);
+    }
   }
   EXPECT_EQ(delayed, 1);
   EXPECT_EQ(failed, 1);
@@ -48,7 +66,8 @@ TEST(Schedule, a_whole_life_has_one_delay_notice_and_one_failure_notice) {
 
 TEST(Schedule, a_refusal_is_reported_once_while_others_wait) {
   QueueItem item = deferred_item();
-  item.recipients[1] = {.address = "cid@b.example", .state = RecipientState::bounced, .status = "5.1.1", .diagnostic = "550 5.1.1 no"};
+  item.recipients[1] = {
+      .address = "cid@b.example", .state = RecipientState::bounced, .status = "5.1.1", .diagnostic = "550 5.1.1 no"};
   EXPECT_EQ(settle(item, 1, {}).failed.size(), 1U);
   EXPECT_TRUE(settle(item, 2, {}).failed.empty());
   EXPECT_FALSE(item.is_finished());

@@ -10,7 +10,8 @@ SpoolHints::SpoolHints(std::shared_ptr<ipc::Client> gatewayd_out, std::function<
         while (!stop.stop_requested()) {
           const segments::Position now = durable_to();
           if (told < now) {
-            const auto reply = peer->call(static_cast<std::uint16_t>(Method::spooled), encode_spooled(now), Deadline::after(std::chrono::seconds(2), stop));
+            const auto reply = peer->call(static_cast<std::uint16_t>(Method::spooled), encode_spooled(now),
+                                          Deadline::after(std::chrono::seconds(2), stop));
             if (reply) told = now;
           }
           std::this_thread::sleep_for(std::chrono::milliseconds(20));

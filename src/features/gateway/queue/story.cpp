@@ -62,7 +62,8 @@ bool one_matches(std::string_view wanted, const std::string* list) {
   if (wanted.empty()) return true;
   if (list == nullptr) return false;
   const auto addresses = split(*list, ' ');
-  return std::any_of(addresses.begin(), addresses.end(), [&](std::string_view address) { return address_matches(wanted, address); });
+  return std::any_of(addresses.begin(), addresses.end(),
+                     [&](std::string_view address) { return address_matches(wanted, address); });
 }
 
 bool holds_words(std::string_view words, const std::string* text) {
@@ -85,9 +86,14 @@ const std::string* Event::field(std::string_view name) const {
 store::TraceEvent accepted_event(const gateway::AcceptedMessage& message) {
   EventWriter writer(message.tenant, message.message, message.accepted_at,
                      message.disposition == gateway::Disposition::rejected ? "rejected" : "accepted");
-  writer.add("from", message.mail_from).add("to", joined(message.rcpt_to), list_bytes_max).add("recipients", std::to_string(message.rcpt_to.size()));
+  writer.add("from", message.mail_from)
+      .add("to", joined(message.rcpt_to), list_bytes_max)
+      .add("recipients", std::to_string(message.rcpt_to.size()));
   writer.add("header_from", message.header_from).add("subject", message.subject).add("message_id", message.message_id);
-  writer.add("client", message.client_ip).add("helo", message.helo).add("tls", message.tls).add("size", std::to_string(message.size));
+  writer.add("client", message.client_ip)
+      .add("helo", message.helo)
+      .add("tls", message.tls)
+      .add("size", std::to_string(message.size));
   writer.add("verdict", name_of(message.disposition)).add("held_for", message.held_for).add("reply", message.reply);
   writer.add("spf", message.spf).add("dkim", message.dkim).add("dmarc", message.dmarc).add("virus", message.virus);
   if (message.scanned) {
@@ -107,16 +113,21 @@ store::TraceEvent simple_event(const QueueItem& item, Milliseconds time, std::st
 
 store::TraceEvent attempt_event(const QueueItem& item, const Recipient& recipient) {
   return EventWriter(item.tenant, item.message, recipient.last_attempt, std::string(name_of(recipient.state)))
-      .add("to", recipient.address).add("host", recipient.remote).add("reply", recipient.diagnostic)
-      .add("attempt", std::to_string(item.attempts)).take();
+      .add("to", recipient.address)
+      .add("host", recipient.remote)
+      .add("reply", recipient.diagnostic)
+      .add("attempt", std::to_string(item.attempts))
+      .take();
 }
 
 Event read_event(const store::TraceView& view) {
   Event event{.message = view.message, .time = view.time, .kind = {}, .fields = {}};
   for (const std::string_view field : view.fields) {
     const std::size_t equals = field.find('=');
-    if (event.kind.empty()) event.kind = field;
-    else if (equals != std::string_view::npos) event.fields.emplace_back(field.substr(0, equals), field.substr(equals + 1));
+    if (event.kind.empty())
+      event.kind = field;
+    else if (equals != std::string_view::npos)
+      event.fields.emplace_back(field.substr(0, equals), field.substr(equals + 1));
   }
   return event;
 }
@@ -134,7 +145,8 @@ Result<std::vector<Event>> find_messages(store::TraceLog& log, const Search& sea
   const auto visitor = [&](const store::TraceView& view) {
     if (view.fields.empty() || (view.fields[0] != "accepted" && view.fields[0] != "rejected")) return segments::Visit::go_on;
     Event event = read_event(view);
-    const bool is_known = std::any_of(found.begin(), found.end(), [&](const Event& other) { return other.message == event.message; });
+    const bool is_known =
+        std::any_of(found.begin(), found.end(), [&](const Event& other) { return other.message == event.message; });
     if (!is_known && matches(search, event)) found.push_back(std::move(event));
     return found.size() < limit ? segments::Visit::go_on : segments::Visit::stop;
   };

@@ -10,7 +10,9 @@
 namespace mailhold::authentication {
 namespace {
 
-std::string_view raw_name(const dkim::HeaderField& field) { return field.whole.substr(0, std::min(field.whole.find(':'), field.whole.size())); }
+std::string_view raw_name(const dkim::HeaderField& field) {
+  return field.whole.substr(0, std::min(field.whole.find(':'), field.whole.size()));
+}
 
 std::string without_odd_bytes(std::string_view name) {
   std::string kept;
@@ -27,7 +29,8 @@ Result<std::string> from_domain_of(const dkim::MessageView& message) {
     if (field.whole.find(':') == std::string_view::npos) continue;
     std::string_view name = raw_name(field);
     if (without_odd_bytes(name) != "from") continue;
-    while (name.ends_with(' ') || name.ends_with('\t')) name.remove_suffix(1);  // obsolete, but all agree on it (RFC 5322 section 4.5)
+    while (name.ends_with(' ') || name.ends_with('\t'))
+      name.remove_suffix(1);  // obsolete, but all agree on it (RFC 5322 section 4.5)
     if (name.size() != 4) return Error{.kind = ErrorKind::invalid_input, .detail = "the name of a From field is malformed"};
     values.push_back(field.value);
   }
@@ -35,11 +38,15 @@ Result<std::string> from_domain_of(const dkim::MessageView& message) {
 }
 
 spf::Sender sender_of(const AuthenticationInput& input) {
-  return {.client_ip = input.client_ip, .helo = input.helo, .mail_from = input.mail_from, .receiver = input.authserv_id,
+  return {.client_ip = input.client_ip,
+          .helo = input.helo,
+          .mail_from = input.mail_from,
+          .receiver = input.authserv_id,
           .now_seconds = input.now.time_since_epoch().count()};
 }
 
-dmarc::Input dmarc_input(const AuthenticationInput& input, const AuthenticationResult& result, const dmarc::PublicSuffixes& suffixes) {
+dmarc::Input dmarc_input(const AuthenticationInput& input, const AuthenticationResult& result,
+                         const dmarc::PublicSuffixes& suffixes) {
   dmarc::Input dmarc;
   dmarc.from = from_domain_of(input.message);
   dmarc.sample = input.sample;
@@ -58,8 +65,10 @@ dmarc::Input dmarc_input(const AuthenticationInput& input, const AuthenticationR
 
 authres::MethodResult spf_entry(const AuthenticationInput& input, const spf::Verdict& verdict) {
   authres::MethodResult entry{"spf", std::string(spf::name_of(verdict.outcome)), verdict.problem, {}};
-  if (verdict.checked_helo) entry.properties.push_back({"smtp", "helo", input.helo});
-  else entry.properties.push_back({"smtp", "mailfrom", input.mail_from});
+  if (verdict.checked_helo)
+    entry.properties.push_back({"smtp", "helo", input.helo});
+  else
+    entry.properties.push_back({"smtp", "mailfrom", input.mail_from});
   return entry;
 }
 
@@ -78,7 +87,8 @@ authres::MethodResult dkim_entry(const dkim::SignatureResult& signature) {
 authres::MethodResult dmarc_entry(const dmarc::Evaluation& evaluation) {
   authres::MethodResult entry{"dmarc", std::string(dmarc::name_of(evaluation.outcome)), evaluation.problem, {}};
   if (!evaluation.from_domain.empty()) entry.properties.push_back({"header", "from", evaluation.from_domain});
-  if (!evaluation.record_domain.empty()) entry.properties.push_back({"policy", "dmarc", std::string(dmarc::name_of(evaluation.published))});
+  if (!evaluation.record_domain.empty())
+    entry.properties.push_back({"policy", "dmarc", std::string(dmarc::name_of(evaluation.published))});
   return entry;
 }
 
@@ -102,7 +112,8 @@ std::vector<std::size_t> forged_results_in(const AuthenticationInput& input) {
 
 }  // namespace
 
-AuthenticationResult evaluate(const AuthenticationInput& input, const dmarc::PublicSuffixes& suffixes, const dns::Lookup& lookup) {
+AuthenticationResult evaluate(const AuthenticationInput& input, const dmarc::PublicSuffixes& suffixes,
+                              const dns::Lookup& lookup) {
   AuthenticationResult result;
   result.spf = spf::check(sender_of(input), lookup);
   result.dkim = dkim::verify(input.message, lookup, {.now = input.now});

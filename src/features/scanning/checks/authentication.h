@@ -16,22 +16,22 @@
 namespace mailhold::authentication {
 
 struct AuthenticationInput {
-  std::string client_ip{};    // 4 or 16 bytes (dns::parse_address)
+  std::string client_ip{};  // 4 or 16 bytes (dns::parse_address)
   std::string helo{};
-  std::string mail_from{};    // without <>
+  std::string mail_from{};      // without <>
   dkim::MessageView message{};  // dkim::split_message(bytes), or spans from a parser: field list and body
-  std::string authserv_id{};  // our name in Authentication-Results
+  std::string authserv_id{};    // our name in Authentication-Results
   std::chrono::sys_seconds now{};
-  unsigned sample = 0;        // 0..99, for pct of DMARC
+  unsigned sample = 0;  // 0..99, for pct of DMARC
 };
 
 struct AuthenticationResult {
   spf::Verdict spf{};
   std::vector<dkim::SignatureResult> dkim{};
   dmarc::Evaluation dmarc{};
-  std::string header_field{};                  // "Authentication-Results: ...\r\n", to stand above the message
-  std::string header_value{};                  // the same without name and final CRLF
-  std::vector<std::size_t> forged_results{};   // index of fields in `message` that claim our authserv_id: remove them
+  std::string header_field{};                 // "Authentication-Results: ...\r\n", to stand above the message
+  std::string header_value{};                 // the same without name and final CRLF
+  std::vector<std::size_t> forged_results{};  // index of fields in `message` that claim our authserv_id: remove them
 
   // The From domain, if it was proved by an aligned SPF or DKIM pass, even without a DMARC record; else empty.
   std::string authenticated_domain{};

@@ -10,8 +10,8 @@
 namespace mailhold::scanning {
 namespace {
 
-constexpr std::size_t questions_max = 64;   // in one batch
-constexpr std::size_t lookups_max = 200;    // single questions behind the first batch
+constexpr std::size_t questions_max = 64;  // in one batch
+constexpr std::size_t lookups_max = 200;   // single questions behind the first batch
 
 std::optional<dmarc::PublicSuffixes>& suffixes() {
   static std::optional<dmarc::PublicSuffixes> list;
@@ -76,7 +76,8 @@ void take_result(Scan& scan, const authentication::AuthenticationResult& found) 
   out.field = value_of(found.header_field);
   scan.result.findings.dmarc_reject = found.dmarc.disposition == dmarc::Policy::reject;
   scan.result.findings.dmarc_quarantine = found.dmarc.disposition == dmarc::Policy::quarantine;
-  if (found.dmarc.outcome == dmarc::Outcome::fail) scan.reason("authentication.dmarc_fail", "DMARC failed: the author domain did not send this.");
+  if (found.dmarc.outcome == dmarc::Outcome::fail)
+    scan.reason("authentication.dmarc_fail", "DMARC failed: the author domain did not send this.");
 }
 
 void remove_forged_results(Scan& scan, const dkim::MessageView& view, const std::vector<std::size_t>& forged) {
@@ -109,14 +110,16 @@ void check_authenticity(Scan& scan) {
   input.sample = static_cast<unsigned>(static_cast<std::uint64_t>(scan.request.received_at) % 100);
   Questions questions(scan);
   questions.ask(authentication::first_questions(input, *suffixes()));
-  const auto found = authentication::evaluate(input, *suffixes(), [&](const dns::Question& question) { return questions.look_up(question); });
+  const auto found =
+      authentication::evaluate(input, *suffixes(), [&](const dns::Question& question) { return questions.look_up(question); });
   take_result(scan, found);
   remove_forged_results(scan, input.message, found.forged_results);
 }
 
 Status load_suffixes() {
   if (suffixes()) return done();
-  for (const char* path : {"/usr/share/publicsuffix/public_suffix_list.dafsa", "/usr/share/publicsuffix/public_suffix_list.dat"}) {
+  for (const char* path :
+       {"/usr/share/publicsuffix/public_suffix_list.dafsa", "/usr/share/publicsuffix/public_suffix_list.dat"}) {
     if (auto list = dmarc::PublicSuffixes::load(path)) {
       suffixes() = std::move(*list);
       return done();

@@ -31,7 +31,8 @@ std::vector<std::string> names_of(std::string_view bytes, const mime::Message& m
     for (const mime::Field* field : message.find_all(bytes, part, field_name)) {
       for (std::string& name : mime::readings_of(mime::parse_parameters(field->value.of(bytes)), parameter)) {
         std::string clean = mime::decode_header_text(name, name_bytes_max);
-        if (!clean.empty() && names.size() < names_looked_at && std::find(names.begin(), names.end(), clean) == names.end()) names.push_back(std::move(clean));
+        if (!clean.empty() && names.size() < names_looked_at && std::find(names.begin(), names.end(), clean) == names.end())
+          names.push_back(std::move(clean));
       }
     }
   };
@@ -59,15 +60,18 @@ std::string_view code_of(Danger danger) {
 
 }  // namespace
 
-Contents::Contents(Scan& scan) : scan_(scan), clamd_(scan.answers, scan.deadline), unpacked_left_(scan.limits.decoded_bytes_max) {}
+Contents::Contents(Scan& scan)
+    : scan_(scan), clamd_(scan.answers, scan.deadline), unpacked_left_(scan.limits.decoded_bytes_max) {}
 
 void Contents::run() {
-  const bool whole = mime::visit_readings(scan_.bytes(), scan_.message, {scan_.limits.decoded_bytes_max}, [this](const mime::Reading& reading) { take(reading); });
+  const bool whole = mime::visit_readings(scan_.bytes(), scan_.message, {scan_.limits.decoded_bytes_max},
+                                          [this](const mime::Reading& reading) { take(reading); });
   if (!whole) scan_.unscannable("scan.too_many_bytes", "The decoded contents are more than is looked at.");
   // Also as it came: clamd reads mail by itself, and differently.
   look_for_test_virus(scan_.bytes());
   if (!scan_.request.ask_clamd) return;
-  const bool worth_it = scan_.message.parts.size() > 1 || !scan_.result.facts.attachments.empty() || !scan_.message.oddities.empty();
+  const bool worth_it =
+      scan_.message.parts.size() > 1 || !scan_.result.facts.attachments.empty() || !scan_.message.oddities.empty();
   if (worth_it) clamd_.show(scan_.bytes());
   const VirusScanner::Verdict verdict = clamd_.finish();
   if (!verdict.virus.empty() && scan_.result.findings.virus.empty()) scan_.result.findings.virus = verdict.virus;
@@ -105,13 +109,16 @@ void Contents::take(const mime::Reading& reading) {
 void Contents::take_leaf(const mime::Reading& reading, const mime::Part& part) {
   const std::vector<std::string> names = names_of(scan_.bytes(), scan_.message, part);
   std::string type;
-  if (names.empty()) look_into(reading.bytes, "", 0, type);
-  else look_into(reading.bytes, names.front(), 0, type);
+  if (names.empty())
+    look_into(reading.bytes, "", 0, type);
+  else
+    look_into(reading.bytes, names.front(), 0, type);
   const FileType by_content = type_of_content(reading.bytes);
   for (const std::string& name : names) {
     const FileType by_name = type_of_name(name);
     note_danger(static_cast<std::uint8_t>(by_name.danger), by_name.type, false);
-    if (has_double_extension(name)) scan_.reason("attachment.double_extension", "An attachment's name hides its dangerous extension behind a harmless one.");
+    if (has_double_extension(name))
+      scan_.reason("attachment.double_extension", "An attachment's name hides its dangerous extension behind a harmless one.");
     if (name_disagrees(by_name, by_content)) scan_.reason("attachment.disguised", "An attachment is not what its name says.");
   }
   if (names.size() > 1) {
@@ -141,8 +148,9 @@ void Contents::list_attachment(std::string_view name, std::string_view type, std
 void Contents::note_danger(std::uint8_t value, std::string_view type, bool in_archive) {
   const auto danger = static_cast<Danger>(value);
   if (danger == Danger::none) return;
-  scan_.reason(code_of(danger), in_archive ? "An archive contains a file that runs or starts something when opened: " + std::string(type)
-                                           : "An attachment runs or starts something when opened: " + std::string(type));
+  scan_.reason(code_of(danger), in_archive
+                                    ? "An archive contains a file that runs or starts something when opened: " + std::string(type)
+                                    : "An attachment runs or starts something when opened: " + std::string(type));
   std::string& blocked = scan_.result.findings.blocked_type;
   if (danger != Danger::macros && (blocked.empty() || danger == Danger::executable)) blocked = type;
 }
@@ -160,18 +168,22 @@ void Contents::look_into(std::string_view bytes, std::string_view name, unsigned
 }
 
 void Contents::look_into_zip(std::string_view archive, unsigned depth, std::string& type) {
-  if (depth >= archive_depth_max) return scan_.unscannable("scan.archive_too_deep", "Archives are nested deeper than is looked at.");
+  if (depth >= archive_depth_max)
+    return scan_.unscannable("scan.archive_too_deep", "Archives are nested deeper than is looked at.");
   const ZipListing listing = list_zip(archive, entries_left_);
   entries_left_ -= std::min(entries_left_, listing.entries.size());
   if (listing.truncated) scan_.unscannable("scan.archive_too_many_files", "Archives hold more files than are looked at.");
   if (listing.two_listings) scan_.reason("attachment.two_listings", "An archive lists other files than it holds.");
   for (const ZipEntry& entry : listing.entries) {
     if (entry.name == "[Content_Types].xml") type = "application/vnd.openxmlformats-officedocument";
-    if (entry.name.ends_with("vbaProject.bin")) note_danger(static_cast<std::uint8_t>(Danger::macros), "application/vnd.ms-office.vbaproject", depth > 0);
-    if (entry.encrypted) scan_.reason("attachment.encrypted_archive", "An archive is encrypted: its contents were not looked at.");
+    if (entry.name.ends_with("vbaProject.bin"))
+      note_danger(static_cast<std::uint8_t>(Danger::macros), "application/vnd.ms-office.vbaproject", depth > 0);
+    if (entry.encrypted)
+      scan_.reason("attachment.encrypted_archive", "An archive is encrypted: its contents were not looked at.");
     const FileType by_name = type_of_name(entry.name);
     note_danger(static_cast<std::uint8_t>(by_name.danger), by_name.type, true);
-    if (has_double_extension(entry.name)) scan_.reason("attachment.double_extension", "A name in an archive hides its dangerous extension behind a harmless one.");
+    if (has_double_extension(entry.name))
+      scan_.reason("attachment.double_extension", "A name in an archive hides its dangerous extension behind a harmless one.");
     const auto unpacked = unzip(archive, entry, unpacked_left_);
     if (!unpacked) continue;
     unpacked_left_ -= std::min(unpacked_left_, unpacked->bytes.size());

@@ -27,7 +27,10 @@ constexpr Signature signatures[] = {
     {0, "\xFF\xD8\xFF"sv, "image/jpeg"},
     {0, "GIF87a"sv, "image/gif"},
     {0, "GIF89a"sv, "image/gif"},
-    {0, "\x7F" "ELF"sv, "application/x-executable", Danger::executable},
+    {0,
+     "\x7F"
+     "ELF"sv,
+     "application/x-executable", Danger::executable},
     {0, "\xCA\xFE\xBA\xBE"sv, "application/java-vm", Danger::executable},  // also universal Mach-O
     {0, "\xCF\xFA\xED\xFE"sv, "application/x-mach-binary", Danger::executable},
     {0, "\xCE\xFA\xED\xFE"sv, "application/x-mach-binary", Danger::executable},
@@ -38,7 +41,10 @@ constexpr Signature signatures[] = {
     {0, "7z\xBC\xAF\x27\x1C"sv, "application/x-7z-compressed"},
     {0, "\x1F\x8B"sv, "application/gzip"},
     {0, "BZh"sv, "application/x-bzip2"},
-    {0, "\xFD" "7zXZ\x00"sv, "application/x-xz"},
+    {0,
+     "\xFD"
+     "7zXZ\x00"sv,
+     "application/x-xz"},
     {0, "\x28\xB5\x2F\xFD"sv, "application/zstd"},
     {0, "MSCF"sv, "application/vnd.ms-cab-compressed"},
     {0, "ITSF"sv, "application/vnd.ms-htmlhelp", Danger::script},
@@ -103,8 +109,8 @@ std::string type_by_magic(std::string_view bytes) {
 }
 
 Danger danger_of_magic(std::string_view type) {
-  if (type == "application/x-dosexec" || type == "application/x-executable" || type == "application/x-sharedlib" || type == "application/x-pie-executable" ||
-      type == "application/x-mach-binary") {
+  if (type == "application/x-dosexec" || type == "application/x-executable" || type == "application/x-sharedlib" ||
+      type == "application/x-pie-executable" || type == "application/x-mach-binary") {
     return Danger::executable;
   }
   return Danger::none;
@@ -117,40 +123,100 @@ struct Extension {
 };
 
 constexpr Extension extensions[] = {
-    {"exe", "application/x-dosexec", Danger::executable}, {"com", "application/x-dosexec", Danger::executable}, {"scr", "application/x-dosexec", Danger::executable},
-    {"pif", "application/x-dosexec", Danger::executable}, {"cpl", "application/x-dosexec", Danger::executable}, {"dll", "application/x-dosexec", Danger::executable},
-    {"sys", "application/x-dosexec", Danger::executable}, {"ocx", "application/x-dosexec", Danger::executable}, {"xll", "application/x-dosexec", Danger::executable},
-    {"msi", "application/x-msi", Danger::executable}, {"msp", "application/x-msi", Danger::executable}, {"mst", "application/x-msi", Danger::executable},
-    {"jar", "application/java-archive", Danger::executable}, {"apk", "application/vnd.android.package-archive", Danger::executable},
-    {"app", "application/x-executable", Danger::executable}, {"gadget", "application/x-executable", Danger::executable}, {"application", "application/x-ms-application", Danger::executable},
-    {"appref-ms", "application/x-ms-application", Danger::executable}, {"msix", "application/msix", Danger::executable}, {"appx", "application/msix", Danger::executable},
-    {"bat", "application/x-bat", Danger::script}, {"cmd", "application/x-bat", Danger::script}, {"ps1", "text/x-powershell", Danger::script},
-    {"psm1", "text/x-powershell", Danger::script}, {"vbs", "text/vbscript", Danger::script}, {"vbe", "text/vbscript", Danger::script},
-    {"vb", "text/vbscript", Danger::script}, {"js", "text/javascript", Danger::script}, {"jse", "text/javascript", Danger::script},
-    {"wsf", "application/x-wsf", Danger::script}, {"wsh", "application/x-wsf", Danger::script}, {"wsc", "application/x-wsf", Danger::script},
-    {"sct", "text/scriptlet", Danger::script}, {"hta", "application/hta", Danger::script}, {"chm", "application/vnd.ms-htmlhelp", Danger::script},
-    {"hlp", "application/winhlp", Danger::script}, {"msc", "application/x-msc", Danger::script}, {"reg", "text/x-ms-regedit", Danger::script},
-    {"inf", "text/x-ms-inf", Danger::script}, {"ade", "application/msaccess", Danger::script}, {"adp", "application/msaccess", Danger::script},
-    {"one", "application/onenote", Danger::script}, {"library-ms", "application/x-library-ms", Danger::shortcut}, {"search-ms", "application/x-search-ms", Danger::shortcut},
-    {"settingcontent-ms", "application/x-settingcontent-ms", Danger::shortcut}, {"lnk", "application/x-ms-shortcut", Danger::shortcut},
-    {"url", "application/x-mswinurl", Danger::shortcut}, {"scf", "application/x-ms-scf", Danger::shortcut}, {"desktop", "application/x-desktop", Danger::shortcut},
-    {"iso", "application/x-iso9660-image", Danger::disk_image}, {"img", "application/x-raw-disk-image", Danger::disk_image},
-    {"vhd", "application/x-virtualbox-vhd", Danger::disk_image}, {"vhdx", "application/x-virtualbox-vhdx", Danger::disk_image}, {"udf", "application/x-iso9660-image", Danger::disk_image},
+    {"exe", "application/x-dosexec", Danger::executable},
+    {"com", "application/x-dosexec", Danger::executable},
+    {"scr", "application/x-dosexec", Danger::executable},
+    {"pif", "application/x-dosexec", Danger::executable},
+    {"cpl", "application/x-dosexec", Danger::executable},
+    {"dll", "application/x-dosexec", Danger::executable},
+    {"sys", "application/x-dosexec", Danger::executable},
+    {"ocx", "application/x-dosexec", Danger::executable},
+    {"xll", "application/x-dosexec", Danger::executable},
+    {"msi", "application/x-msi", Danger::executable},
+    {"msp", "application/x-msi", Danger::executable},
+    {"mst", "application/x-msi", Danger::executable},
+    {"jar", "application/java-archive", Danger::executable},
+    {"apk", "application/vnd.android.package-archive", Danger::executable},
+    {"app", "application/x-executable", Danger::executable},
+    {"gadget", "application/x-executable", Danger::executable},
+    {"application", "application/x-ms-application", Danger::executable},
+    {"appref-ms", "application/x-ms-application", Danger::executable},
+    {"msix", "application/msix", Danger::executable},
+    {"appx", "application/msix", Danger::executable},
+    {"bat", "application/x-bat", Danger::script},
+    {"cmd", "application/x-bat", Danger::script},
+    {"ps1", "text/x-powershell", Danger::script},
+    {"psm1", "text/x-powershell", Danger::script},
+    {"vbs", "text/vbscript", Danger::script},
+    {"vbe", "text/vbscript", Danger::script},
+    {"vb", "text/vbscript", Danger::script},
+    {"js", "text/javascript", Danger::script},
+    {"jse", "text/javascript", Danger::script},
+    {"wsf", "application/x-wsf", Danger::script},
+    {"wsh", "application/x-wsf", Danger::script},
+    {"wsc", "application/x-wsf", Danger::script},
+    {"sct", "text/scriptlet", Danger::script},
+    {"hta", "application/hta", Danger::script},
+    {"chm", "application/vnd.ms-htmlhelp", Danger::script},
+    {"hlp", "application/winhlp", Danger::script},
+    {"msc", "application/x-msc", Danger::script},
+    {"reg", "text/x-ms-regedit", Danger::script},
+    {"inf", "text/x-ms-inf", Danger::script},
+    {"ade", "application/msaccess", Danger::script},
+    {"adp", "application/msaccess", Danger::script},
+    {"one", "application/onenote", Danger::script},
+    {"library-ms", "application/x-library-ms", Danger::shortcut},
+    {"search-ms", "application/x-search-ms", Danger::shortcut},
+    {"settingcontent-ms", "application/x-settingcontent-ms", Danger::shortcut},
+    {"lnk", "application/x-ms-shortcut", Danger::shortcut},
+    {"url", "application/x-mswinurl", Danger::shortcut},
+    {"scf", "application/x-ms-scf", Danger::shortcut},
+    {"desktop", "application/x-desktop", Danger::shortcut},
+    {"iso", "application/x-iso9660-image", Danger::disk_image},
+    {"img", "application/x-raw-disk-image", Danger::disk_image},
+    {"vhd", "application/x-virtualbox-vhd", Danger::disk_image},
+    {"vhdx", "application/x-virtualbox-vhdx", Danger::disk_image},
+    {"udf", "application/x-iso9660-image", Danger::disk_image},
     {"dmg", "application/x-apple-diskimage", Danger::disk_image},
-    {"docm", "application/vnd.ms-word.document.macroenabled.12", Danger::macros}, {"dotm", "application/vnd.ms-word.template.macroenabled.12", Danger::macros},
-    {"xlsm", "application/vnd.ms-excel.sheet.macroenabled.12", Danger::macros}, {"xltm", "application/vnd.ms-excel.template.macroenabled.12", Danger::macros},
-    {"xlam", "application/vnd.ms-excel.addin.macroenabled.12", Danger::macros}, {"pptm", "application/vnd.ms-powerpoint.presentation.macroenabled.12", Danger::macros},
-    {"pdf", "application/pdf"}, {"doc", "application/msword"}, {"xls", "application/vnd.ms-excel"}, {"ppt", "application/vnd.ms-powerpoint"},
-    {"docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"}, {"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
-    {"pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"}, {"txt", "text/plain"}, {"csv", "text/csv"}, {"htm", "text/html"},
-    {"html", "text/html"}, {"shtml", "text/html"}, {"xhtml", "text/html"}, {"svg", "image/svg+xml"}, {"png", "image/png"}, {"jpg", "image/jpeg"}, {"jpeg", "image/jpeg"},
-    {"gif", "image/gif"}, {"zip", "application/zip"}, {"rar", "application/vnd.rar"}, {"7z", "application/x-7z-compressed"}, {"gz", "application/gzip"},
-    {"rtf", "text/rtf"}, {"eml", "message/rfc822"}, {"ics", "text/calendar"}, {"mp3", "audio/mpeg"}, {"mp4", "video/mp4"},
+    {"docm", "application/vnd.ms-word.document.macroenabled.12", Danger::macros},
+    {"dotm", "application/vnd.ms-word.template.macroenabled.12", Danger::macros},
+    {"xlsm", "application/vnd.ms-excel.sheet.macroenabled.12", Danger::macros},
+    {"xltm", "application/vnd.ms-excel.template.macroenabled.12", Danger::macros},
+    {"xlam", "application/vnd.ms-excel.addin.macroenabled.12", Danger::macros},
+    {"pptm", "application/vnd.ms-powerpoint.presentation.macroenabled.12", Danger::macros},
+    {"pdf", "application/pdf"},
+    {"doc", "application/msword"},
+    {"xls", "application/vnd.ms-excel"},
+    {"ppt", "application/vnd.ms-powerpoint"},
+    {"docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
+    {"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
+    {"pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"},
+    {"txt", "text/plain"},
+    {"csv", "text/csv"},
+    {"htm", "text/html"},
+    {"html", "text/html"},
+    {"shtml", "text/html"},
+    {"xhtml", "text/html"},
+    {"svg", "image/svg+xml"},
+    {"png", "image/png"},
+    {"jpg", "image/jpeg"},
+    {"jpeg", "image/jpeg"},
+    {"gif", "image/gif"},
+    {"zip", "application/zip"},
+    {"rar", "application/vnd.rar"},
+    {"7z", "application/x-7z-compressed"},
+    {"gz", "application/gzip"},
+    {"rtf", "text/rtf"},
+    {"eml", "message/rfc822"},
+    {"ics", "text/calendar"},
+    {"mp3", "audio/mpeg"},
+    {"mp4", "video/mp4"},
 };
 
 // Trailing dots and blanks vanish when Windows makes a file of the name.
 std::string plain_name(std::string_view name) {
-  while (!name.empty() && (name.back() == '.' || name.back() == ' ' || static_cast<unsigned char>(name.back()) < 32)) name.remove_suffix(1);
+  while (!name.empty() && (name.back() == '.' || name.back() == ' ' || static_cast<unsigned char>(name.back()) < 32))
+    name.remove_suffix(1);
   return to_lower(name);
 }
 
@@ -193,7 +259,9 @@ bool has_double_extension(std::string_view name) {
   const std::string plain = plain_name(name);
   const std::string_view last = extension_of(plain);
   const Extension* dangerous = find_extension(last);
-  if (dangerous == nullptr || dangerous->danger == Danger::none || dangerous->danger == Danger::macros || last.size() + 1 >= plain.size()) return false;
+  if (dangerous == nullptr || dangerous->danger == Danger::none || dangerous->danger == Danger::macros ||
+      last.size() + 1 >= plain.size())
+    return false;
   std::string_view rest = std::string_view(plain).substr(0, plain.size() - last.size() - 1);
   while (!rest.empty() && (rest.back() == ' ' || rest.back() == '_')) rest.remove_suffix(1);
   const Extension* before = find_extension(extension_of(rest));
@@ -201,10 +269,12 @@ bool has_double_extension(std::string_view name) {
 }
 
 bool name_disagrees(const FileType& by_name, const FileType& by_content) {
-  if (by_content.danger == Danger::executable || by_content.danger == Danger::shortcut) return by_name.type != by_content.type && by_name.danger != by_content.danger;
+  if (by_content.danger == Danger::executable || by_content.danger == Danger::shortcut)
+    return by_name.type != by_content.type && by_name.danger != by_content.danger;
   // Pictures and documents under each other's names open in the wrong program, which harms nobody; HTML in disguise may.
-  return by_content.type == "text/html" && !by_name.type.empty() && by_name.type != "text/html" && by_name.type != "text/plain" && by_name.danger == Danger::none &&
-         by_name.type != "image/svg+xml" && by_name.type != "application/vnd.ms-excel" && by_name.type != "application/msword";
+  return by_content.type == "text/html" && !by_name.type.empty() && by_name.type != "text/html" && by_name.type != "text/plain" &&
+         by_name.danger == Danger::none && by_name.type != "image/svg+xml" && by_name.type != "application/vnd.ms-excel" &&
+         by_name.type != "application/msword";
 }
 
 Status load_file_types() {

@@ -16,7 +16,8 @@ constexpr std::size_t from_max = 16;
 void read_facts(Scan& scan) {
   const mime::Part& top = scan.message.parts.front();
   Facts& facts = scan.result.facts;
-  if (const mime::Field* subject = scan.message.find(scan.bytes(), top, "subject")) facts.subject = mime::decode_header_text(subject->value.of(scan.bytes()), text_bytes_max);
+  if (const mime::Field* subject = scan.message.find(scan.bytes(), top, "subject"))
+    facts.subject = mime::decode_header_text(subject->value.of(scan.bytes()), text_bytes_max);
   if (const mime::Field* id = scan.message.find(scan.bytes(), top, "message-id")) {
     std::string text = mime::decode_header_text(id->value.of(scan.bytes()), text_bytes_max);
     if (text.starts_with('<')) text.erase(0, 1);

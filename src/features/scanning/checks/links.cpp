@@ -8,26 +8,38 @@ namespace mailhold::scanning {
 namespace {
 
 constexpr std::size_t wrapped_bytes_max = 8192;
-constexpr std::size_t url_bytes_max = 32u << 10;   // what a browser would still follow
+constexpr std::size_t url_bytes_max = 32u << 10;  // what a browser would still follow
 constexpr std::size_t asked_bytes_max = 8u << 20;
 
 void say_what_was_left(Scan& scan, const mail::MessageLinks& links) {
   for (const mail::LinksLeft left : links.left) {
     switch (left) {
-      case mail::LinksLeft::too_many: scan.reason("links.too_many", "There are more links than are rewritten; the rest is left as it is."); break;
-      case mail::LinksLeft::protected_part: scan.reason("links.protected", "Links in signed or encrypted parts are left as they are."); break;
-      case mail::LinksLeft::odd_charset: scan.reason("links.odd_charset", "Links in a part with a wide charset are left as they are."); break;
-      case mail::LinksLeft::odd_encoding: scan.reason("links.odd_encoding", "Links in a part that is not properly encoded are left as they are."); break;
+      case mail::LinksLeft::too_many:
+        scan.reason("links.too_many", "There are more links than are rewritten; the rest is left as it is.");
+        break;
+      case mail::LinksLeft::protected_part:
+        scan.reason("links.protected", "Links in signed or encrypted parts are left as they are.");
+        break;
+      case mail::LinksLeft::odd_charset:
+        scan.reason("links.odd_charset", "Links in a part with a wide charset are left as they are.");
+        break;
+      case mail::LinksLeft::odd_encoding:
+        scan.reason("links.odd_encoding", "Links in a part that is not properly encoded are left as they are.");
+        break;
       case mail::LinksLeft::none: break;
     }
   }
-  if (links.ambiguous_html) scan.reason("links.ambiguous_html", "Browsers may disagree about the tags of an HTML part; links of every reading are rewritten.");
+  if (links.ambiguous_html)
+    scan.reason("links.ambiguous_html",
+                "Browsers may disagree about the tags of an HTML part; links of every reading are rewritten.");
 }
 
 // What was answered stands in a message: one line of visible ASCII, or the link stays.
 bool is_fit_for_mail(std::string_view url) {
   if (url.empty() || url.size() > wrapped_bytes_max) return false;
-  return std::all_of(url.begin(), url.end(), [](char c) { return static_cast<unsigned char>(c) > 32 && static_cast<unsigned char>(c) < 127 && c != '<' && c != '>' && c != '"'; });
+  return std::all_of(url.begin(), url.end(), [](char c) {
+    return static_cast<unsigned char>(c) > 32 && static_cast<unsigned char>(c) < 127 && c != '<' && c != '>' && c != '"';
+  });
 }
 
 std::vector<std::string> ask(Scan& scan, const mail::MessageLinks& links) {
@@ -74,7 +86,8 @@ void check_links(Scan& scan) {
   say_what_was_left(scan, links);
   if (links.urls.empty()) return;
   const std::vector<std::string> replacements = ask(scan, links);
-  std::vector<Splice> splices = mail::replace_links(scan.bytes(), scan.message, links, replacements, scan.limits.replaced_bytes_max);
+  std::vector<Splice> splices =
+      mail::replace_links(scan.bytes(), scan.message, links, replacements, scan.limits.replaced_bytes_max);
   std::move(splices.begin(), splices.end(), std::back_inserter(scan.result.splices));
 }
 

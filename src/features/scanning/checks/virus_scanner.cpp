@@ -18,7 +18,8 @@ std::string virus_in(std::string_view reply) {
   const std::size_t space = reply.rfind(' ');
   std::string name;
   for (const char c : reply.substr(space == std::string_view::npos ? 0 : space + 1)) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == '/';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+                       c == '_' || c == '/';
     if (plain && name.size() < 128) name.push_back(c);
   }
   return name.empty() ? "unnamed" : name;

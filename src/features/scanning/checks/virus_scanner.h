@@ -21,9 +21,9 @@ class VirusScanner {
   void show(std::string_view bytes);
 
   struct Verdict {
-    std::string virus{};     // the first name found, letters of file names only
-    bool missing = false;    // clamd was away or did not answer
-    bool too_big = false;    // contents beyond clamd's own limit were not looked at
+    std::string virus{};   // the first name found, letters of file names only
+    bool missing = false;  // clamd was away or did not answer
+    bool too_big = false;  // contents beyond clamd's own limit were not looked at
   };
   Verdict finish();
 

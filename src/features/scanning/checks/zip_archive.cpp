@@ -10,7 +10,8 @@ namespace {
 
 std::uint32_t number(std::string_view bytes, std::size_t offset, std::size_t size) {
   std::uint32_t value = 0;
-  for (std::size_t i = 0; i < size; ++i) value |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[offset + i])) << 8 * i;
+  for (std::size_t i = 0; i < size; ++i)
+    value |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[offset + i])) << 8 * i;
   return value;
 }
 
@@ -54,8 +55,8 @@ ZipListing list_zip(std::string_view archive, std::size_t entries_max) {
     if (listed_names.contains(name)) return true;
     if (listing.entries.size() >= entries_max) return !(listing.truncated = true);
     if (any_listed && at == 0) listing.two_listings = true;
-    listing.entries.push_back({std::move(name), number(archive, at + 18, 4), at, static_cast<std::uint16_t>(number(archive, at + 8, 2)),
-                               (number(archive, at + 6, 2) & 1) != 0});
+    listing.entries.push_back({std::move(name), number(archive, at + 18, 4), at,
+                               static_cast<std::uint16_t>(number(archive, at + 8, 2)), (number(archive, at + 6, 2) & 1) != 0});
     return true;
   });
   return listing;
@@ -64,7 +65,8 @@ ZipListing list_zip(std::string_view archive, std::size_t entries_max) {
 std::optional<Unzipped> unzip(std::string_view archive, const ZipEntry& entry, std::size_t bytes_max) {
   if (entry.encrypted || (entry.method != 0 && entry.method != 8)) return std::nullopt;
   const auto at = static_cast<std::size_t>(entry.offset);
-  if (entry.offset > archive.size() || archive.size() - at < local_header_bytes || !archive.substr(at).starts_with("PK\x03\x04")) return std::nullopt;
+  if (entry.offset > archive.size() || archive.size() - at < local_header_bytes || !archive.substr(at).starts_with("PK\x03\x04"))
+    return std::nullopt;
   const std::size_t data = local_header_bytes + number(archive, at + 26, 2) + number(archive, at + 28, 2);
   if (archive.size() - at < data) return std::nullopt;
   std::string_view packed = archive.substr(at + data);

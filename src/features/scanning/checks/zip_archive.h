@@ -20,7 +20,7 @@ struct ZipEntry {
 
 struct ZipListing {
   std::vector<ZipEntry> entries;
-  bool truncated = false;  // more than entries_max
+  bool truncated = false;     // more than entries_max
   bool two_listings = false;  // the directory and the local headers name different files
 };
 

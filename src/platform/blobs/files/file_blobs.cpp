@@ -22,7 +22,9 @@ Error disk_error(const char* attempt, std::string_view name, int code) {
 class Descriptor {
  public:
   explicit Descriptor(int descriptor) : value(descriptor) {}
-  ~Descriptor() { if (value >= 0) ::close(value); }
+  ~Descriptor() {
+    if (value >= 0) ::close(value);
+  }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   const int value;

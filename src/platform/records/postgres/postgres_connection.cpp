@@ -21,13 +21,19 @@ Error error_of(const PGresult* answer) {
   const char* field = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
   const std::string state = field != nullptr ? field : "";
   ErrorKind kind = ErrorKind::bug;
-  if (state == "23505") kind = ErrorKind::already_exists;                        // unique_violation
-  else if (state.starts_with("23")) kind = ErrorKind::invalid_input;             // another constraint
-  else if (state.starts_with("22")) kind = ErrorKind::invalid_input;             // a value no column of that type holds
-  else if (state == "57014") kind = ErrorKind::timed_out;                        // query_canceled
+  if (state == "23505")
+    kind = ErrorKind::already_exists;  // unique_violation
+  else if (state.starts_with("23"))
+    kind = ErrorKind::invalid_input;  // another constraint
+  else if (state.starts_with("22"))
+    kind = ErrorKind::invalid_input;  // a value no column of that type holds
+  else if (state == "57014")
+    kind = ErrorKind::timed_out;  // query_canceled
   else if (state.starts_with("40") || state.starts_with("08") || state.starts_with("53") || state.starts_with("57") ||
-           state.starts_with("58") || state == "55P03" || state == "25006") kind = ErrorKind::unavailable;
-  else if (state.starts_with("XX")) kind = ErrorKind::corrupt;
+           state.starts_with("58") || state == "55P03" || state == "25006")
+    kind = ErrorKind::unavailable;
+  else if (state.starts_with("XX"))
+    kind = ErrorKind::corrupt;
   // The primary message names tables and columns; values stand in the detail field, which is left out.
   const char* message = PQresultErrorField(answer, PG_DIAG_MESSAGE_PRIMARY);
   return Error{kind, "postgresql: " + state + " " + (message != nullptr ? message : "")};
@@ -88,9 +94,15 @@ Status PostgresConnection::finish_connecting(const Deadline& deadline) {
 
 Status PostgresConnection::wait(short events, const Deadline& deadline) {
   for (;;) {
-    if (deadline.stop.stop_requested()) { usable_ = false; return Error{ErrorKind::cancelled, "postgresql: stopped"}; }
+    if (deadline.stop.stop_requested()) {
+      usable_ = false;
+      return Error{ErrorKind::cancelled, "postgresql: stopped"};
+    }
     const auto left = deadline.left();
-    if (left.count() == 0) { usable_ = false; return Error{ErrorKind::timed_out, "postgresql: no answer in time"}; }
+    if (left.count() == 0) {
+      usable_ = false;
+      return Error{ErrorKind::timed_out, "postgresql: no answer in time"};
+    }
     pollfd entry{PQsocket(connection_), events, 0};
     const int ready = ::poll(&entry, 1, static_cast<int>(std::min(left, look_at_stop_every).count()));
     if (ready < 0 && errno != EINTR) return lost();
@@ -147,13 +159,15 @@ Result<std::string> PostgresConnection::prepare(std::string_view sql, const Valu
   key += sql;
   if (const auto found = statements_.find(key); found != statements_.end()) return found->second;
   const std::string name = "s" + std::to_string(statements_.size());
-  if (PQsendPrepare(connection_, name.c_str(), std::string(sql).c_str(), static_cast<int>(types.size()), types.data()) == 0) return lost();
+  if (PQsendPrepare(connection_, name.c_str(), std::string(sql).c_str(), static_cast<int>(types.size()), types.data()) == 0)
+    return lost();
   ASSIGN_OR_RETURN(const Answer answer, receive(deadline));
   statements_.emplace(key, name);
   return name;
 }
 
-Result<PostgresConnection::Answer> PostgresConnection::run(std::string_view sql, const Values& parameters, const Deadline& deadline) {
+Result<PostgresConnection::Answer> PostgresConnection::run(std::string_view sql, const Values& parameters,
+                                                           const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::string name, prepare(sql, parameters, deadline));
   std::vector<std::string> encoded(parameters.size());
   std::vector<const char*> values(parameters.size(), nullptr);
@@ -162,13 +176,16 @@ Result<PostgresConnection::Answer> PostgresConnection::run(std::string_view sql,
     const Value& value = parameters[i];
     if (value.is_null()) continue;
     const std::string* bytes = &encoded[i];
-    if (type_of(value) == oid_int8) encoded[i] = ByteWriter().u64(static_cast<std::uint64_t>(value.number())).take();
-    else bytes = type_of(value) == oid_text ? &value.text() : &value.bytes();
+    if (type_of(value) == oid_int8)
+      encoded[i] = ByteWriter().u64(static_cast<std::uint64_t>(value.number())).take();
+    else
+      bytes = type_of(value) == oid_text ? &value.text() : &value.bytes();
     values[i] = bytes->data();
     lengths[i] = static_cast<int>(bytes->size());
   }
-  if (PQsendQueryPrepared(connection_, name.c_str(), static_cast<int>(values.size()), values.data(), lengths.data(), formats.data(),
-                          binary) == 0) return lost();
+  if (PQsendQueryPrepared(connection_, name.c_str(), static_cast<int>(values.size()), values.data(), lengths.data(),
+                          formats.data(), binary) == 0)
+    return lost();
   return receive(deadline);
 }
 
@@ -189,7 +206,8 @@ Result<std::uint64_t> PostgresConnection::execute(std::string_view sql, const Va
   return to_number(PQcmdTuples(answer.get())).value_or(0);
 }
 
-Result<std::uint64_t> PostgresConnection::execute_batch(std::string_view sql, const std::vector<Values>& rows, const Deadline& deadline) {
+Result<std::uint64_t> PostgresConnection::execute_batch(std::string_view sql, const std::vector<Values>& rows,
+                                                        const Deadline& deadline) {
   std::uint64_t changed = 0;
   for (const Values& row : rows) {
     ASSIGN_OR_RETURN(const std::uint64_t count, execute(sql, row, deadline));

@@ -25,7 +25,9 @@ class PostgresConnection final : public Session {
   bool is_usable() const { return usable_ && PQstatus(connection_) == CONNECTION_OK; }
 
  private:
-  struct ClearResult { void operator()(PGresult* result) const { PQclear(result); } };
+  struct ClearResult {
+    void operator()(PGresult* result) const { PQclear(result); }
+  };
   using Answer = std::unique_ptr<PGresult, ClearResult>;
 
   explicit PostgresConnection(PGconn* connection) : connection_(connection) {}

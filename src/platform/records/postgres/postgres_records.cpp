@@ -84,7 +84,8 @@ class PostgresRecords final : public Records {
       }
       connection = std::move(*fresh);
     }
-    return Lease(connection.release(), [this](PostgresConnection* used) { give_back(std::unique_ptr<PostgresConnection>(used)); });
+    return Lease(connection.release(),
+                 [this](PostgresConnection* used) { give_back(std::unique_ptr<PostgresConnection>(used)); });
   }
 
   void give_back(std::unique_ptr<PostgresConnection> connection) {

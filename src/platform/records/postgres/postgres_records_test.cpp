@@ -6,8 +6,6 @@
 namespace mailhold::records {
 namespace {
 
-Deadline soon() { return Deadline::after(std::chrono::seconds(20)); }
-
 PostgresCluster& cluster() {
   static PostgresCluster the_one;
   return the_one;

@@ -48,15 +48,16 @@ int bind_value(sqlite3_stmt* statement, int index, const Value& value) {
 
 Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::string& path, const Deadline& deadline) {
   sqlite3* database = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &database,
-                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  const int code = sqlite3_open_v2(
+      path.c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   std::unique_ptr<SqliteConnection> connection(new SqliteConnection(database));
   if (code != SQLITE_OK) return connection->failure(code);
   // secure_delete: a deleted wrap must not survive in a free page. temp_store: no temporary files beside the database.
-  RETURN_IF_ERROR(connection->run_script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                                         "PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000;"
-                                         "PRAGMA trusted_schema = OFF",
-                                         deadline));
+  RETURN_IF_ERROR(connection->run_script(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+      "PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000;"
+      "PRAGMA trusted_schema = OFF",
+      deadline));
   return connection;
 }
 
@@ -68,14 +69,23 @@ SqliteConnection::~SqliteConnection() {
 Error SqliteConnection::failure(int code) const {
   ErrorKind kind = ErrorKind::bug;
   switch (code & 0xff) {
-    case SQLITE_BUSY: case SQLITE_LOCKED: case SQLITE_FULL: case SQLITE_IOERR: case SQLITE_CANTOPEN: case SQLITE_READONLY:
-    case SQLITE_NOMEM: case SQLITE_PERM: case SQLITE_PROTOCOL: kind = ErrorKind::unavailable; break;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_NOMEM:
+    case SQLITE_PERM:
+    case SQLITE_PROTOCOL: kind = ErrorKind::unavailable; break;
     case SQLITE_INTERRUPT: kind = deadline_.stop.stop_requested() ? ErrorKind::cancelled : ErrorKind::timed_out; break;
-    case SQLITE_CORRUPT: case SQLITE_NOTADB: kind = ErrorKind::corrupt; break;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: kind = ErrorKind::corrupt; break;
     case SQLITE_TOOBIG: kind = ErrorKind::limit_exceeded; break;
     case SQLITE_CONSTRAINT:
       kind = code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY || code == SQLITE_CONSTRAINT_ROWID
-                 ? ErrorKind::already_exists : ErrorKind::invalid_input;
+                 ? ErrorKind::already_exists
+                 : ErrorKind::invalid_input;
       break;
     default: break;
   }
@@ -101,7 +111,8 @@ Result<sqlite3_stmt*> SqliteConnection::prepare(std::string_view sql) {
   if (const auto found = statements_.find(key); found != statements_.end()) return found->second;
   sqlite3_stmt* statement = nullptr;
   const char* tail = nullptr;
-  const int code = sqlite3_prepare_v3(database_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, &tail);
+  const int code =
+      sqlite3_prepare_v3(database_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, &tail);
   if (code != SQLITE_OK) return failure(code);
   if (statement == nullptr || tail != sql.data() + sql.size()) {
     sqlite3_finalize(statement);
@@ -161,7 +172,8 @@ Result<std::uint64_t> SqliteConnection::execute(std::string_view sql, const Valu
   return static_cast<std::uint64_t>(sqlite3_total_changes64(database_) - before);
 }
 
-Result<std::uint64_t> SqliteConnection::execute_batch(std::string_view sql, const std::vector<Values>& rows, const Deadline& deadline) {
+Result<std::uint64_t> SqliteConnection::execute_batch(std::string_view sql, const std::vector<Values>& rows,
+                                                      const Deadline& deadline) {
   begin_waiting(deadline);
   ASSIGN_OR_RETURN(sqlite3_stmt* const statement, prepare(sql));
   const sqlite3_int64 before = sqlite3_total_changes64(database_);

@@ -11,7 +11,8 @@ constexpr std::size_t readers_idle_max = 4;
 
 class SqliteRecords final : public Records {
  public:
-  SqliteRecords(std::string path, std::unique_ptr<SqliteConnection> writer) : path_(std::move(path)), writer_(std::move(writer)) {}
+  SqliteRecords(std::string path, std::unique_ptr<SqliteConnection> writer)
+      : path_(std::move(path)), writer_(std::move(writer)) {}
 
   Result<std::uint64_t> execute(std::string_view sql, const Values& parameters, const Deadline& deadline) override {
     ASSIGN_OR_RETURN(const auto turn, writers_turn(deadline));

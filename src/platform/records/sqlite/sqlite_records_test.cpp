@@ -43,7 +43,8 @@ TEST(SqliteRecords, a_deleted_row_is_in_no_file_once_forgotten) {
   auto records = *open("sqlite:" + (folder / "test.db").string(), soon());
   ASSERT_TRUE(records->migrate({"t", {"CREATE TABLE wraps (id bigint PRIMARY KEY, wrap bytea)"}}, soon()));
   for (int i = 0; i < 200; ++i) {
-    ASSERT_TRUE(records->execute("INSERT INTO wraps (id, wrap) VALUES ($1, $2)", {i, Value::bytes_of("needle-in-the-hay")}, soon()));
+    ASSERT_TRUE(
+        records->execute("INSERT INTO wraps (id, wrap) VALUES ($1, $2)", {i, Value::bytes_of("needle-in-the-hay")}, soon()));
   }
   EXPECT_NE(all_bytes(folder).find("needle-in-the-hay"), std::string::npos);
   ASSERT_TRUE(records->execute("DELETE FROM wraps", {}, soon()));
@@ -62,7 +63,8 @@ TEST(SqliteRecords, a_full_disk_is_unavailable_and_heals) {
   tight.rlim_cur = 100'000;
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &tight), 0);
   const auto insert = [&records](int id) {
-    return records->execute("INSERT INTO rows_of_all (id, bytes) VALUES ($1, $2)", {id, Value::bytes_of(std::string(200'000, 'x'))}, soon());
+    return records->execute("INSERT INTO rows_of_all (id, bytes) VALUES ($1, $2)",
+                            {id, Value::bytes_of(std::string(200'000, 'x'))}, soon());
   };
   EXPECT_EQ(insert(1).error().kind, ErrorKind::unavailable);
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
@@ -76,7 +78,8 @@ TEST(SqliteRecords, another_process_in_a_write_is_unavailable) {
   ASSERT_TRUE(records->migrate({"t", {"CREATE TABLE t (id bigint)"}}, soon()));
   ASSERT_TRUE(records->transaction(
       [&other](Session&) -> Status {
-        const auto outcome = other->execute("INSERT INTO t (id) VALUES ($1)", {1}, Deadline::after(std::chrono::milliseconds(50)));
+        const auto outcome =
+            other->execute("INSERT INTO t (id) VALUES ($1)", {1}, Deadline::after(std::chrono::milliseconds(50)));
         EXPECT_EQ(outcome.error().kind, ErrorKind::unavailable);
         return done();
       },
