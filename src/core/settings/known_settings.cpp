@@ -35,7 +35,7 @@ constexpr auto all = std::to_array<KnownSetting>({
     {"gateway.command_seconds", number, "300", "How long a client may take for one command."},
     {"gateway.data_seconds", number, "600", "How long a client may take for the content of one message."},
     {"gateway.session_seconds", number, "7200", "How long one session may last."},
-    {"gateway.io_threads", number, "4", "Threads that serve the sessions; idle ones need none."},
+    {"gateway.io_threads", number, "2", "Threads that serve the sessions; idle ones need none."},
     {"gateway.scan_threads", number, "32", "Messages that are scanned at once."},
     {"gateway.scan_queue_max", number, "2000", "Messages that may wait for a scan; further ones are answered 451."},
     {"scanning.seconds", number, "120", "How long the scan of one message may take, waits included."},
