@@ -11,8 +11,8 @@ Deadline soon() { return Deadline::after(std::chrono::seconds(10)); }
 class PeopleTest : public testing::Test {
  protected:
   PeopleTest() : clock(1'000'000'000) {
-    records = *records::open("sqlite::memory:", soon()));
-    people = *People::open(*records, clock, soon()));
+    records = *records::open("sqlite::memory:", soon());
+    people = *People::open(*records, clock, soon());
   }
 
   struct Key {
