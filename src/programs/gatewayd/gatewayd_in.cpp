@@ -13,6 +13,7 @@
 #include "features/gateway/queue/spool_hints.h"
 #include "features/scanning/scanner_pool.h"
 #include "features/tenants/tenant_messages.h"
+#include "formats/url/host.h"
 #include "platform/dns/resolver_client.h"
 #include "platform/ipc/daemon.h"
 #include "platform/ipc/messages.h"
@@ -104,6 +105,7 @@ Status serve(ipc::Daemon& daemon) {
   ASSIGN_OR_RETURN(const auto identity, certificate.load());
   sandbox::Profile profile = sandbox::profile_of("gatewayd-in", daemon.directories());
   for (const std::string& file : certificate.files()) profile.readable.push_back(std::filesystem::path(file).parent_path());
+  url::load_unicode_tables();  // while files can still be opened
   sandbox::enter_or_exit(profile);
 
   keys::KeyClient keys(ipc::calls_to(daemon.peer("keyd")));
