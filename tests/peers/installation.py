@@ -48,6 +48,7 @@ class Mailhold:
         self.passphrase = self.secret_file("passphrase", "correct horse battery staple")
         self.operator = self.folder / "operator.key"
         self.process = None
+        self.wrapper = []  # a command that runs the supervisor, such as strace
         self.log = self.folder / "mailhold.log"
 
     def secret_file(self, name, text):
@@ -69,7 +70,7 @@ class Mailhold:
         config = self.write_settings()
         before = self.log.stat().st_size if self.log.exists() else 0
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([PROGRAMS / "mailhold", "up", "--config", config], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            self.process = subprocess.Popen([*self.wrapper, PROGRAMS / "mailhold", "up", "--config", config], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True)
 
         def ready():
