@@ -9,6 +9,9 @@ _zstd = ctypes.CDLL("libzstd.so.1")
 _zstd.ZSTD_createDStream.restype = ctypes.c_void_p
 _zstd.ZSTD_decompressStream.restype = ctypes.c_size_t
 _zstd.ZSTD_isError.argtypes = [ctypes.c_size_t]
+_zstd.ZSTD_compressBound.argtypes, _zstd.ZSTD_compressBound.restype = [ctypes.c_size_t], ctypes.c_size_t
+_zstd.ZSTD_compress.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int]
+_zstd.ZSTD_compress.restype = ctypes.c_size_t
 INFLATED_MAX = 4 << 20
 
 
@@ -79,6 +82,13 @@ class _Buffer(ctypes.Structure):
 
 _zstd.ZSTD_decompressStream.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Buffer), ctypes.POINTER(_Buffer)]
 _zstd.ZSTD_freeDStream.argtypes = [ctypes.c_void_p]
+
+
+def zstd(data):
+    """Compressed, for a control."""
+    target = ctypes.create_string_buffer(_zstd.ZSTD_compressBound(len(data)))
+    size = _zstd.ZSTD_compress(target, len(target), data, len(data), 3)
+    return target.raw[:size]
 
 
 def _unzstd(data):

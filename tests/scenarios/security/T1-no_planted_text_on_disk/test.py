@@ -7,13 +7,12 @@ import gzip
 import os
 import pathlib
 import re
-import subprocess
 import sys
 import time
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from needles import Finder, forms, needle
+from needles import Finder, forms, needle, zstd
 from world import World, letter, message_id_of, run, wait_for
 
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm", "/var/log")
@@ -105,8 +104,8 @@ class NoPlantedTextOnDisk(World):
                 data = path.read_bytes()
             except FileNotFoundError:
                 continue
-            count, size = count + 1, size + len(data)
             data = re.sub(rb"\0{4096,}", b"\0" * 4096, data)  # what was preallocated
+            count, size = count + 1, size + len(data)
             found |= {(str(path), name, form) for name, form in finder.find_deep(data)}
             # Names of files tell as well.
             found |= {(str(path), name, "name of the file") for name, _ in finder.find(str(path).encode())}
@@ -136,7 +135,7 @@ class NoPlantedTextOnDisk(World):
         for form, data in forms(text).items():
             (control / form).write_bytes(b"before" + data + b"behind")
         (control / "zlib").write_bytes(b"\0\1" + gzip.compress(b"a" * 99 + text.encode() + b"b" * 99))
-        (control / "zstd").write_bytes(b"\0\1" + subprocess.run(["zstd", "-c"], input=b"a" * 99 + text.encode(), capture_output=True, check=True).stdout)
+        (control / "zstd").write_bytes(b"\0\1" + zstd(b"a" * 99 + text.encode() + b"b" * 99))
         (control / "folded").write_bytes(text[:9].encode() + b"=\r\n" + text[9:].encode())
         (control / text).write_bytes(b"")
         for path in control.iterdir():
@@ -149,7 +148,7 @@ class NoPlantedTextOnDisk(World):
         self.mailhold.stop()
         os.sync()
         found, count, size = self.search([*self.files_of_the_installation(), *self.files_of_others()])
-        print(f"searched {count} files, {size >> 20} MiB, for {len(self.needles)} needles in {len(Finder(self.needles).patterns)} writings", flush=True)
+        print(f"searched {count} files, {size >> 10} KiB, for {len(self.needles)} needles in {len(Finder(self.needles).patterns)} writings", flush=True)
         self.assertGreater(count, 10)
         self.assertEqual(while_running | found, set())
 
