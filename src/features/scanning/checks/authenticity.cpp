@@ -1,5 +1,6 @@
 #include "features/scanning/checks/authenticity.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -80,6 +81,12 @@ void take_result(Scan& scan, const authentication::AuthenticationResult& found) 
     scan.reason("authentication.dmarc_fail", "DMARC failed: the author domain did not send this.");
 }
 
+std::size_t author_fields(const dkim::MessageView& message) {
+  return static_cast<std::size_t>(std::count_if(message.fields.begin(), message.fields.end(), [](const auto& field) {
+    return equals_ignoring_case(trim(field.name), "from");
+  }));
+}
+
 void remove_forged_results(Scan& scan, const dkim::MessageView& view, const std::vector<std::size_t>& forged) {
   for (const std::size_t index : forged) {
     if (index >= view.fields.size()) continue;
@@ -113,6 +120,11 @@ void check_authenticity(Scan& scan) {
   const auto found =
       authentication::evaluate(input, *suffixes(), [&](const dns::Question& question) { return questions.look_up(question); });
   take_result(scan, found);
+  if (found.dmarc.outcome == dmarc::Outcome::permerror && author_fields(input.message) > 1) {
+    // Readers show different authors, so no author domain's wish could be carried out.
+    scan.result.findings.malformed = true;
+    scan.reason("malformed.author", "There is more than one From field.");
+  }
   remove_forged_results(scan, input.message, found.forged_results);
 }
 
