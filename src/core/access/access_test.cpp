@@ -1,4 +1,7 @@
 #include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
 
 #include "base/text.h"
 #include "core/access/people.h"
@@ -11,8 +14,16 @@ Deadline soon() { return Deadline::after(std::chrono::seconds(10)); }
 class PeopleTest : public testing::Test {
  protected:
   PeopleTest() : clock(1'000'000'000) {
-    records = *records::open("sqlite::memory:", soon());
+    std::string pattern = "/tmp/people-test-XXXXXX";
+    folder = ::mkdtemp(pattern.data());
+    records = *records::open("sqlite:" + (folder / "people.db").string(), soon());
     people = *People::open(*records, clock, soon());
+  }
+
+  ~PeopleTest() override {
+    people.reset();
+    records.reset();
+    std::filesystem::remove_all(folder);
   }
 
   struct Key {
@@ -24,7 +35,8 @@ class PeopleTest : public testing::Test {
     return {type, tenant, std::move(arguments), signer.id, clock.now(), Id::random()};
   }
   Operation add_person(const Key& person, const std::string& role, Id tenant, const Key& signer) {
-    return operation("person.add", tenant, signer, {{"person", person.id.text()}, {"public_key", to_base64(person.signer.public_key())}, {"role", role}});
+    return operation("person.add", tenant, signer,
+                     {{"person", person.id.text()}, {"public_key", to_base64(person.signer.public_key())}, {"role", role}});
   }
   // As brokerd does it.
   Status carry_out_add(const Operation& wanted, const Key& signer) {
@@ -33,6 +45,7 @@ class PeopleTest : public testing::Test {
     return people->add(person, soon());
   }
 
+  std::filesystem::path folder;
   ManualClock clock;
   std::unique_ptr<records::Records> records;
   std::unique_ptr<People> people;
