@@ -141,10 +141,17 @@ Zygote::~Zygote() {
 
 Result<WorkerHandle> Zygote::start_worker(const Id& tenant, const Deadline& deadline) {
   const std::lock_guard lock(mutex_);
-  alive_ = false;  // until it has answered
-  RETURN_IF_ERROR(channel_.send(ByteWriter().u8(Request::start).raw(tenant.bytes()).view(), deadline));
-  ASSIGN_OR_RETURN(ipc::Frame reply, channel_.receive(deadline));
-  alive_ = true;
+  // Said only once it is true: other threads look at it at any time.
+  const auto is_dead = [this](Error error) {
+    alive_ = false;
+    return error;
+  };
+  if (Status sent = channel_.send(ByteWriter().u8(Request::start).raw(tenant.bytes()).view(), deadline); !sent) {
+    return is_dead(std::move(sent.error()));
+  }
+  Result<ipc::Frame> answer = channel_.receive(deadline);
+  if (!answer) return is_dead(std::move(answer.error()));
+  ipc::Frame reply = std::move(*answer);
   ByteReader reader(reply.bytes);
   if (reader.u8() != 1) return Error{ErrorKind::unavailable, "the zygote has no room for a worker"};
   WorkerHandle handle;
