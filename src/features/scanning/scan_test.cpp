@@ -1,15 +1,19 @@
 #include "features/scanning/scan.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <zlib.h>
 
 #include <ctime>
+#include <thread>
 
+#include "base/bytes.h"
 #include "base/text.h"
 #include "corpora.h"
 #include "features/scanning/fake_answers_for_test.h"
 #include "formats/mime/message.h"
 #include "formats/mime/transfer.h"
+#include "platform/net/stream.h"
 
 namespace mailhold::scanning {
 namespace {
@@ -180,6 +184,67 @@ TEST_F(ScanMessage, says_when_clamd_is_away) {
   ScanRequest request = request_for(content_);
   request.ask_clamd = true;
   EXPECT_TRUE(scan_message(request, answers_, soon()).findings.virus_scan_missing);
+}
+
+// Speaks clamd's side of a session over a socket pair: finds "bad" and counts what it was shown.
+class FakeClamd {
+ public:
+  Result<int> connect() {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) return Error{ErrorKind::unavailable, "no socket pair"};
+    thread_ = std::thread([this, end = ends[1]] { serve(*net::stream_over(end)); });
+    return ends[0];
+  }
+  ~FakeClamd() { if (thread_.joinable()) thread_.join(); }
+  std::vector<std::string> shown;
+
+ private:
+  void serve(net::Stream& stream) {
+    std::string input;
+    const auto need = [&](std::size_t count) {
+      while (input.size() < count) {
+        auto more = stream.read_some(Deadline::after(std::chrono::seconds(5)));
+        if (!more || more->empty()) return false;
+        input += *more;
+      }
+      return true;
+    };
+    const auto take = [&](std::size_t count) {
+      std::string out = input.substr(0, count);
+      input.erase(0, count);
+      return out;
+    };
+    if (!need(11) || take(11) != std::string("zIDSESSION\0", 11)) return;
+    while (need(5) && input.compare(0, 5, std::string("zEND\0", 5)) != 0) {
+      if (!need(10) || take(10) != std::string("zINSTREAM\0", 10)) return;
+      std::string content;
+      for (;;) {
+        if (!need(4)) return;
+        const std::string header = take(4);
+        ByteReader reader(header);
+        const std::uint32_t size = reader.u32();
+        if (size == 0) break;
+        if (!need(size)) return;
+        content += take(size);
+      }
+      shown.push_back(content);
+      const std::string verdict = content.find("bad") != std::string::npos ? "Test.Bad FOUND" : "OK";
+      (void)stream.write_all(std::to_string(shown.size()) + ": stream: " + verdict + std::string(1, '\0'), Deadline::after(std::chrono::seconds(5)));
+    }
+  }
+  std::thread thread_;
+};
+
+TEST_F(ScanMessage, shows_clamd_attachments_decoded_and_the_whole_message) {
+  content_ = "From: a@sender.example\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n" + to_base64("some bad bytes") + "\r\n";
+  ScanRequest request = request_for(content_);
+  request.ask_clamd = true;
+  FakeClamd clamd;
+  answers_.clamd = [&] { return clamd.connect(); };
+  const ScanResult result = scan_message(request, answers_, soon());
+  EXPECT_EQ(result.findings.virus, "Test.Bad");
+  EXPECT_FALSE(result.findings.virus_scan_missing);
+  EXPECT_EQ(clamd.shown, (std::vector<std::string>{"some bad bytes", content_}));
 }
 
 TEST_F(ScanMessage, does_not_bother_clamd_with_plain_text) {
