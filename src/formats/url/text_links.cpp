@@ -41,7 +41,8 @@ std::string_view without_sentence_end(std::string_view address) {
     square += (c == '[') - (c == ']');
     curly += (c == '{') - (c == '}');
   }
-  constexpr std::string_view punctuation = ".,;:!?'*_~`|";
+  // No underscore: it stays clickable in most mail programs, and behind a rewritten link it would be read as part of its token.
+  constexpr std::string_view punctuation = ".,;:!?'*~`|";
   constexpr std::string_view ideographic_stop = "\xe3\x80\x82";
   while (!address.empty()) {
     const char last = address.back();

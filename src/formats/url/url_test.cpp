@@ -146,6 +146,7 @@ TEST(TextLinks, leave_the_sentence_around_them) {
        "http://b\xc3\xbc"
        "cher.example"},
       {"http://[::1]/ x", "http://[::1]/"},
+      {"https://a.example/x?r____ x", "https://a.example/x?r____"},
       {"https://a.example/x?y=[1]&z={2}", "https://a.example/x?y=[1]&z={2}"},
   };
   for (const Case& c : cases) EXPECT_EQ(text_links(c.input), c.href) << c.input;
