@@ -161,9 +161,6 @@ class QueueFixture : public testing::Test {
     return false;
   }
   std::uint64_t waiting() { return queue->counts(soon())->waiting; }
-  std::size_t spool_files() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder / "spool"), {}));
-  }
   std::size_t times_received(Id id) const {
     std::size_t count = 0;
     for (const auto& message : server.messages()) count += message.body.find("X-Id: " + id.text()) != std::string::npos;
