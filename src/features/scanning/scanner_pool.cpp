@@ -96,8 +96,11 @@ class ScannerPool::Workers {
     if (request.content.size() > settings_.limits.message_bytes_max)
       return Error{ErrorKind::limit_exceeded, "the message is bigger than is scanned"};
     count([](PoolCounts& counts) { ++counts.scans; });
-    for (std::size_t attempt = 0; attempt < settings_.attempts_max; ++attempt) {
+    for (std::size_t attempt = 0; attempt < settings_.attempts_max;) {
       ASSIGN_OR_RETURN(Worker worker, check_out(request.tenant, deadline));
+      // A worker that waited in the pool may have died before it saw this message, with its zygote say: that is no mark
+      // against the message. Each such one is discarded, so this ends.
+      if (worker.served == 0) ++attempt;
       const Deadline attempt_deadline{std::min(deadline.at, std::chrono::steady_clock::now() + settings_.message_time_max),
                                       deadline.stop};
       ScanCall call{request, settings_.limits, attempt_deadline.left()};
