@@ -120,14 +120,27 @@ class World(unittest.TestCase):
         missing = [name for name in ("mailhold", "gatewayd", "authd", "scannerd") if not (PROGRAMS / name).exists()]
         if missing:
             raise AssertionError(f"not built: {', '.join(missing)} in {PROGRAMS}")
-        cls.folder = RUN / f"{pathlib.Path(sys.argv[0]).resolve().parent.name}-{cls.__name__}"
+        cls.folder = RUN / f"{pathlib.Path(sys.argv[0]).resolve().parent.name[:40]}.{os.getpid()}"  # what failed is kept there
         shutil.rmtree(cls.folder, ignore_errors=True)
         cls.folder.mkdir(parents=True)
         for folder in (RUN.parent, RUN, cls.folder):
             os.chmod(folder, 0o755)
+        cls.failed = False
+        cls.addClassCleanup(lambda: cls.failed or shutil.rmtree(cls.folder, ignore_errors=True))
         cls.dns = DnsServer(cls.dns_records)
         cls.addClassCleanup(cls.dns.stop)
-        cls.build()
+        try:
+            cls.build()
+        except BaseException:
+            cls.failed = True
+            raise
+
+    def run(self, result=None):
+        before = len(result.failures) + len(result.errors)
+        result = super().run(result)
+        if len(result.failures) + len(result.errors) > before:
+            type(self).failed = True
+        return result
 
     @classmethod
     def build(cls):

@@ -14,7 +14,7 @@ import sys
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-from world import PEERS_ROOT, ROUTE_USER, Api, Peers, World, collection, run, wait_for
+from world import PEERS_ROOT, ROUTE_USER, Api, CommandFailed, Peers, World, collection, run, wait_for
 
 WANTED = 500
 ALICE, PASSWORD = "alice@example.test", "alice-reads-mail"
@@ -47,7 +47,7 @@ def read_collection():
 
 def canonical(url):
     """One writing for an address that may be written in several ways: what a browser would ask for."""
-    url = "".join(letter for letter in html.unescape(url) if letter > " ")
+    url = re.sub(r"[\t\r\n]", "", html.unescape(url).strip("".join(map(chr, range(33)))))
     parts = urllib.parse.urlsplit(url)
     host = (parts.hostname or "").lower()
     port = f":{parts.port}" if parts.port not in (None, {"http": 80, "https": 443}.get(parts.scheme.lower())) else ""
@@ -72,7 +72,10 @@ class Links:
             return "text around the links differs"
         for link, written in zip(links, found.groups()):
             self.opened += 1
-            behind = self.api.ask("link.open", link=link)["url"]
+            try:
+                behind = self.api.ask("link.open", link=link)["url"]
+            except CommandFailed as error:
+                return f"{written!r} became {link!r}, which does not open: {error.message}"
             if canonical(behind) != canonical(written):
                 return f"{written!r} became a link to {behind!r}"
         return None
