@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -133,6 +134,8 @@ class SmtpServer {
         ::close(socket);
         continue;
       }
+      const int at_once = 1;  // replies leave one by one: they must not wait for each other's acknowledgement
+      ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
       ++connections_;
       const std::lock_guard lock(mutex_);
       open_.push_back(socket);
