@@ -14,6 +14,8 @@ class DnsServer:
         self._lock = threading.Lock()
         self._records = {}
         self.asked = []  # (name, type) in order
+        self.changed = threading.Condition(self._lock)
+        self._held = {}  # name -> questions that wait for release()
         for (name, kind), values in (records or {}).items():
             self.set(name, kind, *values)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -27,6 +29,22 @@ class DnsServer:
         """From now on; a TTL of zero, so that nobody remembers what was true before. A value may be a function, called each time."""
         with self._lock:
             self._records[(name.lower().rstrip("."), kind)] = list(values)
+
+    def hold(self, name):
+        """Questions about the name are not answered until release()."""
+        with self._lock:
+            self._held[name.lower()] = []
+
+    def release(self, name):
+        with self._lock:
+            waiting = self._held.pop(name.lower(), [])
+        for packet, client in waiting:
+            self._socket.sendto(self._answer(packet)[0], client)
+
+    def wait_until_asked(self, name, seconds=30):
+        with self.changed:
+            if not self.changed.wait_for(lambda: any(asked == name.lower() for asked, _ in self.asked), seconds):
+                raise TimeoutError(f"nobody asked for {name} in {seconds} s")
 
     def was_asked(self, name):
         with self._lock:
@@ -45,7 +63,14 @@ class DnsServer:
             if not packet:
                 continue
             try:
-                self._socket.sendto(self._answer(packet), client)
+                answer, name = self._answer(packet)
+                with self._lock:
+                    self.asked.append(name)
+                    self.changed.notify_all()
+                    if name[0] in self._held:
+                        self._held[name[0]].append((packet, client))
+                        continue
+                self._socket.sendto(answer, client)
             except Exception:  # a packet that is no question gets no answer
                 continue
 
@@ -57,11 +82,10 @@ class DnsServer:
         name = question.name.to_text(omit_final_dot=True).lower()
         kind = dns.rdatatype.to_text(question.rdtype)
         with self._lock:
-            self.asked.append((name, kind))
             known = any(each == name or each.endswith("." + name) for each, _ in self._records)
             values = [value() if callable(value) else value for value in self._records.get((name, kind), [])]
         if not known:
             answer.set_rcode(dns.rcode.NXDOMAIN)
         elif values:
             answer.answer.append(dns.rrset.from_text(question.name, 0, "IN", kind, *values))
-        return answer.to_wire()
+        return answer.to_wire(), (name, kind)

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""T15: mail of two tenants goes through a scanner pool that is too small for both; whichever process has text of one of them
-never has text of the other.
+"""T15: mail of three tenants goes through a scanner pool that has room for two; whichever process has text of one of them
+never has text of another. Each scan is looked at in its middle: it waits for an answer of the DNS, which the test holds back.
 """
+import itertools
 import pathlib
 import sys
 import threading
@@ -11,7 +12,8 @@ import memory
 from needles import Finder, needle
 from world import SlowSmtpServer, World, letter, run
 
-ROUNDS = 12
+ROUNDS = 9
+TENANTS = ("red.test", "blue.test", "green.test")
 
 
 class NoTextOfAnotherTenant(World):
@@ -22,55 +24,50 @@ class NoTextOfAnotherTenant(World):
         cls.next_hop = SlowSmtpServer(auth=False)
         cls.addClassCleanup(cls.next_hop.stop)
         cls.start_mailhold()
-        cls.needles = {}
-        for name in ("red.test", "blue.test"):
-            tenant, _ = cls.add_tenant(name)
+        cls.needles = {name: needle(name.split(".")[0]) for name in TENANTS}
+        for name in TENANTS:
+            tenant = cls.mailhold.add_tenant(name, name)
             cls.mailhold.add_relay_route(tenant, "127.0.0.1", cls.next_hop.port)
-            cls.needles[name] = needle(name.split(".")[0])
+        for name in TENANTS:
+            cls.mailhold.wait_for_directory(f"anybody@{name}")
         cls.finder = Finder(cls.needles)
 
-    def send_until(self, over, name, sent):
-        while not over.is_set():
-            body = "".join(f"{self.needles[name]} and some more of the text\r\n" for _ in range(500))
-            self.send_ok(letter(self.needles[name], body, to=f"anybody@{name}"), to=f"anybody@{name}")
-            sent[name] = sent.get(name, 0) + 1
+    def begin(self, name, sender):
+        """Sends a message of the tenant; its scan waits for the DNS when this returns."""
+        body = "".join(f"{self.needles[name]} and some more of the text\r\n" for _ in range(500))
+        content = letter(self.needles[name], body, sender=f"clara@{sender}", to=f"anybody@{name}")
+        self.dns.hold(sender)
+        thread = threading.Thread(target=lambda: self.replies.append(self.send(content, to=f"anybody@{name}", sender=f"clara@{sender}")))
+        thread.start()
+        self.dns.wait_until_asked(sender)
+        return thread
 
-    def test_no_scanner_has_text_of_both(self):
-        over, sent, errors = threading.Event(), {}, []
+    def look(self):
+        """{(name, pid): tenants whose text it has} of the scanner's processes."""
+        return {(name, pid): {tenant for tenant, _, _ in memory.scan(pid, self.finder).hits}
+                for pid, name in self.processes().items() if name in ("scanner", "zygote", "scannerd")}
 
-        def guarded(name):
+    def test_no_scanner_has_text_of_two(self):
+        self.replies, seen = [], {}
+        pairs = itertools.cycle(itertools.permutations(TENANTS, 2))
+        for number, pair in zip(range(ROUNDS), pairs):
+            senders = [f"{name.split('.')[0]}{number}.sender.test" for name in pair]
+            threads = [self.begin(name, sender) for name, sender in zip(pair, senders)]
             try:
-                self.send_until(over, name, sent)
-            except Exception as error:  # told by the main thread
-                errors.append(error)
-        senders = [threading.Thread(target=guarded, args=(name,)) for name in self.needles for _ in range(2)]
-        for sender in senders:
-            sender.start()
-        seen = {}  # pid -> tenants whose text it had
-        looked_at = 0
-        try:
-            # As long as needed to have seen text of both, and at least for so many rounds.
-            while looked_at < ROUNDS or (set().union(*seen.values()) != set(self.needles) and looked_at < 20 * ROUNDS):
-                looked_at += 1
-                for pid, name in self.processes().items():
-                    if name not in ("scanner", "zygote", "scannerd"):
-                        continue
-                    try:
-                        hits = memory.scan(pid, self.finder).hits
-                    except OSError:
-                        continue  # it ended meanwhile
-                    seen.setdefault((name, pid), set()).update(tenant for tenant, _, _ in hits)
-        finally:
-            over.set()
-            for sender in senders:
-                sender.join()
-        self.assertEqual(errors, [])
+                now = self.look()
+            finally:
+                for sender, thread in zip(senders, threads):
+                    self.dns.release(sender)
+                    thread.join()
+            self.assertEqual(set().union(*now.values()), set(pair), "each of the two is just being scanned, so its text is seen, and nobody else's")
+            for who, tenants in now.items():
+                seen.setdefault(who, set()).update(tenants)
+        self.assertEqual([code for code, _ in self.replies], [250] * 2 * ROUNDS, self.replies)
         with_text = {who: tenants for who, tenants in seen.items() if tenants}
-        print(f"{sum(sent.values())} messages, {len(seen)} processes looked at in {looked_at} rounds, {len(with_text)} with text of a tenant", flush=True)
-        self.assertTrue(all(sent.get(name, 0) > 5 for name in self.needles), sent)
-        self.assertEqual(set().union(*seen.values()), set(self.needles), "text of both was seen, so it can be seen")
+        print(f"{len(self.replies)} messages of {len(TENANTS)} tenants, {len(with_text)} workers with text, each of one tenant", flush=True)
         self.assertEqual({who for who in with_text if who[0] != "scanner"}, set(), "only workers have text")
         self.assertEqual({who: tenants for who, tenants in seen.items() if len(tenants) > 1}, {})
+        self.assertGreater(len(with_text), 2, "workers were replaced when another tenant needed their place")
 
 
 if __name__ == "__main__":
