@@ -41,14 +41,18 @@ std::string html_message() {
   std::string html = "<html><body>";
   for (int i = 0; i < 5; ++i) html += "<p><a href=\"https://shop.example/offer?id=" + std::to_string(i) + "\">offer</a></p>";
   while (html.size() < 7400) html += "<p class=\"text\">A line of ordinary text with some <b>markup</b> in it.</p>\r\n";
-  return "From: Ann <ann@sender.example>\r\nTo: bob@customer.example\r\nSubject: offers\r\nDate: Fri, 20 Nov 2026 09:30:00 +0000\r\n"
-         "Message-ID: <1@sender.example>\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" + html + "</body></html>\r\n";
+  return "From: Ann <ann@sender.example>\r\nTo: bob@customer.example\r\nSubject: offers\r\nDate: Fri, 20 Nov 2026 09:30:00 "
+         "+0000\r\n"
+         "Message-ID: <1@sender.example>\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" +
+         html + "</body></html>\r\n";
 }
 
 std::string with_attachment() {
   return "From: Ann <ann@sender.example>\r\nTo: bob@customer.example\r\nSubject: file\r\nMIME-Version: 1.0\r\n"
-         "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nhttp://a.example/\r\n--b\r\nContent-Type: application/pdf; name=a.pdf\r\n"
-         "Content-Transfer-Encoding: base64\r\n\r\n" + mime::encode_base64_lines("%PDF-1.4\n" + std::string(1u << 20, 'x'), 76, "\r\n", true) + "--b--\r\n";
+         "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: "
+         "text/plain\r\n\r\nhttp://a.example/\r\n--b\r\nContent-Type: application/pdf; name=a.pdf\r\n"
+         "Content-Transfer-Encoding: base64\r\n\r\n" +
+         mime::encode_base64_lines("%PDF-1.4\n" + std::string(1u << 20, 'x'), 76, "\r\n", true) + "--b--\r\n";
 }
 
 double seconds_of(int times, const auto& work) {
@@ -68,7 +72,8 @@ void measure(const char* what, const std::string& content, BenchAnswers& answers
   request.received_at = 1'795'340'000'000;
   request.content = content;
   const auto once = scanning::scan_message(request, answers, Deadline::after(std::chrono::seconds(10)));
-  const double scan = seconds_of(times, [&] { (void)scanning::scan_message(request, answers, Deadline::after(std::chrono::seconds(10))); });
+  const double scan =
+      seconds_of(times, [&] { (void)scanning::scan_message(request, answers, Deadline::after(std::chrono::seconds(10))); });
   const double hash = seconds_of(times, [&] { (void)crypto::sha256(content); });
   std::printf("scan: %s, %zu bytes: %.1f us CPU (dkim=%s, %u links), %.1f times one SHA-256\n", what, content.size(), scan * 1e6,
               once.authentication.dkim.c_str(), once.facts.link_count, scan / hash);

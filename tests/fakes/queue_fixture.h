@@ -33,7 +33,9 @@ class DerivedKeys final : public store::StoreKeys {
   Result<store::EpochKey> trace_key(Id tenant, const Deadline&) override { return store::EpochKey{1, key(tenant, "trace")}; }
 
  private:
-  static SecretText key(Id tenant, const std::string& name) { return SecretText::take(crypto::sha256(std::string(tenant.bytes()) + name)); }
+  static SecretText key(Id tenant, const std::string& name) {
+    return SecretText::take(crypto::sha256(std::string(tenant.bytes()) + name));
+  }
 };
 
 class QueueFixture : public testing::Test {
@@ -73,11 +75,13 @@ class QueueFixture : public testing::Test {
   // The queue as after a start of its process.
   void open(bool start = true) {
     close();
-    reader = std::make_unique<spool::SpoolReader>(folder / "spool", "test", [this](Id, std::uint32_t, std::string_view box, std::string_view context) -> Result<SecretText> {
-      if (keys.away) return Error{ErrorKind::unavailable, "keyd is away"};
-      ASSIGN_OR_RETURN(const sealed::Context parsed, sealed::Context::parse(context));
-      return sealed::open_box(pair.private_key.reveal(), parsed, box);
-    });
+    reader = std::make_unique<spool::SpoolReader>(
+        folder / "spool", "test",
+        [this](Id, std::uint32_t, std::string_view box, std::string_view context) -> Result<SecretText> {
+          if (keys.away) return Error{ErrorKind::unavailable, "keyd is away"};
+          ASSIGN_OR_RETURN(const sealed::Context parsed, sealed::Context::parse(context));
+          return sealed::open_box(pair.private_key.reveal(), parsed, box);
+        });
     records = *records::open("sqlite:" + (folder / "gateway.db").string(), soon());
     blobs = *blobs::FileBlobs::open(folder / "blobs");
     store::StoreSettings store_settings;
@@ -125,7 +129,8 @@ class QueueFixture : public testing::Test {
     gateway::Disposition disposition = gateway::Disposition::deliver;
   };
   static std::string body_of(const Sent& sent, Id id) {
-    return "From: ann@a.example\r\nSubject: " + sent.subject + "\r\nX-Id: " + id.text() + "\r\n\r\n" + sent.body + "text of " + id.text() + "\r\n";
+    return "From: ann@a.example\r\nSubject: " + sent.subject + "\r\nX-Id: " + id.text() + "\r\n\r\n" + sent.body + "text of " +
+           id.text() + "\r\n";
   }
   Id accept(const Sent& sent) {
     gateway::AcceptedMessage head;
@@ -144,7 +149,8 @@ class QueueFixture : public testing::Test {
     if (sent.disposition == gateway::Disposition::held) head.held_for = "virus";
     const std::string body = sent.disposition == gateway::Disposition::rejected ? std::string() : body_of(sent, head.message);
     head.size = body.size();
-    const auto location = writer->append_and_wait({head.message, tenant, head.accepted_at, gateway::write_accepted(head), body}, soon());
+    const auto location =
+        writer->append_and_wait({head.message, tenant, head.accepted_at, gateway::write_accepted(head), body}, soon());
     EXPECT_TRUE(location);
     if (queue) queue->spooled(writer->watermark());
     return head.message;

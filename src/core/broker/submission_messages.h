@@ -41,7 +41,7 @@ struct SubmissionChunk {
 struct SubmissionResult {
   smtp::SubmissionOutcome outcome;
   bool session_goes_on = false;
-};                          // kind 5
+};  // kind 5
 struct SubmissionClose {};  // kind 6
 
 using SubmissionFrame =

@@ -191,11 +191,14 @@ class FakeClamd {
  public:
   Result<int> connect() {
     int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) return Error{ErrorKind::unavailable, "no socket pair"};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
+      return Error{ErrorKind::unavailable, "no socket pair"};
     thread_ = std::thread([this, end = ends[1]] { serve(*net::stream_over(end)); });
     return ends[0];
   }
-  ~FakeClamd() { if (thread_.joinable()) thread_.join(); }
+  ~FakeClamd() {
+    if (thread_.joinable()) thread_.join();
+  }
   std::vector<std::string> shown;
 
  private:
@@ -229,14 +232,16 @@ class FakeClamd {
       }
       shown.push_back(content);
       const std::string verdict = content.find("bad") != std::string::npos ? "Test.Bad FOUND" : "OK";
-      (void)stream.write_all(std::to_string(shown.size()) + ": stream: " + verdict + std::string(1, '\0'), Deadline::after(std::chrono::seconds(5)));
+      (void)stream.write_all(std::to_string(shown.size()) + ": stream: " + verdict + std::string(1, '\0'),
+                             Deadline::after(std::chrono::seconds(5)));
     }
   }
   std::thread thread_;
 };
 
 TEST_F(ScanMessage, shows_clamd_attachments_decoded_and_the_whole_message) {
-  content_ = "From: a@sender.example\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n" + to_base64("some bad bytes") + "\r\n";
+  content_ = "From: a@sender.example\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+             to_base64("some bad bytes") + "\r\n";
   ScanRequest request = request_for(content_);
   request.ask_clamd = true;
   FakeClamd clamd;

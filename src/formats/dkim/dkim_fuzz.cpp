@@ -13,14 +13,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string record(input.substr(0, end));
   std::string message(input.substr(std::min(end + 1, input.size())));
   if (message.starts_with('!')) {
-    message = "DKIM-Signature: v=1; a=ed25519-sha256; d=example.com; s=sel; h=from:subject; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA; " +
-              message.substr(1) + "\r\nFrom: a@example.com\r\n\r\n";
+    message =
+        "DKIM-Signature: v=1; a=ed25519-sha256; d=example.com; s=sel; h=from:subject; "
+        "bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA; " +
+        message.substr(1) + "\r\nFrom: a@example.com\r\n\r\n";
   }
   if (const auto key = dkim::parse_key_record(record); key && key->public_key.empty()) std::abort();
   const dkim::MessageView view = dkim::split_message(message);
   const auto questions = dkim::key_questions(view);
   const dns::Lookup lookup = [&](const dns::Question& question) -> dns::Answer {
-    if (std::find(questions.begin(), questions.end(), question) == questions.end()) std::abort();  // all questions are known up front
+    if (std::find(questions.begin(), questions.end(), question) == questions.end())
+      std::abort();  // all questions are known up front
     return {.status = dns::AnswerStatus::ok, .records = {{record, 0}}};
   };
   for (const auto& result : dkim::verify(view, lookup, {.now = std::chrono::sys_seconds(std::chrono::seconds(1))})) {

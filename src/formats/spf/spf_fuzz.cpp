@@ -25,7 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   };
   for (const char* address : {"192.0.2.1", "2001:db8::1"}) {
-    const spf::Verdict verdict = spf::check({.client_ip = *dns::parse_address(address), .helo = rest, .mail_from = rest + "@example.com"}, lookup);
+    const spf::Verdict verdict =
+        spf::check({.client_ip = *dns::parse_address(address), .helo = rest, .mail_from = rest + "@example.com"}, lookup);
     if (verdict.terms_asked > 11) std::abort();
   }
   if (questions > 2 * 400) std::abort();

@@ -168,7 +168,7 @@ Result<Record> SegmentReader::read(const Location& location) const {
 Result<ScanEnd> SegmentReader::scan(Position from, const Visitor& visitor, std::uint64_t limit) const {
   ASSIGN_OR_RETURN(const std::shared_ptr<OpenSegment> segment, open(from.segment));
   ASSIGN_OR_RETURN(const std::uint64_t file_bytes, bytes_of_file(folder_ / segment_file_name(from.segment)));
-  Window window(*segment, limit);
+  Window window(*segment, std::min(limit, file_bytes));
   for (;;) {
     ASSIGN_OR_RETURN(const Look look, look_at(window, from.segment, from.offset, file_bytes));
     if (look.stop != ScanStop::visitor) return ScanEnd{from, look.stop};
@@ -202,7 +202,7 @@ Result<ScanEnd> SegmentReader::scan_past_damage(Position from, const Visitor& vi
 Result<Position> SegmentReader::next_whole_record(Position behind) const {
   ASSIGN_OR_RETURN(const std::shared_ptr<OpenSegment> segment, open(behind.segment));
   ASSIGN_OR_RETURN(const std::uint64_t file_bytes, bytes_of_file(folder_ / segment_file_name(behind.segment)));
-  Window window(*segment, UINT64_MAX);
+  Window window(*segment, file_bytes);
   const std::string magic = ByteWriter().u32(record_magic).take();
   for (std::uint64_t offset = (behind.offset / 8 + 1) * 8; offset + record_header_bytes <= file_bytes;) {
     ASSIGN_OR_RETURN(const std::string_view bytes, window.at(offset, window_bytes));

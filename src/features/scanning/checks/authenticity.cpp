@@ -11,8 +11,9 @@
 namespace mailhold::scanning {
 namespace {
 
-constexpr std::size_t questions_max = 64;  // in one batch
-constexpr std::size_t lookups_max = 200;   // single questions behind the first batch
+constexpr std::size_t questions_max = 64;     // in one batch
+constexpr std::size_t lookups_max = 200;      // single questions behind the first batch
+constexpr std::chrono::seconds time_max{15};  // for all: slow servers give temperror, not a scan without end
 
 std::optional<dmarc::PublicSuffixes>& suffixes() {
   static std::optional<dmarc::PublicSuffixes> list;
@@ -33,6 +34,10 @@ class Questions {
     });
     if (questions.size() > questions_max) questions.resize(questions_max);
     if (questions.empty()) return;
+    if (std::chrono::steady_clock::now() - started_ > time_max) {
+      for (const dns::Question& question : questions) known_[question].status = dns::AnswerStatus::timeout;
+      return;
+    }
     std::vector<dns::Answer> answers = scan_.answers.resolve(questions, scan_.deadline);
     answers.resize(questions.size());  // what is missing counts as failed
     for (std::size_t i = 0; i < questions.size(); ++i) known_.insert_or_assign(questions[i], std::move(answers[i]));
@@ -49,6 +54,7 @@ class Questions {
   Scan& scan_;
   std::map<dns::Question, dns::Answer> known_;
   std::size_t lookups_ = 0;
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 
 std::string best_of(const std::vector<dkim::SignatureResult>& signatures) {
