@@ -39,7 +39,7 @@ constexpr auto all = std::to_array<KnownSetting>({
     {"gateway.scan_threads", number, "32", "Messages that are scanned at once."},
     {"gateway.scan_queue_max", number, "2000", "Messages that may wait for a scan; further ones are answered 451."},
     {"scanning.seconds", number, "120", "How long the scan of one message may take, waits included."},
-    {"scanning.workers_max", number, "64", "Jailed scan processes at once."},
+    {"scanning.workers_max", number, "256", "Jailed scan processes at once."},
     {"scanning.clamd_socket", text, "",
      "Local socket of clamd; empty: no virus scanner. While it is away, messages with attachments are answered 451."},
     {"links.listen", text, "127.0.0.1:8025", "Address and port that answer clicks; usually behind the company's TLS."},
