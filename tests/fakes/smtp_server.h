@@ -77,7 +77,8 @@ class SmtpServer {
     return messages_.size();
   }
   int connections() const { return connections_; }
-  int open_at_once_most() const { return open_most_; }
+  // Messages between DATA and their reply. When a client has closed a session, that client alone knows at once.
+  int receiving_at_once_most() const { return receiving_most_; }
 
  private:
   // One connection, plain or TLS.
@@ -139,7 +140,6 @@ class SmtpServer {
       ++connections_;
       const std::lock_guard lock(mutex_);
       open_.push_back(socket);
-      open_most_ = std::max(open_most_.load(), static_cast<int>(open_.size()));
       sessions_.emplace_back([this, socket] {
         serve(socket);
         const std::lock_guard inner(mutex_);
@@ -190,7 +190,18 @@ class SmtpServer {
     }
   }
 
+  // Counts itself while it lives.
+  struct Receiving {
+    explicit Receiving(SmtpServer& in) : server(in) {
+      const std::lock_guard lock(server.mutex_);
+      server.receiving_most_ = std::max(server.receiving_most_.load(), ++server.receiving_);
+    }
+    ~Receiving() { --server.receiving_; }
+    SmtpServer& server;
+  };
+
   bool take_body(Wire& wire, ReceivedMessage& current) {
+    auto receiving = std::make_unique<Receiving>(*this);
     std::string line;
     while (wire.read_line(line) && line != ".") {
       current.body.append(line.starts_with('.') ? line.substr(1) : line).append("\r\n");
@@ -202,15 +213,16 @@ class SmtpServer {
       const std::lock_guard lock(mutex_);
       messages_.push_back(current);
     }
-    if (reply == drop || reply == take_and_drop) return false;
-    wire.say(reply);
     current = {};
+    if (reply == drop || reply == take_and_drop) return false;
+    receiving.reset();  // before the reply: after it the client may begin another elsewhere
+    wire.say(reply);
     return true;
   }
 
   int listener_ = -1;
   std::uint16_t port_ = 0;
-  std::atomic<int> connections_{0}, open_most_{0};
+  std::atomic<int> connections_{0}, receiving_{0}, receiving_most_{0};
   std::thread thread_;
   mutable std::mutex mutex_;
   std::vector<ReceivedMessage> messages_;  // guarded by mutex_

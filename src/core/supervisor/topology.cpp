@@ -23,7 +23,6 @@ Topology topology_of(const Settings& settings) {
       // gatewayd-in writes what only gatewayd-out can read: its files are write-only for their owner.
       {"spool", "gatewayd-in", "gatewayd-out", 02770, {"gatewayd-in", "gatewayd-out"}},
       {"store", "gatewayd-out", {}, 0700, {"gatewayd-out"}},
-      {"notices", "gatewayd-out", {}, 0700, {"gatewayd-out"}},
       {"links", "linkd", {}, 0700, {"linkd"}},
   };
   topology.listeners = {

@@ -119,7 +119,7 @@ ServerDialogue::Event ServerDialogue::run(std::string_view& input) {
     const Event event = run_line(line);
     if (event == Event::start_tls) input = {};  // RFC 3207 section 5: commands injected before TLS must not count
     if (event != Event::need_input) return event;
-    if (state_ != State::closed && (errors_ > settings_.errors_max || unknown_ > settings_.unknown_commands_max)) {
+    if (state_ != State::closed && (errors_ >= settings_.errors_max || unknown_ >= settings_.unknown_commands_max)) {
       give_up("4.7.0", "too many errors");
     }
   }

@@ -31,7 +31,7 @@ const std::vector<Row>& rows() {
       {"scannerd", {Right::fork, tighten}, {}, {}, Violation::kill, 4096},
       {"scanner", {}, {}, {}, Violation::kill, 64, false, 768ULL << 20},
       {"gatewayd-in", {threads, files, accept, connect_unix}, {}, {"spool"}, Violation::refuse, 65536},
-      {"gatewayd-out", {threads, files, connect}, {}, {"spool", "store", "notices"}, Violation::refuse, 8192},
+      {"gatewayd-out", {threads, files, connect}, {}, {"spool", "store"}, Violation::refuse, 8192},
       {"linkd", {threads, files, accept}, {"links"}, {}, Violation::refuse, 8192},
       {"apid", {threads, files, accept}, {}, {"directory"}, Violation::refuse, 1024},
   };

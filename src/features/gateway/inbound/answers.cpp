@@ -18,10 +18,10 @@ std::vector<std::string> ScanAnswers::wrap(std::span<const std::string> urls, co
   if (wrapper_ == nullptr) return wrapped;
   for (std::size_t i = 0; i < urls.size(); ++i) {
     Result<std::string> link = wrapper_->wrap(tenant_, urls[i], message_, now_, deadline);
-    if (link) {
+    if (link && !link->empty()) {  // empty: this one is to stay as it is
       wrapped[i] = std::move(*link);
       ++links_wrapped_;
-    } else if (link.error().kind != ErrorKind::invalid_input && link.error().kind != ErrorKind::unsupported) {
+    } else if (!link && link.error().kind != ErrorKind::invalid_input && link.error().kind != ErrorKind::unsupported) {
       lacks_link_key_ = true;
     }
   }

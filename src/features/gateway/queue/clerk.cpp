@@ -208,9 +208,20 @@ bool Clerk::commit_batch() {
   }
   for (const std::uint64_t segment : batch_.segments_settled) parts_.progress.settled(segment);
   for (const std::shared_ptr<Active>& active : batch_.actives) parts_.committed(*active);
+  make_flushed_due(deadline);
   if (!batch_.notices.empty()) poked_ = true;
   batch_ = {};
   return true;
+}
+
+// What was flushed while its attempt was under way: its row has only now been written.
+void Clerk::make_flushed_due(const Deadline& deadline) {
+  for (const std::shared_ptr<Active>& active : batch_.actives) {
+    if (!active->is_flushed || active->item.is_finished()) continue;
+    const auto count = parts_.index.make_due(Id(), active->item.message, parts_.clock.now(), deadline);
+    if (!count) log_warning("queue", "message " + active->item.message.text() + " is not flushed: it waits for its next attempt");
+    poked_ = true;
+  }
 }
 
 void Clerk::tell_trace() {

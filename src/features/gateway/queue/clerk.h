@@ -83,6 +83,7 @@ class Clerk {
   void settle_into_batch(const std::shared_ptr<Active>& active);
   void add_notice(const Active& active, std::vector<dsn::Recipient> recipients, dsn::Action action);
   bool commit_batch();
+  void make_flushed_due(const Deadline& deadline);
   Status write_batch(records::Session& session, const Deadline& deadline);
   void tell_trace();
   void start_due();

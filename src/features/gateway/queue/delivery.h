@@ -44,6 +44,7 @@ struct Active {
   bool is_parked = false;                 // given back without being tried
   Milliseconds started_at = 0;            // when this attempt began; set by start()
   std::atomic<bool> is_cancelled{false};  // deleted by an administrator meanwhile
+  std::atomic<bool> is_flushed{false};    // to be tried again at once should this attempt fail
   std::mutex mutex;                       // guards item.recipients and body while jobs are under way
   std::atomic<int> jobs_left{0};
 };

@@ -273,7 +273,17 @@ Status Queue::resume(Id route, const Deadline& deadline) {
   return done();
 }
 
+// Those at work have no row yet, or one that is about to be written: the clerk makes them due once it is.
+void Queue::flush_active(Id tenant, Id message) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, active] : active_) {
+    const bool is_meant = (tenant.is_none() || active->item.tenant == tenant) && (message.is_none() || id == message);
+    if (is_meant) active->is_flushed = true;
+  }
+}
+
 Result<std::uint64_t> Queue::flush(Id tenant, const Deadline& deadline) {
+  flush_active(tenant, Id());
   ASSIGN_OR_RETURN(const std::uint64_t count, index_->make_due(tenant, Id(), parts_.clock.now(), deadline));
   delivery_->wake_lanes();
   clerk_->look_for_due();
@@ -281,8 +291,10 @@ Result<std::uint64_t> Queue::flush(Id tenant, const Deadline& deadline) {
 }
 
 Status Queue::requeue(Id message, const Deadline& deadline) {
+  const bool is_active = active(message) != nullptr;
+  flush_active(Id(), message);
   ASSIGN_OR_RETURN(const std::uint64_t count, index_->make_due(Id(), message, parts_.clock.now(), deadline));
-  if (count == 0 && active(message) == nullptr) return not_queued(message);
+  if (count == 0 && !is_active) return not_queued(message);
   delivery_->wake_lanes();
   clerk_->look_for_due();
   return done();

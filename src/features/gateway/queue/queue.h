@@ -72,6 +72,7 @@ class Queue {
   store::MessageStore& store() { return parts_.store; }
 
  private:
+  void flush_active(Id tenant, Id message);
   Queue(QueueSettings settings, Parts parts);
   void admit(std::shared_ptr<Active> active);
   void start_due(const std::vector<RowSummary>& rows);

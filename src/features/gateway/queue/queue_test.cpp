@@ -31,7 +31,7 @@ TEST_F(QueueTest, many_messages_share_sessions_and_arrive_once) {
   for (int i = 0; i < 500; ++i) ids.push_back(accept());
   ASSERT_TRUE(comes_true([&] { return server.count() >= 500; }));
   for (const Id& id : ids) EXPECT_EQ(times_received(id), 1U);
-  EXPECT_LE(server.open_at_once_most(), 3);
+  EXPECT_LE(server.receiving_at_once_most(), 3);
   EXPECT_LE(server.connections(), 30);
 }
 

@@ -1,7 +1,7 @@
 #include "features/gateway/queue/story.h"
 
 #include <algorithm>
-#include <map>
+#include <utility>
 
 #include "base/text.h"
 
@@ -51,6 +51,8 @@ std::string_view name_of(gateway::Disposition disposition) {
   }
   return "unknown";
 }
+
+bool is_beginning(std::string_view kind) { return kind == "accepted" || kind == "rejected"; }
 
 bool address_matches(std::string_view wanted, std::string_view address) {
   if (wanted.empty()) return true;
@@ -143,7 +145,7 @@ Result<std::vector<Event>> find_messages(store::TraceLog& log, const Search& sea
   std::vector<Event> found;
   const std::size_t limit = std::clamp<std::size_t>(search.limit, 1, 1000);
   const auto visitor = [&](const store::TraceView& view) {
-    if (view.fields.empty() || (view.fields[0] != "accepted" && view.fields[0] != "rejected")) return segments::Visit::go_on;
+    if (view.fields.empty() || !is_beginning(view.fields[0])) return segments::Visit::go_on;
     Event event = read_event(view);
     const bool is_known =
         std::any_of(found.begin(), found.end(), [&](const Event& other) { return other.message == event.message; });
@@ -166,12 +168,13 @@ Result<std::vector<Event>> trace_message(store::TraceLog& log, Id tenant, Id mes
   };
   ASSIGN_OR_RETURN([[maybe_unused]] const std::uint64_t looked_at, log.scan(tenant, visitor, deadline));
   if (events.empty()) return Error{ErrorKind::not_found, "no trace of message " + message.text(), "no such message"};
-  // The log gives the newest first; events of one moment stay in the order they were told.
-  std::multimap<Milliseconds, Event> in_order;
-  for (auto event = events.rbegin(); event != events.rend(); ++event) in_order.emplace(event->time, std::move(*event));
-  std::vector<Event> story;
-  for (auto& [time, event] : in_order) story.push_back(std::move(event));
-  return story;
+  // The log gives the newest first; events of one moment stay in the order they were told, behind the message's beginning,
+  // which is told with what the store kept and so, perhaps, last.
+  std::reverse(events.begin(), events.end());
+  std::stable_sort(events.begin(), events.end(), [](const Event& a, const Event& b) {
+    return std::pair(a.time, !is_beginning(a.kind)) < std::pair(b.time, !is_beginning(b.kind));
+  });
+  return events;
 }
 
 }  // namespace mailhold::queue
