@@ -155,7 +155,7 @@ void Contents::take_leaf(const mime::Reading& reading, const mime::Part& part) {
   list_attachment(names.empty() ? std::string_view() : std::string_view(names.front()), type, reading.bytes);
   // Under another name that would make it another thing, too: a rule about names must see both.
   for (const std::string& name : names) {
-    const std::string_view by_name = type_of_name(name).type;
+    const std::string by_name = type_of_name(name).type;
     if (!by_name.empty() && by_name != type_of_name(names.front()).type) list_attachment(name, type, reading.bytes);
   }
   if (by_content.type == "text/html" && attached) scan_.reason("attachment.html", "An attachment is an HTML page.");
