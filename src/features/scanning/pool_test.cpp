@@ -255,7 +255,9 @@ TEST_F(ScannerPools, scan_in_the_jail_of_the_product) {
   const sandbox::Profile profile = sandbox::profile_of("scanner", {});
   ZygoteSettings zygote;
   zygote.confine_zygote = [] { return sandbox::enter(sandbox::profile_of("scannerd", {})); };
-  zygote.confine_worker = [&] { return sandbox::tighten(profile); };
+  const auto jail = sandbox::PreparedProfile::make(profile);
+  ASSERT_TRUE(jail);
+  zygote.confine_worker = [&] { return jail->tighten(); };
   use({}, zygote);
   const std::string mail = read_whole_file(std::string(MAILHOLD_SOURCE_DIR) + "/tests/samples/html-links-attachment.eml");
   auto result = pool_->scan(request_for(Id::random(), mail), answers_, soon());
