@@ -104,6 +104,25 @@ TEST_F(ScannerPools, a_worker_serves_one_tenant_only) {
   EXPECT_LE(counts.idle + counts.busy, 20u);
 }
 
+TEST_F(ScannerPools, a_worker_asks_dns_again_only_when_the_answers_time_is_over) {
+  use({});
+  const Id tenant = Id::random(), other = Id::random();
+  answers_.ttl_seconds = 600;
+  ASSERT_TRUE(pool_->scan(request_for(tenant, small_mail), answers_, soon()));
+  const std::size_t asked = answers_.batches;
+  ASSERT_GT(asked, 0u);
+  ASSERT_TRUE(pool_->scan(request_for(tenant, small_mail), answers_, soon()));
+  EXPECT_EQ(answers_.batches, asked);
+  ASSERT_TRUE(pool_->scan(request_for(other, small_mail), answers_, soon()));
+  EXPECT_EQ(answers_.batches, 2 * asked) << "what one tenant's worker knows no other one does";
+
+  answers_.ttl_seconds = 0;
+  const Id third = Id::random();
+  ASSERT_TRUE(pool_->scan(request_for(third, small_mail), answers_, soon()));
+  ASSERT_TRUE(pool_->scan(request_for(third, small_mail), answers_, soon()));
+  EXPECT_EQ(answers_.batches, 4 * asked);
+}
+
 TEST_F(ScannerPools, keeps_a_worker_for_its_tenant) {
   use({});
   const Id tenant = Id::random(), other = Id::random();
