@@ -128,13 +128,21 @@ def line(name, ours, peer, unit, bar, lower_is_better=False):
     print(f"bench {name} ours={ours:.1f} peer={peer:.1f} unit={unit} ratio={ratio:.2f} bar={bar} {'ok' if good else 'short'}", flush=True)
 
 
+def memory_of(pid):
+    """Bytes that are in memory for this process, shared ones by its share."""
+    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(re.search(r"^Pss:\s+(\d+)", text, re.M)[1]) * 1024
+
+
+def scan_workers(mailhold):
+    carrier = mailhold.pids()["scannerd"]
+    workers = [pid for pid in descendants(carrier) if pid != carrier]
+    print(f"   {len(workers)} scan workers and their zygote: {sum(memory_of(pid) for pid in workers) / len(workers) / 1024:.0f} KiB each")
+
+
 def idle_sessions(mailhold, count=2000):
     """Memory that each idle session adds, and the time of one transaction beside them."""
     pid = mailhold.pids()["gatewayd-in"]
-
-    def memory():
-        text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-        return int(re.search(r"^Pss:\s+(\d+)", text, re.M)[1]) * 1024
 
     def transaction():
         begin = time.monotonic()
@@ -145,7 +153,7 @@ def idle_sessions(mailhold, count=2000):
                 session.recv(1000)
         return (time.monotonic() - begin) * 1e3 / 20
     alone = statistics.median(transaction() for _ in range(20))
-    before = memory()
+    before = memory_of(pid)
     sessions = []
     for i in range(count):
         session = socket.socket()
@@ -153,7 +161,7 @@ def idle_sessions(mailhold, count=2000):
         session.connect(("127.0.0.1", mailhold.smtp_port))
         session.recv(1000)
         sessions.append(session)
-    each = (memory() - before) / count
+    each = (memory_of(pid) - before) / count
     beside = statistics.median(transaction() for _ in range(20))
     for session in sessions:
         session.close()
@@ -222,6 +230,7 @@ def main():
         line("cpu-plain", cpu["plain"], cpu["postfix"], "us/message", 0.2, lower_is_better=True)
         line("cpu-full", cpu["full"], cpu["postfix"], "us/message", 0.5, lower_is_better=True)
         line("tenants-200", rate["tenants"], rate["postfix"], "messages/s", 1)
+        scan_workers(mailhold)
         idle_sessions(mailhold)
     finally:
         if mailhold is not None:

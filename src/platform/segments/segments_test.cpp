@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <latch>
+#include <thread>
 
 #include "base/random.h"
 #include "base/text.h"
@@ -202,8 +204,10 @@ std::uint64_t flushes_of_eight_writers(std::chrono::microseconds gather) {
   settings.gather = gather;
   const auto writer = SegmentWriter::open(settings).value();
   std::vector<std::jthread> writers;
+  std::latch all_there(8);
   for (int i = 0; i < 8; ++i) {
-    writers.emplace_back([&writer] {
+    writers.emplace_back([&] {
+      all_there.arrive_and_wait();
       for (int record = 0; record < 5; ++record) EXPECT_TRUE(append(*writer, "record"));
     });
   }
