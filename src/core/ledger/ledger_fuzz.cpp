@@ -2,7 +2,7 @@
 // written back byte for byte.
 #include <cstdlib>
 
-#include "core/ledger/batch.h"
+#include "core/evidence/batch.h"
 #include "core/ledger/ledger_messages.h"
 #include "core/ledger/log.h"
 
