@@ -3,9 +3,9 @@ export CCACHE_SLOPPINESS = pch_defines,time_macros,include_file_mtime,include_fi
 export CCACHE_BASEDIR = $(CURDIR)
 export MAILHOLD_CORPORA ?= $(abspath $(CURDIR)/../shared/corpora)
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
-PROGRAMS := mailhold keyd ledgerd brokerd authd apid resolverd scannerd gatewayd linkd
+PROGRAMS := mailhold keyd tokend ledgerd brokerd authd apid resolverd scannerd gatewayd linkd
 
-.PHONY: run test check bench bench-seal bench-gateway fuzz soak mutants fmt fresh peers programs
+.PHONY: run test check bench bench-seal bench-gateway bench-keys fuzz soak mutants fmt fresh peers programs
 
 run: programs peers
 	$(AS_ROOT) /usr/bin/python3 packaging/demo/demo.py
@@ -30,10 +30,13 @@ check:
 	packaging/setup build test
 	tools/check
 
-bench: bench-seal bench-gateway
+bench: bench-seal bench-gateway bench-keys
 
 bench-seal: programs
 	ninja -C build/release seal_bench && build/release/bin/seal_bench
+
+bench-keys: programs
+	ninja -C build/release keys_bench && build/release/bin/keys_bench
 
 bench-gateway: programs peers
 	ninja -C build/release smtp_load smtp_sink
