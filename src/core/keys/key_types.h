@@ -103,9 +103,10 @@ struct KeyStatus {
 struct KeyEvent {
   Id id{};
   Milliseconds time = 0;
-  Id tenant{};                                  // none: of the region
-  std::string name{};                           // "key.rotated"
-  std::map<std::string, std::string> fields{};  // ids, numbers and kinds, named as core/ledger/clear_text.h allows; never a secret
+  Id tenant{};         // none: of the region
+  std::string name{};  // "key.rotated"
+  std::map<std::string, std::string>
+      fields{};  // ids, numbers and kinds, named as core/ledger/clear_text.h allows; never a secret
 };
 
 // A connection's secret on its way in. `box` is sealed to secret_public_key() in the context of entry_context().
