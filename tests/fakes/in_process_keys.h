@@ -19,8 +19,9 @@ class InProcessKeys {
   static constexpr const char* region = "test";
 
   explicit InProcessKeys(const std::filesystem::path& directory, keys::ReceiptVerifier verifier = {},
-                         const Clock& clock = system_clock())
-      : service({directory / "keystore.db", region, {.memory_bytes = 64 << 10, .passes = 1}}, std::move(verifier), clock),
+                         const Clock& clock = system_clock(), std::uint32_t rewrap_rows = 4096)
+      : service({directory / "keystore.db", region, {.memory_bytes = 64 << 10, .passes = 1}, {}, rewrap_rows},
+                std::move(verifier), clock),
         door(service) {
     if (service.status().seal == keys::Seal::uninitialised) {
       std::vector<keys::SealRequest> seals(2);

@@ -39,10 +39,11 @@ using ReceiptVerifier =
 class KeyService {
  public:
   struct Settings {
-    std::filesystem::path keystore;  // the file; made by initialise
-    std::string region;              // 1 to 64 bytes
-    crypto::Argon2idCost cost{};     // of new passphrases; an existing one says its own
-    TokenKeys token{};               // hardware tokens; empty: none
+    std::filesystem::path keystore;    // the file; made by initialise
+    std::string region;                // 1 to 64 bytes
+    crypto::Argon2idCost cost{};       // of new passphrases; an existing one says its own
+    TokenKeys token{};                 // hardware tokens; empty: none
+    std::uint32_t rewrap_rows = 4096;  // that one step of a rotation wraps anew: about a tenth of a second
   };
   struct UnsealProgress {
     bool unsealed = false;

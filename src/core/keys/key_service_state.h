@@ -54,7 +54,7 @@ struct KeyService::State {
     return work(*hierarchy);
   }
 
-  Rotation rotation(Hierarchy& keys) { return {*keystore, keys, settings.region}; }
+  Rotation rotation(Hierarchy& keys) { return {*keystore, keys, settings.region, settings.rewrap_rows}; }
   std::uint32_t today() const { return day_of(clock.now()); }
   KeyEvent event(std::string name, Id tenant, std::map<std::string, std::string> fields) const {
     return {Id::random(), clock.now(), tenant, std::move(name), std::move(fields)};

@@ -43,8 +43,7 @@ Error no_rotation() { return Error{ErrorKind::not_found, "no such rotation is un
 Result<std::vector<SealRow>> Keystore::seals() {
   ASSIGN_OR_RETURN(
       const Rows rows,
-      records_->query("SELECT id, kind, created_at, drilled_at, parameters, sealed FROM root_seal ORDER BY rowid", {},
-                      soon()));
+      records_->query("SELECT id, kind, created_at, drilled_at, parameters, sealed FROM root_seal ORDER BY rowid", {}, soon()));
   std::vector<SealRow> seals;
   for (const Values& row : rows) {
     seals.push_back({Id::from_bytes(row[0].bytes()), static_cast<SealKind>(row[1].number()), row[2].number(), row[3].number(),

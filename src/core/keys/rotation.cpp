@@ -114,9 +114,9 @@ Result<bool> Rotation::step(Milliseconds now) {
 Result<bool> Rotation::step_region(Row& row, Milliseconds now) {
   const std::uint32_t newest = hierarchy_.region_version();
   const Id after = row.cursor.empty() ? Id() : Id::from_bytes(row.cursor);
-  ASSIGN_OR_RETURN(std::vector<KeyRow> stale, keystore_.stale_tenants(after, newest, rows_in_a_step));
+  ASSIGN_OR_RETURN(std::vector<KeyRow> stale, keystore_.stale_tenants(after, newest, rows_in_a_step_));
   if (stale.empty()) {  // from the beginning once more: whatever the cursor says, nothing may be left behind
-    ASSIGN_OR_RETURN(stale, keystore_.stale_tenants(Id(), newest, rows_in_a_step));
+    ASSIGN_OR_RETURN(stale, keystore_.stale_tenants(Id(), newest, rows_in_a_step_));
   }
   if (stale.empty()) {
     RETURN_IF_ERROR(keystore_.end_rotation(
@@ -157,9 +157,9 @@ Result<bool> Rotation::step_days(Row& row, Slot slot) {
   ASSIGN_OR_RETURN(const WrappingKey newest_view, hierarchy_.newest(row.progress.tenant, slot));
   const SecretText newest_key = SecretText::copy_of(newest_view.key);
   const WrappingKey newest{newest_view.id, newest_view.version, newest_key.reveal()};
-  ASSIGN_OR_RETURN(std::vector<KeyRow> stale, keystore_.stale_days(after, newest.version, rows_in_a_step));
+  ASSIGN_OR_RETURN(std::vector<KeyRow> stale, keystore_.stale_days(after, newest.version, rows_in_a_step_));
   if (stale.empty() && after.epoch > 0) {  // from the beginning once more: whatever the cursor says, nothing may be left behind
-    ASSIGN_OR_RETURN(stale, keystore_.stale_days({row.progress.tenant, slot, 0, 0}, newest.version, rows_in_a_step));
+    ASSIGN_OR_RETURN(stale, keystore_.stale_days({row.progress.tenant, slot, 0, 0}, newest.version, rows_in_a_step_));
   }
   if (stale.empty()) return false;
   for (KeyRow& each : stale) {
@@ -176,7 +176,7 @@ Result<bool> Rotation::step_secrets(Row& row) {
   ASSIGN_OR_RETURN(const WrappingKey newest_view, hierarchy_.newest(tenant, connection_slot));
   const SecretText newest_key = SecretText::copy_of(newest_view.key);
   const WrappingKey newest{newest_view.id, newest_view.version, newest_key.reveal()};
-  ASSIGN_OR_RETURN(std::vector<SecretRow> stale, keystore_.stale_secrets(tenant, Id(), newest.version, rows_in_a_step));
+  ASSIGN_OR_RETURN(std::vector<SecretRow> stale, keystore_.stale_secrets(tenant, Id(), newest.version, rows_in_a_step_));
   if (stale.empty()) return false;
   for (SecretRow& each : stale) {
     ASSIGN_OR_RETURN(const WrappingKey above, hierarchy_.key({tenant, connection_slot, 0, each.key_version}));

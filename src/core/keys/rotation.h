@@ -17,10 +17,9 @@ namespace mailhold::keys {
 
 class Rotation {
  public:
-  static constexpr std::uint32_t rows_in_a_step = 512;
-
-  Rotation(Keystore& keystore, Hierarchy& hierarchy, std::string region)
-      : keystore_(keystore), hierarchy_(hierarchy), region_(std::move(region)) {}
+  // `rows_in_a_step` are one transaction: other questions to keyd wait so long.
+  Rotation(Keystore& keystore, Hierarchy& hierarchy, std::string region, std::uint32_t rows_in_a_step)
+      : keystore_(keystore), hierarchy_(hierarchy), region_(std::move(region)), rows_in_a_step_(rows_in_a_step) {}
 
   // already_exists while one of that scope is under way; not_found for an unknown tenant or a day without a key.
   Status begin_region(Milliseconds now);
@@ -47,6 +46,7 @@ class Rotation {
   Keystore& keystore_;
   Hierarchy& hierarchy_;
   const std::string region_;
+  const std::uint32_t rows_in_a_step_;
 };
 
 }  // namespace mailhold::keys
