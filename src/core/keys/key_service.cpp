@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "core/keys/hierarchy.h"
 #include "core/keys/spent_receipts.h"
+#include "core/keys/use_templates.h"
 #include "formats/sealed/box.h"
 #include "formats/sealed/sealed.h"
 #include "platform/crypto/ed25519.h"
@@ -22,7 +23,6 @@ constexpr std::size_t passphrase_bytes_max = 1024;
 constexpr std::size_t policy_bytes_max = 64 * 1024;
 constexpr std::uint32_t past_days_max = 35;   // how late a day may still get its key
 constexpr std::uint32_t spool_days_min = 14;  // how long spool keys outlive their day
-constexpr std::string_view smtp_plain = "smtp_plain";
 
 Slot slot_of(Purpose purpose) { return static_cast<Slot>(purpose); }
 
@@ -42,13 +42,6 @@ sealed::Context secret_context(const std::string& region, const SecretRow& row, 
 }
 
 SymmetricKey symmetric(const WrappingKey& key) { return {key.version, SecretText::copy_of(key.key)}; }
-
-// RFC 4616: authorisation identity (empty: the same as the user), user, password.
-SecretText sasl_plain(const SecretText& user_and_password) {
-  SecretText message = SecretText::zeroed(user_and_password.size() + 1);
-  user_and_password.reveal().copy(message.data() + 1, user_and_password.size());
-  return message;
-}
 
 }  // namespace
 
@@ -296,11 +289,7 @@ Result<std::uint64_t> KeyService::put_secret(const SecretRecord& record) {
     ASSIGN_OR_RETURN(const SecretText secret,
                      sealed::open_box(keys.entry_private_key(),
                                       entry_context(region, record.tenant, record.connection, record.policy), record.box));
-    const std::size_t separator = secret.reveal().find('\0');
-    if (separator == std::string_view::npos ||
-        !encode_password(secret.reveal().substr(0, separator), secret.reveal().substr(separator + 1))) {
-      return Error{ErrorKind::invalid_input, "the box holds no user name and password"};
-    }
+    RETURN_IF_ERROR(check_secret(secret.reveal()));
     SecretRow row{record.tenant, record.connection, 0, {}};
     ASSIGN_OR_RETURN(row.version, state_->keystore->secret_version(record.tenant, record.connection));
     ++row.version;
@@ -315,21 +304,21 @@ Status KeyService::destroy_secret(Id tenant, Id connection) {
 }
 
 Result<SecretText> KeyService::use(const UseRequest& request) {
-  if (request.template_name != smtp_plain) return Error{ErrorKind::unsupported, "no such template"};
+  if (!is_template(request.template_name)) return Error{ErrorKind::unsupported, "no such template"};
   if (request.policy.empty() || request.policy.size() > policy_bytes_max) return Error{ErrorKind::invalid_input, "no policy"};
   if (!state_->verifier) return Error{ErrorKind::denied, "this process cannot check receipts"};
   ASSIGN_OR_RETURN(const std::string verifying_key, ledger_verifying_key());
   const Milliseconds now = state_->clock.now();
   ASSIGN_OR_RETURN(const VerifiedReceipt receipt, state_->verifier(request, verifying_key, now));
-  return state_->unsealed([&](Hierarchy& keys) -> Result<SecretText> {
+  Result<SecretText> secret = state_->unsealed([&](Hierarchy& keys) -> Result<SecretText> {
     RETURN_IF_ERROR(state_->spent.spend(receipt.leaf_hash, receipt.issued_at, receipt.expires_at, now));
     ASSIGN_OR_RETURN(const SecretRow row, state_->keystore->secret(request.tenant, request.connection));
     ASSIGN_OR_RETURN(const sealed::RowHeader header, sealed::read_row_header(row.sealed));
     ASSIGN_OR_RETURN(const WrappingKey key, keys.key({request.tenant, slot_of(Purpose::connection), 0, header.key_version}));
-    ASSIGN_OR_RETURN(const SecretText secret,
-                     sealed::open_secret(key.key, secret_context(state_->settings.region, row, request.policy, key), row.sealed));
-    return sasl_plain(secret);
+    return sealed::open_secret(key.key, secret_context(state_->settings.region, row, request.policy, key), row.sealed);
   });
+  if (!secret) return secret;
+  return answer_template(request, *secret, receipt.leaf_hash, now);
 }
 
 }  // namespace mailhold::keys

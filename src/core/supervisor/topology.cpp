@@ -14,6 +14,7 @@ Topology topology_of(const Settings& settings) {
       {"gatewayd-out", "gatewayd", {"out"}, Network::host, 6},
       {"gatewayd-in", "gatewayd", {"in"}, Network::none, 7},
       {"linkd", "linkd", {}, Network::none, 8},
+      {"workerd", "workerd", {}, Network::none, 9},
   };
   topology.folders = {
       {"keystore", "keyd", {}, 0700, {"keyd"}},
@@ -53,6 +54,8 @@ Topology topology_of(const Settings& settings) {
       {"gatewayd-out", "brokerd"},
       {"gatewayd-out", "apid"},
       {"linkd", "keyd"},
+      {"workerd", "brokerd"},
+      {"apid", "workerd"},
       {"linkd", "apid"},
   };
   return topology;
