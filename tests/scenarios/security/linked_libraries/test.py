@@ -17,7 +17,7 @@ NEAR_KEYS = {
     "keyd": RECORDS | {"libsodium.so.23", "libboost_json.so.1.81.0"},
     "brokerd": RECORDS | {"libboost_json.so.1.81.0"},
     "ledgerd": {"libboost_json.so.1.81.0"},
-    "authd": {"libssl.so.3"},
+    "authd": {"libssl.so.3", "libboost_json.so.1.81.0"},
 }
 
 
