@@ -64,9 +64,10 @@ void Log::submit(Append append, AppendDone done) {
     } else {
       state_->waiting.push_back({std::move(append), std::move(done)});
       state_->wake.notify_one();
+      return;
     }
   }
-  if (refusal) done(*refusal);
+  done(*refusal);
 }
 
 Result<Receipt> Log::append(Append append, const Deadline& deadline) {
