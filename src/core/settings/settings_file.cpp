@@ -1,5 +1,9 @@
 #include "core/settings/settings_file.h"
 
+#include <algorithm>
+
+#include "base/text.h"
+
 // toml++ 3.3 takes for granted what a malformed file can break ("[#"): __builtin_assume in a release build, an abort in any
 // other. Without its assertions it goes on to its own error message. No other file includes it.
 #undef NDEBUG
@@ -37,9 +41,28 @@ Result<std::string> value_text(const toml::node& node, std::string_view file_nam
   return at(file_name, node.source(), "must be a string, a whole number, true, false or a list of strings");
 }
 
+// toml++ 3.3 is undefined for letters beyond ASCII wherever a blank may stand (is_non_ascii_horizontal_whitespace). No setting
+// needs them; a comment that has its line to itself may hold any.
+Status check_letters(std::string_view text, std::string_view file_name) {
+  std::size_t number = 0;
+  for (const std::string_view line : split(text, '\n')) {
+    ++number;
+    if (trim(line).starts_with('#')) continue;
+    const auto other = std::ranges::find_if(line, [](char letter) { return static_cast<unsigned char>(letter) >= 0x80; });
+    if (other == line.end()) continue;
+    return Error{ErrorKind::invalid_input, std::string(file_name) + ":" + std::to_string(number) + ":" +
+                                               std::to_string(other - line.begin() + 1) +
+                                               ": letters beyond ASCII may stand only in a comment on a line of its own"};
+  }
+  return done();
+}
+
 }  // namespace
 
 Result<std::map<std::string, std::string>> read_toml(std::string_view text, std::string_view file_name) {
+  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+  RETURN_IF_ERROR(check_letters(text, file_name));
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) return at(file_name, parsed.error().source(), parsed.error().description());
   std::map<std::string, std::string> values;

@@ -31,6 +31,15 @@ TEST(Settings, say_what_is_wrong_and_where) {
   }
 }
 
+TEST(Settings, letters_beyond_ascii_stand_in_whole_comments_only) {
+  EXPECT_TRUE(Settings::from_toml("\xEF\xBB\xBF  # f\u00fcr M\u00fcnchen\n[mailhold]\nregion = \"uk\"\n", "t"));
+  const auto settings = Settings::from_toml("[mailhold]\nregion = \"uk\" \u00e4\n", "t");
+  ASSERT_FALSE(settings);
+  EXPECT_EQ(settings.error().kind, ErrorKind::invalid_input);
+  EXPECT_TRUE(settings.error().detail.starts_with("t:2:15: ")) << settings.error().detail;
+  EXPECT_FALSE(Settings::from_toml("[# no name\n", "t"));
+}
+
 TEST(Settings, every_default_is_of_its_type_and_no_key_stands_twice) {
   std::set<std::string_view> keys;
   for (const auto& known : known_settings()) {
