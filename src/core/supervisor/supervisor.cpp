@@ -110,9 +110,9 @@ Status Supervisor::start_process(Process& process) {
     return edge.server == "brokerd" && edge.caller == process.program.name;
   });
   if (asks_brokerd) process.program_hash = hash_of_program(programs_ + "/" + process.program.binary);
-  ASSIGN_OR_RETURN(process.pid,
-                   spawn({programs_ + "/" + process.program.binary, process.program.arguments,
-                          static_cast<uid_t>(users_first_ + process.program.user), process.program.network, pair.second.get()}));
+  ASSIGN_OR_RETURN(process.pid, spawn({programs_ + "/" + process.program.binary, process.program.arguments,
+                                       static_cast<uid_t>(users_first_ + process.program.user), process.program.network,
+                                       pair.second.get(), process.program.nice}));
   process.control = std::make_unique<ipc::Channel>(std::move(pair.first));
   process.ready = false;
   process.started = Steady::now();
@@ -205,7 +205,8 @@ Status Supervisor::start_authd() {
   const Program program = authd_program();
   next_authd_user_ = (next_authd_user_ + 1) % authd_users;
   const auto user = static_cast<uid_t>(users_first_ + program.user + next_authd_user_);
-  ASSIGN_OR_RETURN(const pid_t pid, spawn({programs_ + "/" + program.binary, {}, user, program.network, control.second.get()}));
+  ASSIGN_OR_RETURN(const pid_t pid,
+                   spawn({programs_ + "/" + program.binary, {}, user, program.network, control.second.get(), program.nice}));
   Authd authd{pid, std::make_unique<ipc::Channel>(std::move(control.first)), std::move(job.first)};
   Process* keyd = find("keyd");
   const int job_end[] = {job.second.get()};
