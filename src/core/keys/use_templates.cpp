@@ -53,7 +53,7 @@ Result<SecretText> scram_proof(std::string_view secret, std::string_view fields)
 
 Result<SecretText> signed_assertion(std::string_view secret, std::string_view leaf_hash, Milliseconds now) {
   ASSIGN_OR_RETURN(const ClientKeyView key, read_client_key(secret));
-  ASSIGN_OR_RETURN(const crypto::RsaPrivateKey signer, crypto::RsaPrivateKey::from_pem(key.private_key));
+  ASSIGN_OR_RETURN(const crypto::RsaPrivateKey signer, crypto::RsaPrivateKey::from_components(key.private_key));
   jwt::ClientAssertion claims;
   claims.client_id = key.client_id;
   claims.audience = key.audience;
@@ -99,6 +99,7 @@ Result<SecretText> encode_client_key(const ClientKey& key) {
   if (key.certificate_sha256.size() != 32) return Error{ErrorKind::invalid_input, "the certificate's SHA-256 has 32 bytes"};
   ASSIGN_OR_RETURN(const crypto::RsaPrivateKey signer, crypto::RsaPrivateKey::from_pem(key.private_key.reveal()));
   if (signer.bits() < 2048) return Error{ErrorKind::invalid_input, "a client key has at least 2048 bits"};
+  const SecretText numbers = signer.components();
   std::string text;
   text.reserve(client_key_bytes_max);  // one block, so that wiping it leaves no earlier copy
   ByteWriter fields;
@@ -106,8 +107,8 @@ Result<SecretText> encode_client_key(const ClientKey& key) {
       .text(key.audience)
       .text(key.scope)
       .text(key.certificate_sha256)
-      .u32(static_cast<std::uint32_t>(key.private_key.size()));
-  text.append(client_key_head).append(fields.view()).append(key.private_key.reveal());
+      .u32(static_cast<std::uint32_t>(numbers.size()));
+  text.append(client_key_head).append(fields.view()).append(numbers.reveal());
   return SecretText::take(std::move(text));
 }
 
@@ -115,7 +116,8 @@ Status check_secret(std::string_view secret) {
   if (is_client_key(secret)) {
     const auto key = read_client_key(secret);
     if (!key || secret.size() > client_key_bytes_max) return Error{ErrorKind::invalid_input, "the box holds no client key"};
-    RETURN_IF_ERROR(crypto::RsaPrivateKey::from_pem(key->private_key));
+    ASSIGN_OR_RETURN(const crypto::RsaPrivateKey signer, crypto::RsaPrivateKey::from_components(key->private_key));
+    RETURN_IF_ERROR(signer.sign_pss_sha256(secret));  // numbers that are no key fail here
     return done();
   }
   const std::size_t separator = secret.find('\0');

@@ -30,7 +30,7 @@ struct ClientKey {
   std::string audience{};  // the token endpoint: "https://login.example.com/tenant/oauth2/v2.0/token"
   std::string scope{};
   std::string certificate_sha256{};  // 32 bytes: x5t#S256
-  SecretText private_key{};          // PEM, RSA of at least 2048 bits
+  SecretText private_key{};          // PEM, RSA of at least 2048 bits; stored as its numbers
 };
 Result<SecretText> encode_client_key(const ClientKey& key);  // invalid_input says what is wrong
 

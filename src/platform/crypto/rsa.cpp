@@ -1,11 +1,15 @@
 #include "platform/crypto/rsa.h"
 
 #include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -60,6 +64,14 @@ class RecentKeys {
 
 EVP_PKEY* as_key(void* key) { return static_cast<EVP_PKEY*>(key); }
 
+constexpr std::array<const char*, 8> component_names = {
+    OSSL_PKEY_PARAM_RSA_N,       OSSL_PKEY_PARAM_RSA_E,         OSSL_PKEY_PARAM_RSA_D,         OSSL_PKEY_PARAM_RSA_FACTOR1,
+    OSSL_PKEY_PARAM_RSA_FACTOR2, OSSL_PKEY_PARAM_RSA_EXPONENT1, OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1};
+
+struct ClearNumber {
+  void operator()(BIGNUM* number) const { BN_clear_free(number); }
+};
+
 bool use_pss(EVP_PKEY_CTX* rules) {
   return EVP_PKEY_CTX_set_rsa_padding(rules, RSA_PKCS1_PSS_PADDING) == 1 &&
          EVP_PKEY_CTX_set_rsa_pss_saltlen(rules, RSA_PSS_SALTLEN_DIGEST) == 1;
@@ -109,6 +121,47 @@ Result<RsaPrivateKey> RsaPrivateKey::from_pem(std::string_view pem) {
     return Error{ErrorKind::invalid_input, "not an unencrypted RSA private key"};
   }
   return RsaPrivateKey(key.release());
+}
+
+SecretText RsaPrivateKey::components() const {
+  SecretText out = SecretText::zeroed(component_names.size() * (2 + bits_max / 8));
+  std::size_t at = 0;
+  for (const char* name : component_names) {
+    BIGNUM* number = nullptr;
+    require(EVP_PKEY_get_bn_param(as_key(key_), name, &number) == 1);
+    const std::unique_ptr<BIGNUM, ClearNumber> owned(number);
+    const auto size = static_cast<std::size_t>(BN_num_bytes(number));
+    out.data()[at++] = static_cast<char>(size >> 8);
+    out.data()[at++] = static_cast<char>(size & 0xff);
+    BN_bn2bin(number, octets(out.data() + at));
+    at += size;
+  }
+  return SecretText::copy_of(out.reveal().substr(0, at));
+}
+
+Result<RsaPrivateKey> RsaPrivateKey::from_components(std::string_view components) {
+  static_assert(std::endian::native == std::endian::little);  // OSSL_PARAM takes numbers as the machine has them
+  SecretText numbers = SecretText::copy_of(components);
+  std::array<OSSL_PARAM, component_names.size() + 1> parameters;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < component_names.size(); ++i) {
+    if (components.size() - at < 2) return Error{ErrorKind::invalid_input, "not the numbers of an RSA key"};
+    const std::size_t size = static_cast<unsigned char>(components[at]) * 256U + static_cast<unsigned char>(components[at + 1]);
+    at += 2;
+    if (size == 0 || size > bits_max / 8 || components.size() - at < size)
+      return Error{ErrorKind::invalid_input, "not the numbers of an RSA key"};
+    std::reverse(numbers.data() + at, numbers.data() + at + size);
+    parameters[i] = OSSL_PARAM_construct_BN(component_names[i], octets(numbers.data() + at), size);
+    at += size;
+  }
+  parameters.back() = OSSL_PARAM_construct_end();
+  const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
+  EVP_PKEY* key = nullptr;
+  if (at != components.size() || context == nullptr || EVP_PKEY_fromdata_init(context.get()) != 1 ||
+      EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEYPAIR, parameters.data()) != 1) {
+    return Error{ErrorKind::invalid_input, "not the numbers of an RSA key"};
+  }
+  return RsaPrivateKey(key);
 }
 
 RsaPrivateKey::~RsaPrivateKey() { EVP_PKEY_free(as_key(key_)); }

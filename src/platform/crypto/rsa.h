@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/secret_text.h"
 
 namespace mailhold::crypto {
 
@@ -26,6 +27,10 @@ class RsaPrivateKey {
  public:
   static Result<RsaPrivateKey> generate(unsigned bits);         // 1024 to 8192
   static Result<RsaPrivateKey> from_pem(std::string_view pem);  // unencrypted PKCS#8 or PKCS#1; else invalid_input
+  // The numbers of the key, each a u16 length and its big-endian bytes: n e d p q dP dQ qInv (RFC 8017 section 3.2). Reading
+  // them costs about as much as a signature; reading PEM costs several.
+  static Result<RsaPrivateKey> from_components(std::string_view components);  // invalid_input
+  SecretText components() const;
   ~RsaPrivateKey();
   RsaPrivateKey(RsaPrivateKey&&) noexcept;
   RsaPrivateKey& operator=(RsaPrivateKey&&) noexcept;
