@@ -24,6 +24,7 @@ struct Row {
 const std::vector<Row>& rows() {
   static const std::vector<Row> all = {
       {"keyd", {threads, files}, {}, {"keystore"}, Violation::kill, 1024, true},
+      {"tokend", {threads, files}, {}, {"tokens"}, Violation::kill, 256, true},
       {"ledgerd", {threads, files}, {}, {"ledger"}, Violation::kill},
       {"brokerd", {threads, files, connect}, {}, {"broker"}, Violation::refuse},
       {"authd", {threads, accept}, {}, {}, Violation::kill, 64},
@@ -35,6 +36,7 @@ const std::vector<Row>& rows() {
       {"linkd", {threads, files, accept}, {"links"}, {}, Violation::refuse, 8192},
       {"gossipd", {threads, connect}, {}, {}, Violation::refuse, 256},
       {"mailhold-witness", {threads, files, accept}, {}, {"witness"}, Violation::refuse, 256},
+      {"workerd", {threads}, {}, {}, Violation::refuse, 4096},
       {"apid", {threads, files, accept}, {}, {"directory"}, Violation::refuse, 1024},
   };
   return all;

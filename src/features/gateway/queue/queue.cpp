@@ -123,8 +123,13 @@ Result<std::shared_ptr<const std::string>> Queue::load_body(const QueueItem& ite
     Result<spool::SpoolItem> spooled = parts_.spool.read(item.where);
     if (spooled && spooled->message == item.message) return std::make_shared<const std::string>(std::move(spooled->body));
   }
-  ASSIGN_OR_RETURN(std::string bytes,
-                   parts_.store.retrieve(item.tenant, item.message, Deadline::after(std::chrono::seconds(30))));
+  return load_kept(item.tenant, item.message, Deadline::after(std::chrono::seconds(30)));
+}
+
+// The line before the store first: what leaves it is in the store by then.
+Result<std::shared_ptr<const std::string>> Queue::load_kept(Id tenant, Id message, const Deadline& deadline) {
+  if (auto waiting = keeper_->body_of(tenant, message); waiting || waiting.error().kind != ErrorKind::not_found) return waiting;
+  ASSIGN_OR_RETURN(std::string bytes, parts_.store.retrieve(tenant, message, deadline));
   return std::make_shared<const std::string>(std::move(bytes));
 }
 
@@ -369,6 +374,12 @@ Result<Queue::Counts> Queue::counts(const Deadline& deadline) {
   counts.to_store = keeper_->waiting();
   counts.to_commit = clerk_->backlog();
   return counts;
+}
+
+Result<std::uint64_t> Queue::rows_of_day(Id tenant, std::uint32_t day, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const std::uint64_t queued, index_->count_of_day(tenant, day, deadline));
+  ASSIGN_OR_RETURN(const std::uint64_t held, held_->count_of_day(tenant, day, deadline));
+  return queued + held;
 }
 
 }  // namespace mailhold::queue

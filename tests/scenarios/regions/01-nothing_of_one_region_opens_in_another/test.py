@@ -99,17 +99,17 @@ class TwoRegions(World):
         self.uk.stop()
 
         self.put_into_uk("keystore")
-        self.assertIn("another region", self.refused(self.uk, "key", "unseal", "--passphrase-file", self.uk.passphrase))
+        self.assertIn("another region", self.refused(self.uk, "unseal", "--passphrase-file", self.uk.passphrase))
         self.uk.stop()
 
         self.put_into_uk("ledger")
-        self.uk.cli("key", "unseal", "--passphrase-file", self.uk.passphrase)
+        self.uk.cli("unseal", "--passphrase-file", self.uk.passphrase)
         wait_for("the ledger's answer", lambda: (self.uk.cli("ledger", "status", check=False) or {}).get("failure"))
         self.assertFalse(self.uk.cli("ledger", "status")["open"])
         self.uk.stop()
 
         self.put_into_uk("directory")
-        self.uk.cli("key", "unseal", "--passphrase-file", self.uk.passphrase)
+        self.uk.cli("unseal", "--passphrase-file", self.uk.passphrase)
         try:
             listed = str(self.uk.cli("tenant", "list"))
         except CommandFailed as refusal:
@@ -118,7 +118,7 @@ class TwoRegions(World):
         self.uk.stop()
 
         self.put_into_uk("broker")
-        self.uk.cli("key", "unseal", "--passphrase-file", self.uk.passphrase)
+        self.uk.cli("unseal", "--passphrase-file", self.uk.passphrase)
         try:
             listed = str(self.uk.cli("route", "list"))
         except CommandFailed as refusal:
@@ -127,7 +127,7 @@ class TwoRegions(World):
         self.uk.stop()
 
         self.put_into_uk(*[path.name for path in self.us.data.iterdir() if path.is_dir()])
-        self.assertIn("another region", self.refused(self.uk, "key", "unseal", "--passphrase-file", self.uk.passphrase))
+        self.assertIn("another region", self.refused(self.uk, "unseal", "--passphrase-file", self.uk.passphrase))
         self.assertEqual(self.uk.cli("key", "status")["seal"], "sealed")
         self.uk.stop()
 
