@@ -210,7 +210,7 @@ service stats {{
         wait_for("dovecot", lambda: all(answers(port) for port in (self.imaps_port, self.pop3s_port, self.imap_tls_port, self.pop3_tls_port)))
 
     # Dovecot: IMAP for the users given as {address: password}, LMTP and SASL for Postfix.
-    def start_dovecot(self, users):
+    def start_dovecot(self, users, mechanisms="plain login"):
         self.imap_port, self.lmtp_port, self.sasl_port = free_port(), free_port(), free_port()
         folder = self.folder("dovecot")
         self.folder("dovecot/mail", 704)
@@ -222,7 +222,7 @@ protocols = imap lmtp
 listen = 127.0.0.1
 ssl = no
 disable_plaintext_auth = no
-auth_mechanisms = plain login
+auth_mechanisms = {mechanisms}
 first_valid_uid = 100
 mail_uid = vmail
 mail_gid = vmail

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "platform/net/wait.h"
 
 namespace mailhold::broker {
 namespace {
@@ -163,6 +164,7 @@ Status HttpSession::open(Wire& wire, ipc::OwnedFd token_server, ConnectionSecret
 }
 
 std::string HttpSession::serve(Wire& wire, ipc::OwnedFd worker_socket, const Deadline& deadline) {
+  const int socket = worker_socket.get();
   const auto worker = net::stream_over(worker_socket.release());
   for (;;) {
     http::RequestParser parser(
@@ -170,6 +172,8 @@ std::string HttpSession::serve(Wire& wire, ipc::OwnedFd worker_socket, const Dea
     const Deadline idle{std::min(deadline.at, std::chrono::steady_clock::now() + idle_time), deadline.stop};
     auto state = http::RequestParser::State::wants_more;
     while (state == http::RequestParser::State::wants_more) {
+      const auto ready = net::wait_for_any(socket, -1, meter_.descriptor(), idle);
+      if (ready && ready->third) return "brokerd is gone";
       const auto bytes = worker->read_some(idle);
       if (!bytes) return bytes.error().kind == ErrorKind::timed_out ? "nobody spoke for too long" : "the worker is gone";
       if (bytes->empty()) return "closed by the worker";

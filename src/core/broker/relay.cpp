@@ -26,8 +26,10 @@ class Relay {
       const Status passed = pass_all();
       if (!end_.empty()) return end_;
       if (!passed) return std::string(name_of(passed.error().kind)) + ": " + passed.error().detail;
-      const auto ready = net::wait_for_either(filter_.wants_worker() ? worker_socket_ : -1, server_socket_, within(times_.idle));
+      const auto ready = net::wait_for_any(filter_.wants_worker() ? worker_socket_ : -1, server_socket_, meter_.descriptor(),
+                                           within(times_.idle));
       if (!ready) return ready.error().kind == ErrorKind::timed_out ? "nobody spoke for too long" : ready.error().detail;
+      if (ready->third) return "brokerd is gone";
     }
   }
 

@@ -43,6 +43,9 @@ class SessionMeter {
   Result<std::uint64_t> take_bytes(std::uint64_t count);
   Result<bool> may_reach(const std::string& mailbox);
 
+  // Becomes readable only when brokerd is gone: then the session ends, since nobody could end it any more.
+  int descriptor() const { return channel_.descriptor(); }
+
   const Allowance& left() const { return left_; }  // granted and not used
   const Allowance& used() const { return used_; }
 

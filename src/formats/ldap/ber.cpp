@@ -54,17 +54,15 @@ std::optional<std::int64_t> BerReader::number(std::uint8_t tag) {
   return value;
 }
 
-std::string element(std::uint8_t tag, std::string_view content) {
+std::string header(std::uint8_t tag, std::size_t size) {
   std::string out(1, static_cast<char>(tag));
-  const std::size_t size = content.size();
-  if (size < 0x80) {
-    out += static_cast<char>(size);
-  } else {
-    out += static_cast<char>(0x84);
-    for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(size >> shift & 0xff);
-  }
-  return out.append(content);
+  if (size < 0x80) return out += static_cast<char>(size);
+  out += static_cast<char>(0x84);
+  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(size >> shift & 0xff);
+  return out;
 }
+
+std::string element(std::uint8_t tag, std::string_view content) { return header(tag, content.size()).append(content); }
 
 std::string integer(std::uint8_t tag, std::uint32_t value) {
   std::string content;

@@ -32,6 +32,7 @@ class BerReader {
 // LDAP does not allow.
 Result<std::optional<std::size_t>> element_size(std::string_view bytes);
 
+std::string header(std::uint8_t tag, std::size_t size);  // what stands before a content of that size
 std::string element(std::uint8_t tag, std::string_view content);
 std::string integer(std::uint8_t tag, std::uint32_t value);
 

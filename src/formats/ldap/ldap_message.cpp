@@ -21,10 +21,17 @@ std::string start_tls_request(std::uint32_t id) {
   return message(id, static_cast<std::uint8_t>(Operation::extended), element(0x80, start_tls_oid));
 }
 
+// Put together in one block that is wiped: no piece of it holds the password besides.
 SecretText simple_bind_request(std::uint32_t id, std::string_view dn, std::string_view password) {
-  SecretText credential = SecretText::take(element(0x80, password));
-  SecretText content = SecretText::take(integer(tag_integer, 3) + element(tag_octets, dn) + std::string(credential.reveal()));
-  return SecretText::take(message(id, 0x60, content.reveal()));
+  const std::string before = integer(tag_integer, 3) + element(tag_octets, dn) + header(0x80, password.size());
+  const std::string number = integer(tag_integer, id);
+  const std::string bind = header(0x60, before.size() + password.size());
+  const std::size_t size = number.size() + bind.size() + before.size() + password.size();
+  const std::string head = header(tag_sequence, size) + number + bind + before;
+  SecretText message = SecretText::zeroed(head.size() + password.size());
+  head.copy(message.data(), head.size());
+  password.copy(message.data() + head.size(), password.size());
+  return message;
 }
 
 Result<Message> parse_message(std::string_view bytes) {

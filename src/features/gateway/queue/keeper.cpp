@@ -53,6 +53,12 @@ segments::Position Keeper::kept_to() const {
   return kept_to_;
 }
 
+bool Keeper::waits(Id tenant, Id message) const {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(waiting_.begin(), waiting_.end(),
+                     [&](const Arrival& each) { return each.message == message && each.tenant == tenant; });
+}
+
 Result<std::shared_ptr<const std::string>> Keeper::body_of(Id tenant, Id message) const {
   spool::Location where;
   {

@@ -43,6 +43,7 @@ class Keeper {
   // Empty when there was nothing to do.
   Result<std::vector<store::TraceEvent>> keep_some(const Deadline& deadline);
 
+  bool waits(Id tenant, Id message) const;
   // The bytes of a message that is not kept yet; not_found: it is kept, or never came this way.
   Result<std::shared_ptr<const std::string>> body_of(Id tenant, Id message) const;
 

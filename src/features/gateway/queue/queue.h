@@ -74,6 +74,9 @@ class Queue {
   // only.
   Result<std::shared_ptr<const std::string>> load_kept(Id tenant, Id message, const Deadline& deadline);
 
+  // Returns when the message does not wait for the store any more; timed_out: it still does.
+  Status wait_until_kept(Id tenant, Id message, const Deadline& deadline);
+
   store::TraceLog& trace() { return parts_.trace; }
   store::MessageStore& store() { return parts_.store; }
 

@@ -2,7 +2,9 @@
 """IMAP sessions with a real Dovecot through brokerd and authd: what each purpose may do (T19), caps to the number and suspension
 within two seconds (T20), two people for whatever widens, and evidence of every use.
 """
+import os
 import pathlib
+import signal
 import sys
 import time
 
@@ -182,6 +184,14 @@ class ImapSessions(ConnectionWorld):
         self.set_connection("--connection", moved, "--port", self.peers.imap_tls_port, "--tls", "starttls")
         self.assertIn("corrupt", self.refusal("imap", moved, "backup.read"))
         self.assertEqual(self.mailhold.cli("connection", "show", "--connection", moved)["custody"], "C3")
+
+    def test_91_a_session_does_not_outlive_brokerd(self):
+        imap = Imap(self.open("imap", self.connection, "backup.read"))
+        before = self.mailhold.pids()["brokerd"]
+        os.kill(before, signal.SIGKILL)
+        self.assertTrue(imap.is_over())
+        wait_for("another brokerd", lambda: self.mailhold.pids()["brokerd"] not in (before, -1))
+        wait_for("a session", lambda: self.worker.ask("imap", self.connection, "backup.read")[0])
 
 
 if __name__ == "__main__":

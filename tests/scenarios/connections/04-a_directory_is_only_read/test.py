@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """LDAP sessions with a real slapd, over LDAPS and StartTLS: searches below the base for harmless attributes, and nothing else (T19);
-caps to the number (T20).
+caps to the number (T20); the password is gone from every process once the bind is done (T9, T10).
 """
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+import memory
 from connection_world import ConnectionWorld
-from needles import needle
+from needles import Finder, needle
 from world import run
 
 HOST, BASE, MANAGER = "ldap.example.test", "ou=people,dc=example,dc=test", "cn=manager,dc=example,dc=test"
@@ -106,6 +107,21 @@ class Directory(ConnectionWorld):
         ldap.search(BASE, ["cn"])
         entries, code = ldap.results()
         self.assertEqual((len(entries), code), (12, None))
+
+    def test_4_T10_the_password_is_gone_when_the_session_is_open(self):
+        finder = Finder({"password": self.password})
+        ldap = Ldap(self.open("ldap", self.add(), "directory.read"))
+        ldap.search(BASE, ["cn"])
+        self.assertEqual(len(ldap.results()[0]), 31)
+        looked_at = set()
+        for pid, name in self.processes().items():
+            try:
+                self.assertEqual(memory.scan(pid, finder).hits, set(), name)
+                looked_at.add(name)
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it ended meanwhile
+        self.assertLessEqual({"keyd", "authd", "brokerd", "workerd"}, looked_at)
+        ldap.session.close()
 
 
 if __name__ == "__main__":
