@@ -106,7 +106,7 @@ struct KeyEvent {
   Id tenant{};         // none: of the region
   std::string name{};  // "key.rotated"
   std::map<std::string, std::string>
-      fields{};  // ids, numbers and kinds, named as core/ledger/clear_text.h allows; never a secret
+      fields{};  // ids, numbers and kinds, named as core/evidence/clear_text.h allows; never a secret
 };
 
 // A connection's secret on its way in. `box` is sealed to secret_public_key() in the context of entry_context().

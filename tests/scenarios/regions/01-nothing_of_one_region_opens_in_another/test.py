@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Two regions, us and uk, each a cell with its own root, keystore, ledger and records, under the same passphrase on purpose: tokens,
-signed operations, bundles, rows, keystores, ledgers and whole backups of one open nothing in the other. Every refusal has its positive control.
+shares, signed operations, bundles, rows, keystores, ledgers and whole backups of one open nothing in the other. Every refusal has its positive control.
 """
 import pathlib
 import re
@@ -100,6 +100,13 @@ class TwoRegions(World):
 
         self.put_into_uk("keystore")
         self.assertIn("another region", self.refused(self.uk, "unseal", "--passphrase-file", self.uk.passphrase))
+        self.uk.stop()
+
+        self.put_into_uk()
+        files = {name: [region.secret_file(f"share-{number}", str(share)) for number, share in enumerate(region.shares[:3])] for name, region in self.regions.items()}
+        self.refused(self.uk, "unseal", "--share-file", *files["us"])
+        self.assertEqual(self.uk.cli("key", "status")["seal"], "sealed")
+        self.assertEqual(self.uk.cli("unseal", "--share-file", *files["uk"])["seal"], "unsealed")
         self.uk.stop()
 
         self.put_into_uk("ledger")
