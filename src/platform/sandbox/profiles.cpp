@@ -24,7 +24,9 @@ struct Row {
 const std::vector<Row>& rows() {
   static const std::vector<Row> all = {
       {"keyd", {threads, files}, {}, {"keystore"}, Violation::kill, 1024, true},
-      {"tokend", {threads, files}, {}, {"tokens"}, Violation::kill, 256, true},
+      // Vendors' modules try things, such as syslog(3) after a wrong PIN: they are refused, and must live on to say what was
+      // wrong.
+      {"tokend", {threads, files}, {}, {"tokens"}, Violation::refuse, 256, true},
       {"ledgerd", {threads, files}, {}, {"ledger"}, Violation::kill},
       {"brokerd", {threads, files, connect}, {}, {"broker"}, Violation::refuse},
       {"authd", {threads, accept}, {}, {}, Violation::kill, 64},
