@@ -3,9 +3,9 @@ export CCACHE_SLOPPINESS = pch_defines,time_macros,include_file_mtime,include_fi
 export CCACHE_BASEDIR = $(CURDIR)
 export MAILHOLD_CORPORA ?= $(abspath $(CURDIR)/../shared/corpora)
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
-PROGRAMS := mailhold keyd tokend ledgerd brokerd authd apid resolverd scannerd gatewayd linkd
+PROGRAMS := mailhold keyd tokend ledgerd brokerd authd apid resolverd scannerd gatewayd linkd workerd gossipd mailhold-witness mailhold-verify
 
-.PHONY: run test check bench bench-seal bench-gateway bench-keys fuzz soak mutants fmt fresh peers programs
+.PHONY: run test check bench bench-seal bench-keys bench-broker bench-gateway fuzz soak mutants canaries fmt fresh peers programs
 
 run: programs peers
 	$(AS_ROOT) /usr/bin/python3 packaging/demo/demo.py
@@ -30,10 +30,17 @@ check:
 	packaging/setup build test
 	tools/check
 
-bench: bench-seal bench-gateway bench-keys
+bench: bench-seal bench-keys bench-broker bench-gateway
 
 bench-seal: programs
 	ninja -C build/release seal_bench && build/release/bin/seal_bench
+
+# Each prints lines "bench NAME ours= peer= unit= ratio= bar= ok|short".
+bench-broker: programs peers
+	ninja -C build/release ledger_bench assertion_bench session_worker
+	@mkdir -p run/bench
+	build/release/bin/ledger_bench run/bench
+	$(AS_ROOT) /usr/bin/python3 bench/broker_bench.py
 
 bench-keys: programs
 	ninja -C build/release keys_bench && build/release/bin/keys_bench
@@ -53,6 +60,10 @@ soak: programs peers
 mutants: peers
 	packaging/setup build run test
 	$(AS_ROOT) tests/mutants/run
+
+canaries:
+	packaging/setup build test
+	tests/mutants/canaries/run
 
 fmt:
 	git ls-files '*.cpp' '*.h' | xargs clang-format-19 -i

@@ -11,9 +11,13 @@ Topology topology_of(const Settings& settings) {
       {"brokerd", "brokerd", {}, Network::host, 3},
       {"apid", "apid", {}, Network::none, 4},
       {"scannerd", "scannerd", {}, Network::none, 5},
-      {"gatewayd-out", "gatewayd", {"out"}, Network::host, 6},
+      // In a burst accepting goes before delivering and storing: what is accepted waits safely in the spool, what is not
+      // waits with strangers.
+      {"gatewayd-out", "gatewayd", {"out"}, Network::host, 6, 5},
       {"gatewayd-in", "gatewayd", {"in"}, Network::none, 7},
       {"linkd", "linkd", {}, Network::none, 8},
+      {"gossipd", "gossipd", {}, Network::host, 9},
+      {"workerd", "workerd", {}, Network::none, 10},
   };
   // A vendor's module gets a process of its own, and only where one is used.
   const bool has_token = !settings.text("keys.pkcs11_module").empty();
@@ -57,7 +61,11 @@ Topology topology_of(const Settings& settings) {
       {"gatewayd-out", "brokerd"},
       {"gatewayd-out", "apid"},
       {"linkd", "keyd"},
+      {"workerd", "brokerd"},
+      {"apid", "workerd"},
       {"linkd", "apid"},
+      {"gossipd", "ledgerd"},
+      {"gossipd", "resolverd"},
   };
   if (has_token) topology.edges.push_back({"keyd", "tokend"});
   return topology;

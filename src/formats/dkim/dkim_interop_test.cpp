@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/text.h"
+#include "corpora.h"
 #include "formats/dkim/dkim.h"
 #include "platform/crypto/ed25519.h"
 #include "platform/crypto/rsa.h"
@@ -20,7 +21,9 @@ std::string run(const std::string& arguments) {
   std::string output;
   FILE* pipe =
       popen((std::string(python) + " '" MAILHOLD_SOURCE_DIR "/src/formats/dkim/dkimpy_peer.py' " + arguments).c_str(), "r");
-  for (char block[4096]; const std::size_t count = fread(block, 1, sizeof block, pipe);) output.append(block, count);
+  char block[4096];
+  std::size_t count = 0;
+  while ((count = fread(block, 1, sizeof block, pipe)) > 0) output.append(block, count);
   EXPECT_EQ(pclose(pipe), 0);
   return output;
 }
@@ -30,7 +33,7 @@ bool peer_is_there() { return std::system((std::string(python) + " -c 'import dk
 class DkimInterop : public testing::TestWithParam<std::tuple<Algorithm, Canonical, Canonical>> {
  protected:
   void SetUp() override {
-    if (!peer_is_there()) GTEST_SKIP() << "python3-dkim and python3-nacl are not installed";
+    SKIP_UNLESS(peer_is_there(), "python3-dkim and python3-nacl are not installed");
     folder_ = std::filesystem::temp_directory_path() / ("dkim-interop-" + std::to_string(getpid()));
     std::filesystem::create_directories(folder_);
   }

@@ -26,7 +26,7 @@ using namespace std::chrono_literals;
 constexpr std::pair<std::string_view, std::string_view> owners[] = {
     {"queue", "gatewayd-out"}, {"held", "gatewayd-out"}, {"message", "gatewayd-out"}, {"gateway", "gatewayd-in"},
     {"link", "linkd"},         {"operation", "brokerd"}, {"person", "brokerd"},       {"route", "brokerd"},
-    {"secret", "brokerd"},     {"ledger", "ledgerd"}};
+    {"secret", "brokerd"},     {"ledger", "ledgerd"},    {"connection", "brokerd"},   {"session", "workerd"}};
 
 // gatewayd and linkd ask for what they need of the tenants.
 void answer_peer(tenants::TenantBook& book, const std::shared_ptr<ipc::Call>& call) {
@@ -92,7 +92,7 @@ void carry(apid::RegionVerbs& region, const std::stop_token& stop) {
 Status serve(ipc::Daemon& daemon) {
   const Deadline deadline = Deadline::after(30s);
   ASSIGN_OR_RETURN(const Settings settings, Settings::from_map(daemon.settings()));
-  const std::string region = settings.text("mailhold.region");
+  const std::string& region = settings.text("mailhold.region");
   sandbox::enter_or_exit(sandbox::profile_of("apid", daemon.directories()));
 
   keys::KeyClient keys(ipc::calls_to(daemon.peer("keyd")));

@@ -15,6 +15,7 @@ enum class Form {
   value,   // --to ADDRESS
   values,  // --recipient A --recipient B
   number,
+  time,      // 2026-11-22 or 2026-11-22T15:04:05Z; milliseconds since 1970 on the wire
   flag,      // --any-recipient
   position,  // a word without dashes, in order
 };
@@ -47,17 +48,20 @@ struct Command {
   std::string example;
   // What is done; empty: the options are sent as they are as "noun.verb" and the answer is printed.
   std::function<Status(Console&, const Typed&)> run;
+  std::vector<std::string> columns = {};  // of the list it answers, what people want to see; empty: all
 };
 
 // What a noun stands for, in one line.
 std::string noun_meaning(const std::string& noun);
 
 // Explicit lists, one for each group of nouns.
-std::vector<Command> region_commands();  // up, status, settings
-std::vector<Command> backup_commands();  // backup, restore
-std::vector<Command> seal_commands();    // key, unseal, recovery
-std::vector<Command> people_commands();  // person, route, secret
-std::vector<Command> tenant_commands();  // tenant, domain, link
-std::vector<Command> mail_commands();    // message, queue, held, gateway, ledger
+std::vector<Command> region_commands();      // up, status, settings
+std::vector<Command> backup_commands();      // backup, restore
+std::vector<Command> seal_commands();        // key, unseal, recovery
+std::vector<Command> people_commands();      // person, route
+std::vector<Command> connection_commands();  // connection, secret, operation
+std::vector<Command> tenant_commands();      // tenant, domain, link
+std::vector<Command> host_commands();        // host
+std::vector<Command> mail_commands();        // message, queue, held, gateway, ledger
 
 }  // namespace mailhold::cli

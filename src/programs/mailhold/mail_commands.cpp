@@ -1,6 +1,9 @@
 // message, queue, held, gateway, ledger.
 #include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
 
+#include "base/text.h"
 #include "core/access/operation.h"
 #include "programs/mailhold/console.h"
 
@@ -23,6 +26,38 @@ Status show_ledger(Console& console, const Typed& typed) {
   return done();
 }
 
+// Piece by piece into a file beside, which takes its name when it is whole.
+Status write_bundle(Console& console, const Typed& typed) {
+  ASSIGN_OR_RETURN(const std::string tenant, console.tenant_id(typed.one("tenant")));
+  json::object request{{"verb", "ledger.bundle"}, {"tenant", tenant}};
+  if (typed.has("from")) request["from"] = std::stoll(typed.one("from"));
+  if (typed.has("since")) request["since"] = std::stoll(typed.one("since"));
+  const std::string path = typed.one("out");
+  std::ofstream file(path + ".new", std::ios::binary | std::ios::trunc);
+  json::object summary;
+  for (bool complete = false; !complete;) {
+    ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(request)));
+    const json::object piece = json::parse(answer).as_object();
+    file << from_base64url(std::string_view(piece.at("bytes").as_string())).value_or("");
+    if (summary.empty())
+      summary = {{"file", path},
+                 {"tenant", tenant},
+                 {"last", piece.at("last")},
+                 {"size", piece.at("size")},
+                 {"witnessed", piece.at("satisfied")}};
+    complete = !piece.contains("next");
+    if (!complete) request["from"] = piece.at("next");
+    request["size"] = piece.at("size");
+    request["last"] = piece.at("last");
+  }
+  file.close();
+  std::error_code failure;
+  if (file) std::filesystem::rename(path + ".new", path, failure);
+  if (!file || failure) return Error{ErrorKind::unavailable, path + " could not be written"};
+  console.print(json::serialize(summary));
+  return done();
+}
+
 }  // namespace
 
 std::vector<Command> mail_commands() {
@@ -39,11 +74,12 @@ std::vector<Command> mail_commands() {
         {"to", "Recipient, whole or as @domain"},
         {"from", "Sender, whole or as @domain"},
         {"subject", "Words of the subject"},
-        {"since", "Milliseconds since 1970", false, Form::number},
-        {"until", "Milliseconds since 1970", false, Form::number},
+        {"since", "From this day or moment on (UTC)", false, Form::time},
+        {"until", "Up to this day or moment (UTC)", false, Form::time},
         limit},
-       "mailhold message find --tenant example --to alice@example.com",
-       {}},
+       "mailhold message find --tenant example --to alice@example.com --since 2026-11-22",
+       {},
+       {"time", "verdict", "held_for", "from", "to", "subject", "id"}},
       {"message", "trace", "Show every step of one message, with its reasons", {id, tenant}, "", {}},
       {"message",
        "show",
@@ -51,7 +87,13 @@ std::vector<Command> mail_commands() {
        {id, tenant, {"part", "raw"}},
        "",
        {}},
-      {"queue", "list", "Show what waits or is being sent", {tenant, limit}, "", {}},
+      {"queue",
+       "list",
+       "Show what waits or is being sent",
+       {tenant, limit},
+       "",
+       {},
+       {"accepted_at", "state", "attempts", "next_attempt", "from", "id"}},
       {"queue", "status", "Show counts and paused routes", {}, "", {}},
       {"queue", "show", "Show one message of the queue", {id}, "", {}},
       {"queue", "pause", "Send nothing over a route until it is resumed", {route}, "", {}},
@@ -59,7 +101,13 @@ std::vector<Command> mail_commands() {
       {"queue", "flush", "Try everything now", {tenant}, "", {}},
       {"queue", "requeue", "Try this message now", {id}, "", {}},
       {"queue", "delete", "Give a message up; nobody is told", {id}, "", {}},
-      {"held", "list", "Show what policy holds back, and why", {tenant, limit}, "", {}},
+      {"held",
+       "list",
+       "Show what policy holds back, and why",
+       {tenant, limit},
+       "",
+       {},
+       {"held_at", "held_for", "from", "to", "subject", "id"}},
       {"held", "show", "Show one held message with every reason", {id}, "", {}},
       {"held", "release", "Deliver a held message after all", {id, why}, "mailhold held release 5f… --why 'known sender'", {}},
       {"held", "delete", "Give a held message up; nobody is told", {id, why}, "", {}},
@@ -74,6 +122,15 @@ std::vector<Command> mail_commands() {
         limit},
        "mailhold ledger show example",
        show_ledger},
+      {"ledger",
+       "bundle",
+       "Write what a tenant can check offline: its entries, their proofs, the checkpoint with its cosignatures",
+       {{"tenant", "Name or id of the tenant", true, Form::position},
+        {"out", "File to write", true},
+        {"from", "First sequence number; for who has the earlier ones", false, Form::number},
+        {"since", "Size of the ledger at the last check: proves that it has only grown since", false, Form::number}},
+       "mailhold ledger bundle example --out example.bundle",
+       write_bundle},
       {"ledger", "status", "Show size, checkpoint and state of the ledger", {}, "", {}},
       {"ledger", "verify", "Check the whole ledger: tree, signatures, chains", {}, "", {}},
       {"ledger", "reopen", "Open a ledger again that failed, after verifying it", {}, "", {}},

@@ -40,8 +40,9 @@ int exit_code(ErrorKind kind) {
 
 Status run(cli::Console& console, const cli::Command& command, const cli::Typed& typed) {
   if (command.run) return command.run(console, typed);
-  ASSIGN_OR_RETURN(const std::string answer, console.ask(cli::request_of(command, typed)));
-  console.print(answer);
+  ASSIGN_OR_RETURN(const std::string request, cli::request_of(command, typed));
+  ASSIGN_OR_RETURN(const std::string answer, console.ask(request));
+  console.print(answer, command.columns);
   return done();
 }
 
@@ -66,7 +67,7 @@ void add(CLI::App& app, const cli::Command& command, cli::Typed& typed, const cl
       continue;
     }
     CLI::Option* added = verb->add_option(name, take, option.meaning);
-    added->type_name(option.form == cli::Form::number ? "NUMBER" : "TEXT");
+    added->type_name(option.form == cli::Form::number ? "NUMBER" : option.form == cli::Form::time ? "TIME" : "TEXT");
     if (option.form == cli::Form::values) {
       added->expected(1, 1 << 20);
     } else {
@@ -93,7 +94,8 @@ int main(int count, char** words) {
   console.programs = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
 
   std::vector<cli::Command> commands = cli::region_commands();
-  for (auto more : {cli::seal_commands(), cli::backup_commands(), cli::people_commands(), cli::tenant_commands(), cli::mail_commands()})
+  for (auto more : {cli::seal_commands(), cli::backup_commands(), cli::people_commands(), cli::connection_commands(),
+                    cli::tenant_commands(), cli::mail_commands(), cli::host_commands()})
     commands.insert(commands.end(), more.begin(), more.end());
   cli::Typed typed;
   const cli::Command* chosen = nullptr;

@@ -12,7 +12,9 @@ std::string noun_meaning(const std::string& noun) {
       {"settings", "The settings file"},
       {"person", "Who may change routes and secrets"},
       {"route", "Where a tenant's mail goes"},
-      {"secret", "User and password of a route; they go in and never come out"},
+      {"connection", "Accounts of a tenant at servers: where, what for, and how much"},
+      {"operation", "Changes that wait for a second person's signature"},
+      {"secret", "Passwords and keys of routes and connections; they go in and never come out"},
       {"tenant", "The companies this region protects"},
       {"domain", "Domains and recipients of a tenant"},
       {"link", "Rewritten links: rules, checks"},
@@ -20,6 +22,7 @@ std::string noun_meaning(const std::string& noun) {
       {"queue", "Messages on their way out"},
       {"held", "Messages that policy holds back"},
       {"gateway", "The SMTP side that takes mail in"},
+      {"host", "What runs on this host, compared with what was installed"},
       {"ledger", "The tamper-evident log of every use of a secret and every change"},
   };
   const auto found = meanings.find(noun);

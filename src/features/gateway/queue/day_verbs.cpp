@@ -30,6 +30,7 @@ Result<std::string> DayVerbs::answer(std::string_view text, const Deadline& dead
   ASSIGN_OR_RETURN(const Id tenant, Id::parse(text_of(request, "tenant")));
   if (verb == "message.shred") {
     ASSIGN_OR_RETURN(const Id message, Id::parse(text_of(request, "id")));
+    RETURN_IF_ERROR(queue_.wait_until_kept(tenant, message, deadline));  // else it would be stored a moment later
     RETURN_IF_ERROR(queue_.store().forget(tenant, message, deadline));
     return json::serialize(json::object{{"shredded", message.text()}});
   }

@@ -53,7 +53,7 @@ class BackupAndRestoration(World):
         self.mailhold.wait_for_ledger()
         self.mailhold.wait_for_directory("anybody@example.test")
         for message in kept:
-            self.assertIsNotNone(self.ask("message.show", check=False, id=message), message)
+            wait_for("the message from the spool or the store", lambda: self.ask("message.show", check=False, id=message) is not None)
         self.delivered()  # the route's password came back too
         self.mailhold.cli("ledger", "verify")
 

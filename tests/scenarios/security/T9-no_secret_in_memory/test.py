@@ -12,7 +12,7 @@ import memory
 from needles import Finder, needle
 from world import ROUTE_USER, World, letter, message_id_of, plain_as_sent, plain_of, run, wait_for
 
-PROCESSES = {"supervisor", "keyd", "ledgerd", "resolverd", "brokerd", "authd", "apid", "scannerd", "zygote", "scanner", "gatewayd-in", "gatewayd-out", "linkd"}
+PROCESSES = {"supervisor", "keyd", "ledgerd", "resolverd", "brokerd", "authd", "apid", "scannerd", "zygote", "scanner", "gatewayd-in", "gatewayd-out", "linkd", "workerd"}
 
 
 class NoSecretInMemory(World):
