@@ -157,7 +157,7 @@ class Witnesses(unittest.TestCase):
         for each in [self.ledger, *self.ledger.rglob("*")]:
             shutil.chown(each, self.owner(), self.owner())
         self.mailhold.start()
-        self.mailhold.cli("key", "unseal", "--passphrase-file", self.mailhold.passphrase, check=False)
+        self.mailhold.cli("unseal", "--passphrase-file", self.mailhold.passphrase, check=False)
         wait_for("the witnesses' word", lambda: "behind its witnesses" in (self.mailhold.cli("ledger", "status", check=False) or {}).get("failure", ""))
         states = {each["state"] for each in self.status()["list"][:2]}
         self.assertEqual(states, {"knows_more"})
