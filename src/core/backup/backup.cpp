@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -219,6 +220,12 @@ Result<Copied> copy_data(const fs::path& data, const fs::path& target, Milliseco
   if (::mkdir(target.c_str(), 0700) != 0)
     return errno == EEXIST ? Error{ErrorKind::already_exists, target.string() + " exists already"} : failed(target.string());
   Copying copying(data, target, progress, deadline);
+  // A folder that the order does not know is named by nothing here, and goes first.
+  for (const auto& entry : fs::directory_iterator(data)) {
+    const std::string name = entry.path().filename();
+    const bool is_known = std::find(std::begin(order), std::end(order), name) != std::end(order);
+    if (entry.is_directory() && !is_known) RETURN_IF_ERROR(copying.folder(name));
+  }
   for (const char* folder : order) RETURN_IF_ERROR(copying.folder(folder));
   return copying.finish(now);
 }

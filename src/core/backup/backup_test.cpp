@@ -28,6 +28,8 @@ class BackupTest : public testing::Test {
     write("data/ledger/checkpoint", "origin\n1\n");
     write("data/ledger/tile/0", "hash");
     write("data/ledger/lock", "");
+    fs::create_directories(folder_ / "data/later");  // a folder that this code does not know
+    write("data/later/file", "kept too");
   }
   ~BackupTest() override {
     records_.reset();
@@ -49,12 +51,13 @@ class BackupTest : public testing::Test {
 TEST_F(BackupTest, what_was_copied_comes_back) {
   const auto copied = copy();
   ASSERT_TRUE(copied) << copied.error().detail;
-  EXPECT_EQ(copied->files, 4U);
+  EXPECT_EQ(copied->files, 5U);
   const auto restored = restore();
   ASSERT_TRUE(restored) << restored.error().detail;
   EXPECT_EQ(restored->manifest_sha256, copied->manifest_sha256);
   EXPECT_EQ(fs::file_size(folder_ / "restored/store/packs/000001"), 3'000'000U);
   EXPECT_FALSE(fs::exists(folder_ / "restored/ledger/lock"));
+  EXPECT_TRUE(fs::exists(folder_ / "restored/later/file"));
   const auto records = records::open("sqlite:" + (folder_ / "restored/keystore/keystore.db").string(), soon()).value();
   EXPECT_EQ(records->query("SELECT b FROM a", {}, soon()).value()[0][0].number(), 42);
 }
