@@ -34,7 +34,7 @@ std::vector<std::string> fuzz_seeds() {
   job.route.kind = access::RouteKind::relay;
   job.route.host = "mx.example";
   job.route.pins = {std::string(64, 'a')};
-  return {encode(broker::OpenSession{id, id, id}), encode(job), encode(broker::SessionReport{1, 1000, "closed"}),
+  return {encode(broker::OpenSession{id, id, id}), encode(job), encode(broker::SessionReport{1, 1000, 0, 0, {}, "closed"}),
           encode(route_operation())};
 }
 

@@ -20,8 +20,8 @@ struct Row {
   std::uint64_t address_space_bytes_max = 0;
 };
 
-// Processes that hold keys or parse hostile content end at the first forbidden call; the others are refused it. So is tokend, which
-// holds the key of a token: its vendor's module may try what it does not need, such as the system's log.
+// Processes that hold keys or parse hostile content end at the first forbidden call; the others are refused it. So is tokend,
+// which holds the key of a token: its vendor's module may try what it does not need, such as the system's log.
 const std::vector<Row>& rows() {
   static const std::vector<Row> all = {
       {"keyd", {threads, files}, {}, {"keystore"}, Violation::kill, 1024, true},
