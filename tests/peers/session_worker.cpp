@@ -56,9 +56,14 @@ int main(int count, char** words) {
   auto daemon = ipc::Daemon::start("session_worker");
   std::string name = std::filesystem::path(words[0]).filename();
   for (int i = 1; i < count; ++i) name += std::string("-") + words[i];
-  const std::string path = daemon->settings().at("mailhold.data") + "/../worker/" + name + ".sock";
+  const std::string path =
+      std::filesystem::path(daemon->settings().at("mailhold.data")).parent_path() / "worker" / (name + ".sock");
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    log_error("session_worker", path + " is too long for a socket");
+    return 64;
+  }
   path.copy(address.sun_path, sizeof address.sun_path - 1);
   ::unlink(path.c_str());
   const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -120,7 +120,8 @@ class World(unittest.TestCase):
         missing = [name for name in ("mailhold", "gatewayd", "authd", "scannerd") if not (PROGRAMS / name).exists()]
         if missing:
             raise AssertionError(f"not built: {', '.join(missing)} in {PROGRAMS}")
-        cls.folder = RUN / f"{pathlib.Path(sys.argv[0]).resolve().parent.name[:40]}.{os.getpid()}"  # what failed is kept there
+        # What failed is kept there. The name is short: a socket's path ends at 107 bytes.
+        cls.folder = RUN / f"{pathlib.Path(sys.argv[0]).resolve().parent.name[:20]}.{os.getpid()}"
         shutil.rmtree(cls.folder, ignore_errors=True)
         cls.folder.mkdir(parents=True)
         for folder in (RUN.parent, RUN, cls.folder):
