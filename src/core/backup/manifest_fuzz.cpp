@@ -4,6 +4,14 @@
 #include <string_view>
 
 #include "core/backup/manifest.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  return {mailhold::backup::write_manifest(
+      {1000, {{"keystore/keys.db", std::string(64, 'a'), 4096, 0600}, {"a/b", std::string(64, '0'), 0, 0644}}})};
+}
+
+std::vector<std::string> fuzz_words() { return {"../", "./", "/", " ", "\n", ".."}; }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace mailhold;

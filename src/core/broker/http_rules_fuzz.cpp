@@ -2,6 +2,16 @@
 #include <cstdlib>
 
 #include "core/broker/http_rules.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  return {"/users/ann/messages/1?$select=subject",
+          R"({"requests":[{"id":"1","method":"GET","url":"/users/ann/messages","headers":{"Prefer":"x"}}]})"};
+}
+
+std::vector<std::string> fuzz_words() {
+  return {"/..", "/.", "%2e", "%2f", "%25", "\\", "/", "?", ";", "\"", "{", "}", "[", "]", ",", "null"};
+}
 
 // No target with a step upwards, and no batch, reaches a mailbox outside the scope; what goes on of a batch is judged the same.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

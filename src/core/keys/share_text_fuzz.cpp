@@ -3,6 +3,15 @@
 #include <cstdlib>
 
 #include "core/keys/share_text.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  using namespace mailhold;
+  const keys::RecoveryShare share{"RRRR", "SSSS", 2, 1, SecretText::copy_of(std::string(32, 'v'))};
+  return {std::string(keys::write_share(share).reveal()), std::string(34, 'x')};
+}
+
+std::vector<std::string> fuzz_words() { return {"0", "Z", "-", " ", "\n", "O", "l", "000000-"}; }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace mailhold;

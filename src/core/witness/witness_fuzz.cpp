@@ -5,6 +5,7 @@
 
 #include "core/witness/witness.h"
 #include "core/witness/witness_client.h"
+#include "fuzz_seeds.h"
 
 namespace {
 
@@ -23,6 +24,15 @@ witness::Witness& fuzzed_witness() {
 }
 
 }  // namespace
+
+std::vector<std::string> fuzz_seeds() {
+  return {std::string(1, '\3') + "old 0\n\nexample.com/log\n5\n" + std::string(43, 'A') +
+              "=\n\n\xe2\x80\x94 example.com/log AAAAAAA=\n",
+          "\1HTTP/1.1 409 Conflict\r\nContent-Length: 3\r\n\r\n17\n", "\1HTTP/1.1 200 OK\r\n\r\n\xe2\x80\x94 w AAAAAAAA\n",
+          "\2https://witness.example:443/prefix/", "\2http://[::1]:8090"};
+}
+
+std::vector<std::string> fuzz_words() { return {"\r\n", "\n", ":", ":0", "/", "[", "]", "0", "@", "old "}; }
 
 extern "C" int LLVMFuzzerTestOneInput(const char* bytes, std::size_t count) {
   if (count == 0) return 0;

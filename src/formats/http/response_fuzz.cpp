@@ -2,6 +2,18 @@
 #include <cstdlib>
 
 #include "formats/http/response_reader.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  using namespace std::string_literals;
+  return {"\0HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"s, "\0HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 None\r\n\r\n"s,
+          "\0HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\n\r\n"s,
+          "\0HTTP/1.0 200 OK\r\n\r\nbody"s};
+}
+
+std::vector<std::string> fuzz_words() {
+  return {"\r\n", "\r\n\r\n", ":", " ", "0", "Content-Length: 1\r\n", "Connection: close\r\n", "1\r\na\r\n"};
+}
 
 // However an answer arrives, it is the same answer; and its body never holds more than was received.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -3,6 +3,17 @@
 
 #include "base/text.h"
 #include "formats/imap/imap_command_filter.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  using namespace std::string_literals;
+  return {"\0a1 CAPABILITY\r\na2 SELECT \"INBOX\"\r\na3 UID FETCH 1:* (FLAGS BODY.PEEK[])\r\na4 LOGOUT\r\n"s,
+          "\0a1 EXAMINE {5}\r\nINBOX\r\na2 IDLE\r\nDONE\r\na3 APPEND INBOX {3+}\r\nabc\r\n"s};
+}
+
+std::vector<std::string> fuzz_words() {
+  return {"\r\n", "\n", "\"", "\\", "{1}\r\n", "{1+}\r\n", "(", ")", "[", "]", " ", "DELETE", "STORE"};
+}
 
 // Whatever a worker says, in whatever pieces: the server sees the same, and outside of messages never a word of these.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -3,6 +3,16 @@
 
 #include "formats/imap/imap_login.h"
 #include "formats/imap/imap_response_scanner.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  using namespace std::string_literals;
+  return {
+      "\0* OK [CAPABILITY IMAP4rev1 STARTTLS] ready\r\n* 1 FETCH (BODY[] {5}\r\nhello FLAGS ())\r\na1 OK done\r\n+ go on\r\n"s,
+      "\0* LIST () \"/\" {3}\r\nabc\r\n* BYE {9}\r\na2 NO x\r\n"s};
+}
+
+std::vector<std::string> fuzz_words() { return {"\r\n", "\n", "{1}\r\n", "~{2}\r\n", "* ", "+ ", "FETCH", "OK", "(", ")", " "}; }
 
 // Every byte of a server comes out once and in order, however it arrives; and no server is given a credential before TLS.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

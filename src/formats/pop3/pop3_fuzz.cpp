@@ -3,6 +3,14 @@
 
 #include "formats/pop3/pop3_command_filter.h"
 #include "formats/pop3/pop3_login.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  using namespace std::string_literals;
+  return {"\0STAT\r\nUIDL\r\nTOP 1 0\r\nRETR 1\r\nDELE 1\r\nQUIT\r\n"s, "\0+OK\r\nSubject: x\r\n\r\n..y\r\na.\r\n.\r\n+OK\r\n"s};
+}
+
+std::vector<std::string> fuzz_words() { return {"\r\n", "\n", ".\r\n", ".", "+OK\r\n", "-ERR\r\n", " ", "DELE 1\r\n"}; }
 
 // A worker that may only read never has a message deleted; an answer ends in one place, however it arrives; no server is given
 // a credential before TLS.

@@ -2,6 +2,14 @@
 #include <cstdlib>
 
 #include "formats/sasl/scram.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  return {"r=rOprNGfwEbeRWgbNEkqO3,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096", "v=rmF9pqV8S7suAoZWja4dJRkFsKQ=",
+          mailhold::sasl::encode(mailhold::sasl::ScramQuestion{"n=user,r=rOprNGfwEbeRWgbNEkqO", "r=x"})};
+}
+
+std::vector<std::string> fuzz_words() { return {",", "=", "r=", "s=", "i=", "m=", "v=", "0"}; }
 
 // Whatever a server says, the answer is made for our nonce and user only, and its own final message is not enough.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

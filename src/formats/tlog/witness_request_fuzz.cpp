@@ -3,6 +3,16 @@
 
 #include "formats/tlog/cosignature.h"
 #include "formats/tlog/witness_request.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  using namespace mailhold::tlog;
+  const CosignerKey key{"witness.example/w1", std::string(32, 'k')};
+  return {WitnessRequest{5, {hash_leaf("leaf")}, "example.com/log\n7\nAAAA\n\n\xe2\x80\x94 a AAAAAAAA\n"}.encode(),
+          encode(NoteSignature{key.name, key.id(), std::string(72, 's')}), key.text()};
+}
+
+std::vector<std::string> fuzz_words() { return {"\n", "\n\n", "0", "old ", "+", "=", "\xe2\x80\x94 "}; }
 
 extern "C" int LLVMFuzzerTestOneInput(const char* bytes, std::size_t count) {
   using namespace mailhold::tlog;
