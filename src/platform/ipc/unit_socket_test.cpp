@@ -53,7 +53,7 @@ TEST_F(UnitSocket, a_connection_of_its_owner_is_the_supervisors) {
 }
 
 TEST_F(UnitSocket, a_socket_that_others_may_use_is_refused) {
-  for (const mode_t mode : {0660, 0606, 0610}) {
+  for (const mode_t mode : {0660U, 0606U, 0610U}) {
     const OwnedFd connection = accepted();
     ASSERT_EQ(::chmod(path_.c_str(), mode), 0);
     const Status checked = check_unit_connection(connection.get());

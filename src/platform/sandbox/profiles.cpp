@@ -29,6 +29,7 @@ const std::vector<Row>& rows() {
       {"ledgerd", {threads, files}, {}, {"ledger"}, Violation::kill},
       {"brokerd", {threads, files, connect}, {}, {"broker"}, Violation::refuse},
       {"authd", {threads, accept}, {}, {}, Violation::kill, 64},
+      {"authd-zygote", {threads, accept, Right::fork, tighten, change_user}, {}, {}, Violation::kill, 64},
       {"resolverd", {threads, connect}, {}, {}, Violation::refuse, 4096},
       {"scannerd", {Right::fork, tighten}, {}, {}, Violation::kill, 4096},
       {"scanner", {}, {}, {}, Violation::kill, 64, false, 768ULL << 20},

@@ -1,6 +1,7 @@
 #include "platform/sandbox/sandbox.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <malloc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -128,6 +129,25 @@ Status enter(const Profile& profile) {
   ASSIGN_OR_RETURN(const PreparedProfile prepared, PreparedProfile::make(profile));
   RETURN_IF_ERROR(prepared.self_test());
   return prepared.tighten();
+}
+
+Status keep_capabilities(std::initializer_list<unsigned> kept) {
+  std::uint64_t wanted = 0;
+  for (const unsigned capability : kept) wanted |= 1ULL << capability;
+  for (unsigned capability = 0; capability <= CAP_LAST_CAP; ++capability) {
+    if ((wanted & 1ULL << capability) == 0) ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+  }
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[2] = {};
+  if (::syscall(SYS_capget, &header, sets) != 0) return Error{ErrorKind::unsupported, "the capabilities cannot be read"};
+  if (sets[0].permitted == 0 && sets[1].permitted == 0) return done();  // a unit's user has none, and may not even ask
+  for (unsigned half = 0; half < 2; ++half) {
+    const std::uint32_t held =
+        sets[half].permitted & static_cast<std::uint32_t>(wanted >> 32U * half);  // a container may hold less
+    sets[half] = {held, held, 0};
+  }
+  if (::syscall(SYS_capset, &header, sets) != 0) return Error{ErrorKind::unsupported, "the capabilities cannot be dropped"};
+  return done();
 }
 
 void enter_or_exit(const Profile& profile) {
