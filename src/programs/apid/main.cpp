@@ -14,6 +14,7 @@
 #include "features/tenants/tenant_verbs.h"
 #include "platform/ipc/daemon.h"
 #include "platform/ipc/messages.h"
+#include "platform/records/sqlite/sqlite_records.h"
 #include "platform/sandbox/profiles.h"
 #include "programs/apid/region_verbs.h"
 
@@ -102,7 +103,7 @@ Status serve(ipc::Daemon& daemon) {
   ledger::EntryOpener opener([&](Id tenant, std::uint32_t version, std::string_view box, std::string_view context,
                                  const Deadline& until) { return keys.open_ledger_box(tenant, version, box, context, until); },
                              region);
-  ASSIGN_OR_RETURN(const auto records, records::open("sqlite:" + daemon.directory("directory") + "/directory.db", deadline));
+  ASSIGN_OR_RETURN(const auto records, records::open_sqlite(daemon.directory("directory") + "/directory.db", deadline));
   ASSIGN_OR_RETURN(const auto book, tenants::TenantBook::open(
                                         *records,
                                         [&](Id tenant, const Deadline& until) {

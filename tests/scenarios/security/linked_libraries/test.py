@@ -12,7 +12,7 @@ PROGRAMS = pathlib.Path(os.environ["MAILHOLD_PROGRAMS"])
 OF_CONTENT = re.compile(r"lib(gmime|mimetic|vmime|xml2|xslt|expat|pugixml|tinyxml|xerces|gumbo|lexbor|tidy|html|magic|archive|zip|poppler|psl)\b")
 OF_DNS = re.compile(r"lib(unbound|ldns|cares|getdns)\b")
 EVERYWHERE = {"libc.so.6", "libm.so.6", "libgcc_s.so.1", "libstdc++.so.6", "ld-linux-x86-64.so.2", "libcrypto.so.3", "libseccomp.so.2"}
-RECORDS = {"libsqlite3.so.0", "libpq.so.5"}
+RECORDS = {"libsqlite3.so.0"}
 NEAR_KEYS = {
     "keyd": RECORDS | {"libsodium.so.23", "libboost_json.so.1.81.0"},
     "brokerd": RECORDS | {"libboost_json.so.1.81.0"},
