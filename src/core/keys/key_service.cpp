@@ -48,6 +48,8 @@ KeyStatus KeyService::status() const {
   KeyStatus status;
   status.region = state.settings.region;
   status.memory_is_secret = state.pages.is_secret();
+  status.host_is_asked = static_cast<bool>(state.settings.host);
+  status.host_findings = state.host_findings();
   const std::lock_guard lock(state.mutex);
   if (!state.open_keystore()) return status;
   const auto region = state.keystore->region();

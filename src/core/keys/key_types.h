@@ -87,6 +87,13 @@ struct RotationProgress {
   Milliseconds started_at = 0;
 };
 
+// What is wrong with the host that keyd runs on: kinds, and hashes of what it is about.
+struct HostFinding {
+  std::string kind{};     // "unknown program", or "not watched"
+  std::string subject{};  // SHA-256 in hex; empty: the host as a whole
+  std::string detail{};   // of "not watched": why
+};
+
 struct KeyStatus {
   Seal seal = Seal::uninitialised;
   std::string region{};
@@ -97,6 +104,8 @@ struct KeyStatus {
   std::vector<SealInfo> seals{};
   std::uint32_t region_version = 0;  // of the region key; 0 while sealed
   std::vector<RotationProgress> rotations{};
+  bool host_is_asked = false;  // keys.host_state is set
+  std::vector<HostFinding> host_findings{};
 };
 
 // What happened to keys, for the ledger. keyd has no way to the ledger: it keeps these until somebody has carried them there.

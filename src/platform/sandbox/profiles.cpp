@@ -24,7 +24,7 @@ struct Row {
 // which holds the key of a token: its vendor's module may try what it does not need, such as the system's log.
 const std::vector<Row>& rows() {
   static const std::vector<Row> all = {
-      {"keyd", {threads, files}, {}, {"keystore"}, Violation::kill, 1024, true},
+      {"keyd", {threads, files}, {"host"}, {"keystore"}, Violation::kill, 1024, true},
       {"tokend", {threads, files}, {}, {"tokens"}, Violation::refuse, 256, true},
       {"ledgerd", {threads, files}, {}, {"ledger"}, Violation::kill},
       {"brokerd", {threads, files, connect}, {}, {"broker"}, Violation::refuse},
