@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "core/keys/key_door.h"
 #include "core/keys/token_messages.h"
-#include "core/ledger/receipt.h"
+#include "core/ledger/use_receipt.h"
 #include "core/settings/settings.h"
 #include "platform/crypto/hash.h"
 #include "platform/ipc/daemon.h"
@@ -24,25 +24,6 @@ constexpr std::size_t secrets_bytes_max = 128 * 1024;  // of one ceremony: passp
 constexpr auto token_patience = std::chrono::seconds(30);
 constexpr auto idle_wait = std::chrono::milliseconds(500);
 constexpr auto wait_after_failure = std::chrono::seconds(30);
-
-// What the ledger must say before a secret is used: computed here from what the secret will be opened with, not from
-// anything that brokerd or authd claim about the entry.
-ledger::Expected intent_of(const keys::UseRequest& request) {
-  ledger::Expected intent{request.tenant, request.connection, "use.intent", {}};
-  intent.fields["purpose"] = request.purpose;
-  intent.fields["policy"] = to_hex(crypto::sha256(request.policy));
-  return intent;
-}
-
-Result<keys::VerifiedReceipt> verify(const keys::UseRequest& request, std::string_view verifying_key, Milliseconds now) {
-  const auto receipt = ledger::Receipt::parse(request.receipt);
-  if (!receipt) return Error{ErrorKind::denied, "receipt: malformed"};
-  // The key signs one log only, so any name of the log that it signed is the log's name.
-  const tlog::NoteKey log_key{receipt->origin, std::string(verifying_key)};
-  const auto entry = ledger::verify_receipt(*receipt, log_key, intent_of(request), now);
-  if (!entry) return entry.error();
-  return keys::VerifiedReceipt{std::string(receipt->leaf().bytes()), receipt->time, receipt->expires};
-}
 
 // The secrets of a ceremony come as a descriptor of the command line's memory, and shares go back into one, so that no process
 // between holds them.
@@ -96,7 +77,8 @@ keys::TokenKeys tokens(ipc::Daemon& daemon, const Settings& settings) {
 Status serve(ipc::Daemon& daemon) {
   ASSIGN_OR_RETURN(const Settings settings, Settings::from_map(daemon.settings()));
   keys::KeyService service(
-      {daemon.directory("keystore") + "/keystore.db", settings.text("mailhold.region"), {}, tokens(daemon, settings)}, verify);
+      {daemon.directory("keystore") + "/keystore.db", settings.text("mailhold.region"), {}, tokens(daemon, settings)},
+      ledger::verify_use);
   sandbox::enter_or_exit(sandbox::profile_of("keyd", daemon.directories()));
   keys::KeyDoor door(service);
   const std::jthread rewrapping([&](const std::stop_token& stop) { rewrap(service, stop); });
