@@ -39,6 +39,7 @@ struct KeyService::State {
   std::optional<Keystore> keystore;
   std::optional<Hierarchy> hierarchy;  // present: unsealed
   SpentReceipts spent;
+  bool confirmed = false;  // the ledger knows of nothing newer
 
   Status open_keystore() {
     if (keystore) return done();
