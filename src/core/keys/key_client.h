@@ -95,6 +95,9 @@ class KeyClient {
   // What happened to keys and is not in the ledger yet, oldest first. Forget each when it is there.
   Result<std::vector<KeyEvent>> events(const Deadline& deadline);
   Status forget_event(Id event, const Deadline& deadline);
+  // See KeyService: that the keystore is not an older copy than the ledger's newest event of it says; and the end of all use.
+  Status confirm(Id event, bool accept, const Deadline& deadline);
+  Status seal(const Deadline& deadline);
 
   void forget_leases();
 

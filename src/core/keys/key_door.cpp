@@ -22,10 +22,27 @@ const Permission permissions[] = {
       Method::end_day_rotation}},
     {"linkd", {Method::link_key}},
     {"apid",
-     {Method::status, Method::initialise, Method::unseal, Method::create_tenant, Method::destroy_tenant, Method::purpose_key,
-      Method::ledger_public_key, Method::open_ledger_box, Method::ledger_verifying_key, Method::secret_public_key,
-      Method::put_secret, Method::destroy_secret, Method::rotate_link_key, Method::add_seal, Method::remove_seal, Method::drill,
-      Method::rotate, Method::events, Method::forget_event}},
+     {Method::status,
+      Method::initialise,
+      Method::unseal,
+      Method::create_tenant,
+      Method::destroy_tenant,
+      Method::purpose_key,
+      Method::ledger_public_key,
+      Method::open_ledger_box,
+      Method::ledger_verifying_key,
+      Method::secret_public_key,
+      Method::put_secret,
+      Method::destroy_secret,
+      Method::rotate_link_key,
+      Method::add_seal,
+      Method::remove_seal,
+      Method::drill,
+      Method::rotate,
+      Method::events,
+      Method::forget_event,
+      Method::confirm,
+      Method::seal}},
     {"brokerd",
      {Method::purpose_key, Method::ledger_public_key, Method::ledger_verifying_key, Method::secret_public_key, Method::put_secret,
       Method::destroy_secret}},
@@ -165,8 +182,13 @@ Result<std::string> KeyDoor::answer_simple(std::string_view role, Method method,
     case Method::ledger_signing_seed:
     case Method::ledger_verifying_key:
     case Method::secret_public_key:
+    case Method::seal:
     case Method::events: {
       RETURN_IF_ERROR(question.finish());
+      if (method == Method::seal) {
+        service_.seal();
+        return std::string();
+      }
       if (method == Method::events) {
         ASSIGN_OR_RETURN(const std::vector<KeyEvent> events, service_.events());
         return encode(events);
@@ -230,6 +252,12 @@ Result<std::string> KeyDoor::answer_simple(std::string_view role, Method method,
       const Id which = question.id();
       RETURN_IF_ERROR(question.finish());
       return empty_answer(method == Method::remove_seal ? service_.remove_seal(which) : service_.forget_event(which));
+    }
+    case Method::confirm: {
+      const Id event = question.id();
+      const bool accept = question.small_number() != 0;
+      RETURN_IF_ERROR(question.finish());
+      return empty_answer(service_.confirm(event, accept));
     }
     case Method::destroy_secret: {
       const Id tenant = question.id();

@@ -100,6 +100,7 @@ struct KeyStatus {
   std::uint32_t tenants = 0;           // 0 while sealed
   std::string secret_public_key{};     // empty while sealed
   std::string ledger_verifying_key{};  // Ed25519, empty while sealed
+  bool confirmed = false;              // compared with the ledger: not an older copy of the keystore
   bool memory_is_secret = false;       // root keys lie in memfd_secret pages
   std::vector<SealInfo> seals{};
   std::uint32_t region_version = 0;  // of the region key; 0 while sealed

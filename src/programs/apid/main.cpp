@@ -81,12 +81,13 @@ class Router {
   apid::RegionVerbs& region_;
 };
 
-// What keyd did by itself, such as the end of a rotation, comes into the ledger within seconds.
+// What keyd did by itself, such as the end of a rotation, comes into the ledger within seconds. Soon after an unsealing the
+// keystore is compared with the ledger: until then no connection is used.
 void carry(apid::RegionVerbs& region, const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any never;
   std::unique_lock lock(mutex);
-  while (!never.wait_for(lock, stop, 5s, [&stop] { return stop.stop_requested(); }))
+  while (!never.wait_for(lock, stop, 1s, [&stop] { return stop.stop_requested(); }))
     (void)region.carry_events(Deadline::after(30s, stop));  // sealed or away: the next round
 }
 
