@@ -95,7 +95,8 @@ Result<KeyStatus> parse_status(std::string_view bytes) {
     each.detail = std::string(reader.text());
     status.host_findings.push_back(std::move(each));
   }
-  if (!reader.finish() || seal > static_cast<std::uint8_t>(Seal::unsealed) || secret > 1 || asked > 1 || confirmed > 1) return malformed();
+  if (!reader.finish() || seal > static_cast<std::uint8_t>(Seal::unsealed) || secret > 1 || asked > 1 || confirmed > 1)
+    return malformed();
   status.host_is_asked = asked == 1;
   status.seal = static_cast<Seal>(seal);
   status.confirmed = confirmed == 1;

@@ -24,7 +24,8 @@ constexpr auto all = std::to_array<KnownSetting>({
     {"keys.pkcs11_environment", text, "",
      "One environment variable for that module, as in SOFTHSM2_CONF=/etc/mailhold/softhsm2.conf."},
     {"keys.host_state", text, "",
-     "File of `mailhold host watch`; while it is missing, older than 60 s or names a finding, keyd opens no seal. Empty: not asked."},
+     "File of `mailhold host watch`; while it is missing, older than 60 s or names a finding, keyd opens no seal. Empty: not "
+     "asked."},
     {"gateway.smtp", text, "0.0.0.0:25", "Address and port that take mail in."},
     {"gateway.tls_certificate", text, "",
      "PEM file with the certificate chain for STARTTLS; empty: one signed by itself, made at each start."},
