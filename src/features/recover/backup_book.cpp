@@ -188,7 +188,8 @@ Status BackupBook::apply(const FolderStep& step, const Deadline& deadline) {
     RETURN_IF_ERROR(session.execute_batch("UPDATE backup_items SET until = $3 WHERE item = $1 AND since = $2 AND until IS NULL",
                                           closed, deadline));
     RETURN_IF_ERROR(
-        session.execute_batch("INSERT INTO backup_items (item, since, folder, message, day, sealed) VALUES ($1, $2, $3, $4, $5, $6)",
+        session.execute_batch("INSERT INTO backup_items (item, since, folder, message, day, sealed) VALUES ($1, $2, $3, $4, $5, $6)"
+                              " ON CONFLICT (item, since) DO UPDATE SET sealed = excluded.sealed",
                               added, deadline));
     return write_folder(session, step.folder, deadline);
   };

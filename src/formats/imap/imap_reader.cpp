@@ -52,7 +52,7 @@ Status ImapReader::receive(std::string_view bytes) {
     }
     const std::size_t end = bytes.find('\n');
     const std::string_view part = bytes.substr(0, end);
-    response_bytes_ += part.size() + 1;
+    response_bytes_ += part.size() + (end == std::string_view::npos ? 0 : 1);
     if (response_bytes_ > limits_.line_bytes_max) {
       taken = Error{ErrorKind::limit_exceeded, "the server sends a response without end"};
       break;
