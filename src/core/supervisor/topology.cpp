@@ -11,7 +11,9 @@ Topology topology_of(const Settings& settings) {
       {"brokerd", "brokerd", {}, Network::host, 3},
       {"apid", "apid", {}, Network::none, 4},
       {"scannerd", "scannerd", {}, Network::none, 5},
-      {"gatewayd-out", "gatewayd", {"out"}, Network::host, 6},
+      // In a burst accepting goes before delivering and storing: what is accepted waits safely in the spool, what is not
+      // waits with strangers.
+      {"gatewayd-out", "gatewayd", {"out"}, Network::host, 6, 5},
       {"gatewayd-in", "gatewayd", {"in"}, Network::none, 7},
       {"linkd", "linkd", {}, Network::none, 8},
   };
