@@ -5,7 +5,7 @@ export MAILHOLD_CORPORA ?= $(abspath $(CURDIR)/../shared/corpora)
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
 PROGRAMS := mailhold keyd ledgerd brokerd authd apid resolverd scannerd gatewayd linkd
 
-.PHONY: run test check bench bench-seal bench-gateway fuzz soak mutants fmt fresh peers programs
+.PHONY: run test check bench bench-seal bench-gateway fuzz soak mutants canaries fmt fresh peers programs
 
 run: programs peers
 	$(AS_ROOT) /usr/bin/python3 packaging/demo/demo.py
@@ -50,6 +50,10 @@ soak: programs peers
 mutants: peers
 	packaging/setup build run test
 	$(AS_ROOT) tests/mutants/run
+
+canaries:
+	packaging/setup build test
+	tests/mutants/canaries/run
 
 fmt:
 	git ls-files '*.cpp' '*.h' | xargs clang-format-19 -i

@@ -5,8 +5,18 @@
 #include <string_view>
 
 #include "core/keys/key_messages.h"
+#include "fuzz_seeds.h"
 
 using namespace mailhold;
+
+std::vector<std::string> fuzz_seeds() {
+  const Id tenant = Id::from_bytes("tenant--tenant--");
+  return {keys::encode(keys::SecretRecord{tenant, tenant, "policy", "box"}),
+          keys::encode(keys::UseRequest{tenant, tenant, "policy", "route.submit", "smtp_plain", "receipt"}),
+          keys::encode(keys::SymmetricKey{1, SecretText::copy_of(std::string(32, 'k'))}),
+          keys::encode_public(1, std::string(32, 'k')),
+          keys::encode(keys::KeyStatus{keys::Seal::unsealed, "eu", 3, std::string(32, 's'), std::string(32, 'v'), true})};
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);

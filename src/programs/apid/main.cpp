@@ -71,7 +71,7 @@ class Router {
 Status serve(ipc::Daemon& daemon) {
   const Deadline deadline = Deadline::after(30s);
   ASSIGN_OR_RETURN(const Settings settings, Settings::from_map(daemon.settings()));
-  const std::string region = settings.text("mailhold.region");
+  const std::string& region = settings.text("mailhold.region");
   sandbox::enter_or_exit(sandbox::profile_of("apid", daemon.directories()));
 
   keys::KeyClient keys(ipc::calls_to(daemon.peer("keyd")));
