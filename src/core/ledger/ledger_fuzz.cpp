@@ -2,8 +2,8 @@
 // written back byte for byte.
 #include <cstdlib>
 
-#include "core/ledger/batch.h"
-#include "core/ledger/clear_text.h"
+#include "core/evidence/batch.h"
+#include "core/evidence/clear_text.h"
 #include "core/ledger/ledger_messages.h"
 #include "core/ledger/log.h"
 #include "fuzz_seeds.h"

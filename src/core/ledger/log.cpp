@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/ledger/log_reader.h"
+#include "core/evidence/log_reader.h"
 #include "core/ledger/log_state.h"
 #include "formats/tlog/tiles.h"
 
@@ -155,6 +155,7 @@ LogStatus Log::status() const {
   status.last_at = state_->last_at;
   status.batches = state_->batches;
   status.cut_bytes = state_->cut_bytes;
+  status.snapshot_size = state_->snapshot_size;
   return status;
 }
 

@@ -16,6 +16,7 @@ Topology topology_of(const Settings& settings) {
       {"gatewayd-out", "gatewayd", {"out"}, Network::host, 6, 5},
       {"gatewayd-in", "gatewayd", {"in"}, Network::none, 7},
       {"linkd", "linkd", {}, Network::none, 8},
+      {"gossipd", "gossipd", {}, Network::host, 9},
   };
   topology.folders = {
       {"keystore", "keyd", {}, 0700, {"keyd"}},
@@ -56,6 +57,8 @@ Topology topology_of(const Settings& settings) {
       {"gatewayd-out", "apid"},
       {"linkd", "keyd"},
       {"linkd", "apid"},
+      {"gossipd", "ledgerd"},
+      {"gossipd", "resolverd"},
   };
   return topology;
 }

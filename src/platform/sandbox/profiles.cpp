@@ -33,6 +33,8 @@ const std::vector<Row>& rows() {
       {"gatewayd-in", {threads, files, accept, connect_unix}, {}, {"spool"}, Violation::refuse, 65536},
       {"gatewayd-out", {threads, files, connect}, {}, {"spool", "store"}, Violation::refuse, 8192},
       {"linkd", {threads, files, accept}, {"links"}, {}, Violation::refuse, 8192},
+      {"gossipd", {threads, connect}, {}, {}, Violation::refuse, 256},
+      {"mailhold-witness", {threads, files, accept}, {}, {"witness"}, Violation::refuse, 256},
       {"apid", {threads, files, accept}, {}, {"directory"}, Violation::refuse, 1024},
   };
   return all;

@@ -58,6 +58,7 @@ std::string noun_meaning(const std::string& noun);
 std::vector<Command> region_commands();  // up, status, key, settings
 std::vector<Command> people_commands();  // person, route, secret
 std::vector<Command> tenant_commands();  // tenant, domain, link
+std::vector<Command> host_commands();    // host
 std::vector<Command> mail_commands();    // message, queue, held, gateway, ledger
 
 }  // namespace mailhold::cli

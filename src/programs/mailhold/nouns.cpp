@@ -17,6 +17,7 @@ std::string noun_meaning(const std::string& noun) {
       {"queue", "Messages on their way out"},
       {"held", "Messages that policy holds back"},
       {"gateway", "The SMTP side that takes mail in"},
+      {"host", "What runs on this host, compared with what was installed"},
       {"ledger", "The tamper-evident log of every use of a secret and every change"},
   };
   const auto found = meanings.find(noun);

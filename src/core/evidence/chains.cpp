@@ -1,4 +1,4 @@
-#include "core/ledger/chains.h"
+#include "core/evidence/chains.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "core/ledger/batch.h"
+#include "core/evidence/batch.h"
 
 #include "base/bytes.h"
 #include "formats/tlog/tiles.h"

@@ -10,7 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/ledger/entry.h"
+#include "base/bytes.h"
+#include "core/evidence/entry.h"
 #include "formats/tlog/merkle.h"
 
 namespace mailhold::ledger {
@@ -36,6 +37,10 @@ class Chains {
 
   std::vector<TenantHead> heads() const;  // sorted by tenant
   std::uint64_t tenant_count() const { return tenants_.size(); }
+  // All of it as bytes, for a snapshot; parse gives the same again, or corrupt.
+  void write(ByteWriter& writer) const;
+  static Result<Chains> read(ByteReader& reader);
+
   // Where the tenant's entries lie, by seq - 1; nothing for an unknown tenant.
   const std::vector<std::uint64_t>* indexes_of(Id tenant) const;
 

@@ -1,6 +1,6 @@
-#include "core/ledger/verifier.h"
+#include "core/evidence/verifier.h"
 
-#include "core/ledger/log_reader.h"
+#include "core/evidence/log_reader.h"
 
 namespace mailhold::ledger {
 

@@ -1,4 +1,4 @@
-#include "core/ledger/clear_text.h"
+#include "core/evidence/clear_text.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "core/ledger/entry.h"
+#include "core/evidence/entry.h"
 
 #include "base/bytes.h"
 

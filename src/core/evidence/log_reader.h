@@ -12,25 +12,34 @@
 #include <string>
 #include <vector>
 
-#include "core/ledger/batch.h"
-#include "core/ledger/chains.h"
-#include "core/ledger/verifier.h"
+#include "core/evidence/batch.h"
+#include "core/evidence/chains.h"
+#include "core/evidence/snapshot.h"
+#include "core/evidence/verifier.h"
 #include "formats/tlog/checkpoint.h"
 #include "formats/tlog/merkle.h"
 #include "formats/tlog/tiles.h"
 
 namespace mailhold::ledger {
 
+inline constexpr const char* cosigned_checkpoint_name = "checkpoint.cosigned";
+
 std::filesystem::path journal_path(const std::filesystem::path& folder, std::uint64_t first);
 // Journals of a folder by first index.
 Result<std::map<std::uint64_t, std::filesystem::path>> find_journals(const std::filesystem::path& folder);
 // From disk rather than from the page cache, which may hold what a failed write left. not_found, unavailable.
 Result<std::string> read_from_disk(const std::filesystem::path& path, std::size_t bytes_max);
+// The same, from the page cache if it has it.
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max);
 
 class LogReader {
  public:
   LogReader(std::filesystem::path folder, tlog::NoteKey key, Journal journal)
       : folder_(std::move(folder)), key_(std::move(key)), journal_(journal) {}
+
+  // Before read(): only what came after the snapshot is read and verified, if the tiles lead to its root. Else all is.
+  void start_from(Snapshot snapshot) { snapshot_ = std::move(snapshot); }
+  std::uint64_t started_from() const { return started_from_; }  // after read(): entries that were not read
 
   // corrupt: something does not fit, see first_wrong(). unavailable: a file could not be read.
   Status read();
@@ -56,6 +65,7 @@ class LogReader {
  private:
   Error wrong(std::uint64_t index, const std::string& what);
   Status read_checkpoint();
+  Status use_snapshot();
   Status read_journals();
   Status read_journal(std::uint64_t first, const std::filesystem::path& path, bool is_last);
   Status read_bundles();
@@ -70,6 +80,8 @@ class LogReader {
   const std::filesystem::path folder_;
   const tlog::NoteKey key_;
   const Journal journal_;
+  std::optional<Snapshot> snapshot_;
+  std::uint64_t started_from_ = 0;
   std::optional<std::uint64_t> first_wrong_;
   std::deque<std::string> journal_bytes_;   // what the batches point into
   std::map<std::uint64_t, Batch> batches_;  // by end

@@ -1,4 +1,4 @@
-#include "core/ledger/log_reader.h"
+#include "core/evidence/log_reader.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -7,7 +7,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/log.h"
 #include "base/text.h"
+#include "core/evidence/tile_nodes.h"
 #include "platform/crypto/ed25519.h"
 
 namespace mailhold::ledger {
@@ -16,6 +18,33 @@ namespace {
 constexpr std::size_t journal_name_digits = 19;  // a log has fewer than 2^63 entries
 constexpr std::size_t journal_file_bytes_max = std::size_t{4} << 30;
 constexpr std::size_t bundle_file_bytes_max = tlog::tile_width * (tlog::entry_bytes_max + 2);
+
+enum class Source { page_cache, disk };
+
+Result<std::string> read_whole(const std::filesystem::path& path, std::size_t bytes_max, Source source) {
+  const auto failed = [&](int number) {
+    return Error{number == ENOENT ? ErrorKind::not_found : ErrorKind::unavailable, path.string() + ": " + std::strerror(number)};
+  };
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (file < 0) return failed(errno);
+  if (source == Source::disk) ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+  std::string bytes;
+  struct stat attributes{};
+  if (::fstat(file, &attributes) == 0 && attributes.st_size > 0) bytes.reserve(static_cast<std::size_t>(attributes.st_size) + 1);
+  std::string piece(1U << 18, '\0');
+  for (;;) {
+    const ssize_t count = ::read(file, piece.data(), piece.size());
+    if (count < 0 && errno == EINTR) continue;
+    const int number = errno;
+    if (count > 0) bytes.append(piece.data(), static_cast<std::size_t>(count));
+    if (count <= 0 || bytes.size() > bytes_max) {
+      ::close(file);
+      if (count < 0) return failed(number);
+      if (bytes.size() > bytes_max) return Error{ErrorKind::corrupt, path.string() + ": too long"};
+      return bytes;
+    }
+  }
+}
 
 }  // namespace
 
@@ -40,28 +69,10 @@ Result<std::map<std::uint64_t, std::filesystem::path>> find_journals(const std::
 }
 
 Result<std::string> read_from_disk(const std::filesystem::path& path, std::size_t bytes_max) {
-  const auto failed = [&](int number) {
-    return Error{number == ENOENT ? ErrorKind::not_found : ErrorKind::unavailable, path.string() + ": " + std::strerror(number)};
-  };
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (file < 0) return failed(errno);
-  ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
-  std::string bytes;
-  struct stat attributes{};
-  if (::fstat(file, &attributes) == 0 && attributes.st_size > 0) bytes.reserve(static_cast<std::size_t>(attributes.st_size) + 1);
-  std::string piece(1U << 18, '\0');
-  for (;;) {
-    const ssize_t count = ::read(file, piece.data(), piece.size());
-    if (count < 0 && errno == EINTR) continue;
-    const int number = errno;
-    if (count > 0) bytes.append(piece.data(), static_cast<std::size_t>(count));
-    if (count <= 0 || bytes.size() > bytes_max) {
-      ::close(file);
-      if (count < 0) return failed(number);
-      if (bytes.size() > bytes_max) return Error{ErrorKind::corrupt, path.string() + ": too long"};
-      return bytes;
-    }
-  }
+  return read_whole(path, bytes_max, Source::disk);
+}
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max) {
+  return read_whole(path, bytes_max, Source::page_cache);
 }
 
 Error LogReader::wrong(std::uint64_t index, const std::string& what) {
@@ -71,6 +82,7 @@ Error LogReader::wrong(std::uint64_t index, const std::string& what) {
 
 Status LogReader::read() {
   RETURN_IF_ERROR(read_checkpoint());
+  if (snapshot_) RETURN_IF_ERROR(use_snapshot());
   if (journal_ == Journal::checked) RETURN_IF_ERROR(read_journals());
   RETURN_IF_ERROR(read_bundles());
   return read_rest_of_journals();
@@ -79,6 +91,27 @@ Status LogReader::read() {
 Status LogReader::read_checkpoint() {
   ASSIGN_OR_RETURN(checkpoint_note, read_from_disk(folder_ / "checkpoint", tlog::note_bytes_max));
   ASSIGN_OR_RETURN(checkpoint, tlog::open_checkpoint(checkpoint_note, key_));
+  return done();
+}
+
+// The tiles must lead to the snapshot's root, and in the end to the checkpoint's: then the entries before it are those that were
+// verified when it was made. Whether their files are still whole is for a full verification to say.
+Status LogReader::use_snapshot() {
+  if (snapshot_->size > checkpoint.size) {
+    return Error{ErrorKind::corrupt, "ledger: rolled back: the checkpoint has " + std::to_string(checkpoint.size) +
+                                         " entries, its state snapshot was of " + std::to_string(snapshot_->size)};
+  }
+  const TileNodes nodes(folder_, checkpoint.size);
+  const auto root = tlog::root_of(nodes, snapshot_->size);
+  auto restored = tlog::Tree::restore(nodes, snapshot_->size);
+  if (!root || *root != snapshot_->root || !restored) {
+    log_warning("ledger", "the tiles do not lead to the root of the state snapshot, so that everything is read");
+    return done();
+  }
+  tree = std::move(*restored);
+  chains = std::move(snapshot_->chains);
+  last_at = snapshot_->last_at;
+  started_from_ = snapshot_->size;
   return done();
 }
 
@@ -124,7 +157,7 @@ std::string_view LogReader::journal_entry(std::uint64_t index) const {
 Status LogReader::read_bundles() {
   const std::uint64_t size = checkpoint.size;
   open_entries_first = size / tlog::tile_width * tlog::tile_width;
-  for (const tlog::Tile& bundle : tlog::new_bundles(0, size)) {
+  for (const tlog::Tile& bundle : tlog::new_bundles(started_from_ / tlog::tile_width * tlog::tile_width, size)) {
     RETURN_IF_ERROR(read_bundle(bundle));
     if (bundle.width < tlog::tile_width) break;
     // The tiles that this bundle completed; their nodes are then no longer needed.
@@ -174,7 +207,11 @@ Status LogReader::read_bundle(const tlog::Tile& bundle) {
     }
     if (index >= journal_first_ && index < journal_end_ && journal_entry(index) != entry)
       return wrong(index, "differs from the journal");
-    RETURN_IF_ERROR(take_entry(entry));
+    if (index >= started_from_) {
+      RETURN_IF_ERROR(take_entry(entry));
+    } else if (index >= open_entries_first) {
+      open_entries.emplace_back(entry);
+    }
   }
   if (!rest.empty() && bundle.width == tlog::tile_width)
     return wrong(first + bundle.width - 1, "followed by bytes that are no entry");

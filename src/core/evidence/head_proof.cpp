@@ -1,9 +1,8 @@
-#include "base/bytes.h"
-#include "core/ledger/log.h"
+#include "core/evidence/head_proof.h"
+
 #include "formats/tlog/checkpoint.h"
 
 namespace mailhold::ledger {
-namespace {
 
 void write_path(ByteWriter& writer, const tlog::Proof& path) {
   writer.u32(static_cast<std::uint32_t>(path.size()));
@@ -13,12 +12,11 @@ void write_path(ByteWriter& writer, const tlog::Proof& path) {
 tlog::Proof read_path(ByteReader& reader) {
   tlog::Proof path;
   const std::uint32_t count = reader.count(Hash::size);
+  // What is beyond the limit stays unread, so that whoever reads on finds the whole malformed.
   for (std::uint32_t i = 0; i < count && i < tlog::proof_hashes_max; ++i)
     path.push_back(Hash::from_bytes(reader.raw(Hash::size)));
   return path;
 }
-
-}  // namespace
 
 std::string HeadProof::encode() const {
   ByteWriter writer;
