@@ -27,5 +27,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       parsed && keys::encode_public(parsed->version, parsed->public_key) != input)
     std::abort();
   if (const auto parsed = keys::parse_status(input); parsed && keys::encode(*parsed) != input) std::abort();
+  if (const auto parsed = keys::parse_rotate_request(input); parsed && keys::encode(*parsed) != input) std::abort();
+  if (const auto parsed = keys::parse_events(input); parsed && keys::encode(*parsed).size() > input.size()) std::abort();
+  if (const auto parsed = keys::parse_seal_info(input); parsed && keys::encode(*parsed) != input) std::abort();
+  if (const auto parsed = keys::parse_secrets(input); parsed && keys::encode_secrets(*parsed).reveal() != input) std::abort();
+  if (size >= 1) {  // seals in one piece, their secrets in the other
+    const std::size_t cut = data[0] % size;
+    const auto parsed = keys::parse_seals(input.substr(1, cut), input.substr(1 + std::min(cut, size - 1)));
+    if (parsed && keys::encode_seals(*parsed) != input.substr(1, cut)) std::abort();
+  }
   return 0;
 }

@@ -18,6 +18,9 @@ Topology topology_of(const Settings& settings) {
       {"linkd", "linkd", {}, Network::none, 8},
       {"gossipd", "gossipd", {}, Network::host, 9},
   };
+  // A vendor's module gets a process of its own, and only where one is used.
+  const bool has_token = !settings.text("keys.pkcs11_module").empty();
+  if (has_token) topology.programs.push_back({"tokend", "tokend", {}, Network::none, 20});
   topology.folders = {
       {"keystore", "keyd", {}, 0700, {"keyd"}},
       {"ledger", "ledgerd", {}, 0700, {"ledgerd"}},
@@ -28,6 +31,7 @@ Topology topology_of(const Settings& settings) {
       {"store", "gatewayd-out", {}, 0700, {"gatewayd-out"}},
       {"links", "linkd", {}, 0700, {"linkd"}},
   };
+  if (has_token) topology.folders.push_back({"tokens", "tokend", {}, 0700, {"tokend"}});
   topology.listeners = {
       {"smtp", "gatewayd-in", settings.text("gateway.smtp")},
       {"http", "linkd", settings.text("links.listen")},
@@ -60,6 +64,7 @@ Topology topology_of(const Settings& settings) {
       {"gossipd", "ledgerd"},
       {"gossipd", "resolverd"},
   };
+  if (has_token) topology.edges.push_back({"keyd", "tokend"});
   return topology;
 }
 

@@ -24,6 +24,7 @@ struct Row {
 const std::vector<Row>& rows() {
   static const std::vector<Row> all = {
       {"keyd", {threads, files}, {}, {"keystore"}, Violation::kill, 1024, true},
+      {"tokend", {threads, files}, {}, {"tokens"}, Violation::kill, 256, true},
       {"ledgerd", {threads, files}, {}, {"ledger"}, Violation::kill},
       {"brokerd", {threads, files, connect}, {}, {"broker"}, Violation::refuse},
       {"authd", {threads, accept}, {}, {}, Violation::kill, 64},

@@ -5,7 +5,10 @@ namespace mailhold::cli {
 
 std::string noun_meaning(const std::string& noun) {
   static const std::map<std::string, std::string> meanings = {
-      {"key", "The keys of this region and their seal"},
+      {"key", "The keys of this region and their seals"},
+      {"backup", "Copies of Mailhold's own data"},
+      {"restore", "Mailhold's own data, brought back"},
+      {"recovery", "The other ways into this region"},
       {"settings", "The settings file"},
       {"person", "Who may change routes and secrets"},
       {"route", "Where a tenant's mail goes"},
