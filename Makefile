@@ -3,9 +3,9 @@ export CCACHE_SLOPPINESS = pch_defines,time_macros,include_file_mtime,include_fi
 export CCACHE_BASEDIR = $(CURDIR)
 export MAILHOLD_CORPORA ?= $(abspath $(CURDIR)/../shared/corpora)
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
-PROGRAMS := mailhold keyd ledgerd brokerd authd apid resolverd scannerd gatewayd linkd
+PROGRAMS := mailhold keyd tokend ledgerd brokerd authd apid resolverd scannerd gatewayd linkd gossipd mailhold-witness mailhold-verify
 
-.PHONY: run test check bench bench-seal bench-gateway fuzz soak mutants fmt fresh peers programs
+.PHONY: run test check bench bench-seal bench-keys bench-broker bench-gateway fuzz soak mutants canaries fmt fresh peers programs
 
 run: programs peers
 	$(AS_ROOT) /usr/bin/python3 packaging/demo/demo.py
@@ -30,10 +30,20 @@ check:
 	packaging/setup build test
 	tools/check
 
-bench: bench-seal bench-gateway
+bench: bench-seal bench-keys bench-broker bench-gateway
 
 bench-seal: programs
 	ninja -C build/release seal_bench && build/release/bin/seal_bench
+
+# Each prints lines "bench NAME ours= peer= unit= ratio= bar= ok|short".
+BROKER_BENCHES := ledger_bench
+
+bench-broker: programs
+	ninja -C build/release $(BROKER_BENCHES)
+	@mkdir -p run/bench
+	@for each in $(BROKER_BENCHES); do build/release/bin/$$each run/bench || exit 1; done
+bench-keys: programs
+	ninja -C build/release keys_bench && build/release/bin/keys_bench
 
 bench-gateway: programs peers
 	ninja -C build/release smtp_load smtp_sink
@@ -50,6 +60,10 @@ soak: programs peers
 mutants: peers
 	packaging/setup build run test
 	$(AS_ROOT) tests/mutants/run
+
+canaries:
+	packaging/setup build test
+	tests/mutants/canaries/run
 
 fmt:
 	git ls-files '*.cpp' '*.h' | xargs clang-format-19 -i

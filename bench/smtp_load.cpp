@@ -5,7 +5,8 @@
 //             [--key file] [--author-domain d] [--selector s] [--algorithm rsa|ed25519]   DKIM
 //             [--pipelining 0|1] [--tag word]   [--print-dns 1]: print the DKIM record and end
 // Ends with one line:
-//   load messages=10000 accepted=10000 failed=0 seconds=1.234 rate=8100 p50_ms=10.1 p99_ms=20.5 client_cpu_seconds=0.4
+//   load messages=10000 accepted=10000 failed=0 seconds=1.234 rate=8100 p50_ms=10.1 p99_ms=20.5 client_cpu_seconds=0.4 busy=0.97
+// where busy is the part of the machine's processors that worked meanwhile, for whomever.
 // One thread, so that the client takes as little as possible of the machine that is measured.
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <vector>
@@ -217,10 +219,30 @@ double cpu_seconds() {
          static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
+// Ticks of all processors since the machine started: in all, and those without work. proc(5), the first line of /proc/stat.
+struct ProcessorTicks {
+  double all = 0, idle = 0;
+};
+
+ProcessorTicks processor_ticks() {
+  std::ifstream file("/proc/stat");
+  std::string name;
+  file >> name;
+  ProcessorTicks ticks;
+  for (int column = 0; column < 8; ++column) {  // user nice system idle iowait irq softirq steal
+    double value = 0;
+    file >> value;
+    ticks.all += value;
+    if (column == 3 || column == 4) ticks.idle += value;
+  }
+  return ticks;
+}
+
 int measure(const Options& options, const bench::MessagePool& pool) {
   Run run(options, pool);
   const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
   const double cpu_before = cpu_seconds();
+  const ProcessorTicks ticks_before = processor_ticks();
   const auto begin = Time::now();
   std::vector<std::unique_ptr<Connection>> connections;
   for (std::size_t i = 0; i < options.connections; ++i) {
@@ -245,10 +267,13 @@ int measure(const Options& options, const bench::MessagePool& pool) {
     }
   }
   const double seconds = std::chrono::duration<double>(Time::now() - begin).count();
+  const ProcessorTicks ticks = processor_ticks();
+  const double all_ticks = std::max(1.0, ticks.all - ticks_before.all);
   std::printf(
-      "load messages=%zu accepted=%zu failed=%zu seconds=%.3f rate=%.0f p50_ms=%.2f p99_ms=%.2f client_cpu_seconds=%.2f\n",
+      "load messages=%zu accepted=%zu failed=%zu seconds=%.3f rate=%.0f p50_ms=%.2f p99_ms=%.2f client_cpu_seconds=%.2f "
+      "busy=%.2f\n",
       options.messages, run.accepted(), run.failed(), seconds, static_cast<double>(run.accepted()) / seconds, run.percentile(0.5),
-      run.percentile(0.99), cpu_seconds() - cpu_before);
+      run.percentile(0.99), cpu_seconds() - cpu_before, 1 - (ticks.idle - ticks_before.idle) / all_ticks);
   ::close(epoll);
   return run.accepted() == options.messages ? 0 : 1;
 }

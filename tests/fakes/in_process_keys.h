@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/keys/key_client.h"
 #include "core/keys/key_door.h"
@@ -18,12 +19,22 @@ class InProcessKeys {
   static constexpr const char* region = "test";
 
   explicit InProcessKeys(const std::filesystem::path& directory, keys::ReceiptVerifier verifier = {},
-                         const Clock& clock = system_clock())
-      : service({directory / "keystore.db", region, {.memory_bytes = 64 << 10, .passes = 1}}, std::move(verifier), clock),
+                         const Clock& clock = system_clock(), std::uint32_t rewrap_rows = 4096)
+      : service({directory / "keystore.db", region, {.memory_bytes = 64 << 10, .passes = 1}, {}, rewrap_rows},
+                std::move(verifier), clock),
         door(service) {
-    const Status opened =
-        service.status().seal == keys::Seal::uninitialised ? service.initialise(passphrase) : service.unseal(passphrase);
-    if (!opened) std::abort();
+    if (service.status().seal == keys::Seal::uninitialised) {
+      std::vector<keys::SealRequest> seals(2);
+      seals[0].secret = SecretText::copy_of(passphrase);
+      seals[1].kind = keys::SealKind::shamir;
+      seals[1].threshold = 2;
+      seals[1].shares = 3;
+      auto made = service.initialise(seals);
+      if (!made) std::abort();
+      for (const SecretText& share : *made) shares.emplace_back(share.reveal());
+    } else if (!service.unseal(keys::SealKind::passphrase, passphrase)) {
+      std::abort();
+    }
   }
 
   std::unique_ptr<keys::KeyClient> client(const std::string& role) {
@@ -34,7 +45,8 @@ class InProcessKeys {
         });
   }
 
-  bool away = false;  // set it to see what lives on leases
+  bool away = false;                // set it to see what lives on leases
+  std::vector<std::string> shares;  // of a fresh keystore: any two of three open it
   keys::KeyService service;
   keys::KeyDoor door;
 };

@@ -29,6 +29,9 @@ class DerivedKeys final : public store::StoreKeys {
     if (away) return Error{ErrorKind::unavailable, "keyd is away"};
     return store::EpochKey{1, key(tenant, "day" + std::to_string(epoch))};
   }
+  Result<store::EpochKey> day_key(Id tenant, store::Epoch epoch, std::uint32_t, const Deadline& deadline) override {
+    return day_key(tenant, epoch, deadline);  // there is one version
+  }
   Result<SecretText> token_key(Id tenant, const Deadline&) override { return key(tenant, "token"); }
   Result<store::EpochKey> trace_key(Id tenant, const Deadline&) override { return store::EpochKey{1, key(tenant, "trace")}; }
 

@@ -87,7 +87,7 @@ class KillRounds(World):
             except ProcessLookupError:
                 continue
         if name == "keyd":
-            wait_for("keyd to take the passphrase", lambda: self.mailhold.cli("key", "unseal", "--passphrase-file", self.mailhold.passphrase, check=False) is not None)
+            wait_for("keyd to take the passphrase", lambda: self.mailhold.cli("unseal", "--passphrase-file", self.mailhold.passphrase, check=False) is not None)
         return killed
 
     def kill_in_rounds(self, rounds):

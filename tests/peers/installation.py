@@ -101,13 +101,13 @@ class Mailhold:
 
     def initialise(self):
         """Keys, the first operator; the ledger is open when this returns."""
-        self.cli("key", "initialise", "--passphrase-file", self.passphrase)
+        self.shares = self.cli("key", "initialise", "--passphrase-file", self.passphrase)["shares"]
         self.wait_for_ledger()
         made = self.cli("person", "new-key", "--out", self.operator)
         self.cli("person", "add", "--person", made["person"], "--public-key", made["public_key"], "--key", self.operator)
 
     def unseal(self):
-        self.cli("key", "unseal", "--passphrase-file", self.passphrase)
+        self.cli("unseal", "--passphrase-file", self.passphrase)
         self.wait_for_ledger()
 
     def wait_for_ledger(self):

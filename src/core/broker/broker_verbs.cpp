@@ -94,7 +94,8 @@ Result<access::Route> route_from(const access::Operation& operation, Id id) {
   route.tls_from_start = operation.argument_or("tls_from_start", "false") == "true";
   route.name = operation.argument_or("name", "");
   route.ca_file = operation.argument_or("ca", "");
-  for (const auto pin : split(operation.argument_or("pins", ""), ',')) {
+  const std::string pins = operation.argument_or("pins", "");  // outlives its pieces
+  for (const auto pin : split(pins, ',')) {
     if (!pin.empty()) route.pins.emplace_back(pin);
   }
   const auto concurrency = to_number(operation.argument_or("concurrency", "4"));

@@ -32,12 +32,17 @@ class Hierarchy {
   Hierarchy(Keystore& keystore, SecretPages& pages, std::string region)
       : keystore_(keystore), pages_(pages), region_(std::move(region)) {}
 
-  // A new root, sealed under the passphrase key, with the keys of the region below it.
-  Status create(std::string_view passphrase_key, KeystoreHeader header, Milliseconds now);
-  // denied if the key does not open the root; corrupt if what hangs below the root does not open.
-  Status unseal(std::string_view passphrase_key, const KeystoreHeader& header);
-  // denied if the key does not open the root. Changes nothing.
-  Status check(std::string_view passphrase_key, const KeystoreHeader& header) const;
+  // A new root with the keys of the region below it, not yet stored: store them, then take().
+  struct NewRegion {
+    SecretText root;
+    std::vector<KeyRow> rows;
+  };
+  Result<NewRegion> make_region(Milliseconds now) const;
+  // Holds the keys below this root from now on. corrupt if what hangs below it does not open.
+  Status take(std::string_view root);
+  // Whether this is the root that is held; with none held, whether the region's key opens under it. corrupt if not.
+  Status check(std::string_view root) const;
+  std::string_view root() const;
   void close();  // forgets all
 
   Status create_tenant(Id tenant, Milliseconds now);
@@ -46,33 +51,53 @@ class Hierarchy {
 
   // The key of that place, not_found if there is none or it was destroyed. The view holds until the next call.
   Result<WrappingKey> key(const KeyPlace& place);
-  Result<WrappingKey> newest(Id tenant, Slot slot);                      // of purpose keys
-  Status make_next(Id tenant, Slot slot, Milliseconds now);              // one version up
-  Result<WrappingKey> day_key(Id tenant, Slot slot, std::uint32_t day);  // not_found if never made
-  Result<WrappingKey> make_day_key(Id tenant, Slot slot, std::uint32_t day, Milliseconds now);
+  Result<WrappingKey> newest(Id tenant, Slot slot, std::uint32_t epoch = 0);
+  // A random key for that place, wrapped under the newest key above it. Not stored.
+  Result<KeyRow> make(const KeyPlace& place, Milliseconds now);
+  Status make_next(Id tenant, Slot slot, Milliseconds now);                                     // stored, one version up
+  Result<WrappingKey> make_day_key(Id tenant, Slot slot, std::uint32_t day, Milliseconds now);  // or the one there is
+
+  // Rotation. The region's next key and its rows below it (not tenants'), to be stored together; then adopt_region().
+  struct NextRegionKey {
+    SecretText key;
+    KeyRow row;
+    std::vector<KeyRow> rewrapped;
+  };
+  Result<NextRegionKey> make_next_region_key(Milliseconds now);
+  Status adopt_region();                                        // reads the versions of the region key anew
+  Result<WrappingKey> region_key(std::uint32_t version) const;  // not_found if it was destroyed
+  std::uint32_t region_version() const { return region_keys_.empty() ? 0 : region_keys_.rbegin()->first; }
+  // The row under the newest key above it, or under the one given.
+  Result<KeyRow> rewrapped(const KeyRow& row);
+  Result<KeyRow> rewrapped(const KeyRow& row, const WrappingKey& above);
+  Result<KeyRow> wrap(const KeyPlace& place, std::string_view key, const WrappingKey& above, Milliseconds now) const;
 
   std::string_view ledger_seed() const;
   std::string_view entry_private_key() const;
 
  private:
   sealed::Context context_of(const KeyRow& row, const WrappingKey& above) const;
-  Result<WrappingKey> above(const KeyPlace& place);
-  Result<KeyRow> wrap(const KeyPlace& place, std::string_view key, const WrappingKey& above, Milliseconds now) const;
+
+  Result<WrappingKey> above(const KeyRow& row);             // as the row is sealed
+  Result<WrappingKey> newest_above(const KeyPlace& place);  // as a new row is to be sealed
   Result<SecretText> unwrap(const KeyRow& row, const WrappingKey& above) const;
-  Result<SecretText> open_root(std::string_view passphrase_key, const KeystoreHeader& header) const;
-  Status load_region();
 
   struct Held {
     Id id;
     SecretText key;
   };
+  struct RegionKey {
+    Id id;
+    std::size_t page = 0;
+  };
 
   Keystore& keystore_;
   SecretPages& pages_;
-  const std::string region_;
-  Id region_key_id_;
-  std::map<KeyPlace, Held> held_;                        // opened keys of tenants
-  std::map<std::pair<Id, Slot>, std::uint32_t> newest_;  // newest version of purpose keys
+  std::string region_;
+  bool holds_root_ = false;
+  std::map<std::uint32_t, RegionKey> region_keys_;  // by version: two while a rotation is under way
+  std::map<KeyPlace, Held> held_;                   // opened keys of tenants
+  std::map<KeyPlace, std::uint32_t> newest_;        // newest version, by the place with version 0
 };
 
 }  // namespace mailhold::keys

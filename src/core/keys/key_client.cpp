@@ -11,6 +11,9 @@ namespace {
 
 std::string about(Id tenant) { return std::string(tenant.bytes()); }
 std::string about(Id tenant, std::uint32_t number) { return ByteWriter().raw(tenant.bytes()).u32(number).take(); }
+std::string about(Id tenant, std::uint32_t day, std::uint32_t version) {
+  return ByteWriter().raw(tenant.bytes()).u32(day).u32(version).take();
+}
 
 std::string name_of_lease(Method method, std::string_view body) {
   return ByteWriter().u16(static_cast<std::uint16_t>(method)).raw(body).take();
@@ -99,13 +102,21 @@ Status KeyClient::rotate_link_key(Id tenant, const Deadline& deadline) {
 
 Result<DayKey> KeyClient::day_key(Id tenant, std::uint32_t day, const Deadline& deadline) {
   bool fetched = false;
-  ASSIGN_OR_RETURN(const SecretText answer, state_->leased(Method::day_key, about(tenant, day), deadline, fetched));
-  const std::string next = about(tenant, day + 1);
+  ASSIGN_OR_RETURN(const SecretText answer, state_->leased(Method::day_key, about(tenant, day, 0), deadline, fetched));
+  const std::string next = about(tenant, day + 1, 0);
   if (fetched && !state_->leases.has(name_of_lease(Method::day_key, next))) {
     // So that keyd may be away over midnight. That a day too far ahead has no key is no failure of this call.
     (void)state_->leased(Method::day_key, next, deadline, fetched);
   }
   return parse_symmetric_key(answer.reveal());
+}
+
+Result<DayKey> KeyClient::day_key(Id tenant, std::uint32_t day, std::uint32_t version, const Deadline& deadline) {
+  return state_->leased_key(Method::day_key, about(tenant, day, version), deadline);
+}
+
+Status KeyClient::end_day_rotation(Id tenant, std::uint32_t day, std::uint64_t rows, const Deadline& deadline) {
+  return state_->tell(Method::end_day_rotation, ByteWriter().raw(tenant.bytes()).u32(day).u64(rows).take(), deadline);
 }
 
 Result<PurposeKey> KeyClient::purpose_key(Id tenant, Purpose purpose, const Deadline& deadline) {
@@ -172,12 +183,21 @@ Result<KeyStatus> KeyClient::status(const Deadline& deadline) {
   return parse_status(answer.reveal());
 }
 
-Status KeyClient::initialise(const SecretText& passphrase, const Deadline& deadline) {
-  return state_->tell(Method::initialise, passphrase.reveal(), deadline);
+Status KeyClient::rotate(const RotateRequest& request, const Deadline& deadline) {
+  return state_->tell(Method::rotate, encode(request), deadline);
 }
 
-Status KeyClient::unseal(const SecretText& passphrase, const Deadline& deadline) {
-  return state_->tell(Method::unseal, passphrase.reveal(), deadline);
+Status KeyClient::remove_seal(Id seal, const Deadline& deadline) {
+  return state_->tell(Method::remove_seal, about(seal), deadline);
+}
+
+Result<std::vector<KeyEvent>> KeyClient::events(const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const SecretText answer, state_->ask(Method::events, {}, deadline));
+  return parse_events(answer.reveal());
+}
+
+Status KeyClient::forget_event(Id event, const Deadline& deadline) {
+  return state_->tell(Method::forget_event, about(event), deadline);
 }
 
 void KeyClient::forget_leases() { state_->leases.clear(); }

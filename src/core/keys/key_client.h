@@ -19,6 +19,7 @@
 #include "base/id.h"
 #include "base/result.h"
 #include "base/secret_text.h"
+#include "core/keys/key_messages.h"
 #include "core/keys/key_types.h"
 
 namespace mailhold::keys {
@@ -52,9 +53,14 @@ class KeyClient {
 
   Status rotate_link_key(Id tenant, const Deadline& deadline);  // the old ones still open what was made under them
 
-  // Under which data keys of that day are wrapped. `day` counts from 1970, UTC. Days of the last five weeks and tomorrow get
-  // a key when they are first asked for; not_found for others that have none and for destroyed ones.
+  // Under which data keys of that day are wrapped: the newest version. `day` counts from 1970, UTC. Days of the last five
+  // weeks and tomorrow get a key when they are first asked for, and so do legal holds (2^31 and the hold's number); not_found
+  // for others that have none and for destroyed ones.
   Result<DayKey> day_key(Id tenant, std::uint32_t day, const Deadline& deadline);
+  // That version, to open what names it. not_found once a rotation has ended it.
+  Result<DayKey> day_key(Id tenant, std::uint32_t day, std::uint32_t version, const Deadline& deadline);
+  // The store has wrapped all of that day under the newest version: older ones are destroyed. `rows` is for the record.
+  Status end_day_rotation(Id tenant, std::uint32_t day, std::uint64_t rows, const Deadline& deadline);
 
   Result<PurposeKey> purpose_key(Id tenant, Purpose purpose, const Deadline& deadline);  // trace, configuration
   Result<PurposeKey> token_key(Id tenant, const Deadline& deadline);
@@ -82,10 +88,13 @@ class KeyClient {
   // not put for this policy. Template "smtp_plain" gives the SASL PLAIN message (RFC 4616), not yet base64.
   Result<SecretText> use(const UseRequest& request, const Deadline& deadline);
 
-  // The region. initialise: already_exists if there is a keystore. unseal: denied for a wrong passphrase.
+  // The region. Its seals are made and opened by ceremonies whose secrets travel apart: KeyDoor, programs/apid.
   Result<KeyStatus> status(const Deadline& deadline);
-  Status initialise(const SecretText& passphrase, const Deadline& deadline);
-  Status unseal(const SecretText& passphrase, const Deadline& deadline);
+  Status rotate(const RotateRequest& request, const Deadline& deadline);
+  Status remove_seal(Id seal, const Deadline& deadline);
+  // What happened to keys and is not in the ledger yet, oldest first. Forget each when it is there.
+  Result<std::vector<KeyEvent>> events(const Deadline& deadline);
+  Status forget_event(Id event, const Deadline& deadline);
 
   void forget_leases();
 

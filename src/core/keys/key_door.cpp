@@ -17,12 +17,15 @@ struct Permission {
 // Who may ask what. Whatever is not written here is denied.
 const Permission permissions[] = {
     {"gatewayd-in", {Method::spool_public_key, Method::link_key}},
-    {"gatewayd-out", {Method::spool_private_keys, Method::day_key, Method::destroy_day, Method::purpose_key, Method::token_key}},
+    {"gatewayd-out",
+     {Method::spool_private_keys, Method::day_key, Method::destroy_day, Method::purpose_key, Method::token_key,
+      Method::end_day_rotation}},
     {"linkd", {Method::link_key}},
     {"apid",
      {Method::status, Method::initialise, Method::unseal, Method::create_tenant, Method::destroy_tenant, Method::purpose_key,
       Method::ledger_public_key, Method::open_ledger_box, Method::ledger_verifying_key, Method::secret_public_key,
-      Method::put_secret, Method::destroy_secret, Method::rotate_link_key}},
+      Method::put_secret, Method::destroy_secret, Method::rotate_link_key, Method::add_seal, Method::remove_seal, Method::drill,
+      Method::rotate, Method::events, Method::forget_event}},
     {"brokerd",
      {Method::purpose_key, Method::ledger_public_key, Method::ledger_verifying_key, Method::secret_public_key, Method::put_secret,
       Method::destroy_secret}},
@@ -47,6 +50,7 @@ class Question {
   explicit Question(std::string_view body) : reader_(body) {}
   Id id() { return Id::from_bytes(reader_.raw(Id::size)); }
   std::uint32_t number() { return reader_.u32(); }
+  std::uint64_t large_number() { return reader_.u64(); }
   std::uint8_t small_number() { return reader_.u8(); }
   std::string_view text() { return reader_.text(); }
   Status finish() const {
@@ -85,6 +89,16 @@ Result<std::string> spool_private_keys(KeyService& service, Id tenant, std::uint
   return writer.take();
 }
 
+Status rotate(KeyService& service, const RotateRequest& request) {
+  switch (request.scope) {
+    case RotationScope::region: return service.rotate_region();
+    case RotationScope::tenant: return service.rotate_tenant(request.tenant);
+    case RotationScope::day: return service.rotate_day(request.tenant, request.day);
+    case RotationScope::connection: return service.rotate_connection(request.tenant, request.connection);
+  }
+  return Error{ErrorKind::invalid_input, "no such scope"};
+}
+
 }  // namespace
 
 bool may_call(std::string_view role, Method method) {
@@ -99,8 +113,14 @@ Result<std::string> KeyDoor::answer(std::string_view role, std::uint16_t number,
   const Method method = static_cast<Method>(number);
   if (!may_call(role, method)) return denied(role, name_of(method));
   switch (method) {
-    case Method::initialise: return empty_answer(service_.initialise(body));
-    case Method::unseal: return empty_answer(service_.unseal(body));
+    case Method::initialise:
+    case Method::add_seal:
+    case Method::unseal:
+    case Method::drill: return answer_ceremony(method, body);
+    case Method::rotate: {
+      ASSIGN_OR_RETURN(const RotateRequest request, parse_rotate_request(body));
+      return empty_answer(rotate(service_, request));
+    }
     case Method::put_secret: {
       ASSIGN_OR_RETURN(const SecretRecord record, parse_secret_record(body));
       ASSIGN_OR_RETURN(const std::uint64_t version, service_.put_secret(record));
@@ -117,14 +137,40 @@ Result<std::string> KeyDoor::answer(std::string_view role, std::uint16_t number,
   }
 }
 
+Result<std::string> KeyDoor::answer_ceremony(Method method, std::string_view body) {
+  Question question(body);
+  const std::string_view what = question.text();
+  const std::string_view secrets = question.text();
+  RETURN_IF_ERROR(question.finish());
+  if (method == Method::unseal || method == Method::drill) {
+    ASSIGN_OR_RETURN(const SealKind kind, parse_kind(what));
+    if (method == Method::unseal) {
+      ASSIGN_OR_RETURN(const KeyService::UnsealProgress progress, service_.unseal(kind, secrets));
+      return encode(progress);
+    }
+    ASSIGN_OR_RETURN(const SealInfo drilled, service_.drill(kind, secrets));
+    return encode(drilled);
+  }
+  ASSIGN_OR_RETURN(const std::vector<SealRequest> seals, parse_seals(what, secrets));
+  if (method == Method::add_seal && seals.size() != 1) return Error{ErrorKind::invalid_input, "one seal at a time"};
+  ASSIGN_OR_RETURN(const std::vector<SecretText> shares,
+                   method == Method::initialise ? service_.initialise(seals) : service_.add_seal(seals.front()));
+  return std::string(encode_secrets(shares).reveal());
+}
+
 Result<std::string> KeyDoor::answer_simple(std::string_view role, Method method, std::string_view body) {
   Question question(body);
   switch (method) {
     case Method::status:
     case Method::ledger_signing_seed:
     case Method::ledger_verifying_key:
-    case Method::secret_public_key: {
+    case Method::secret_public_key:
+    case Method::events: {
       RETURN_IF_ERROR(question.finish());
+      if (method == Method::events) {
+        ASSIGN_OR_RETURN(const std::vector<KeyEvent> events, service_.events());
+        return encode(events);
+      }
       if (method == Method::status) return encode(service_.status());
       if (method == Method::ledger_signing_seed) return answer_with(service_.ledger_signing_seed());
       return method == Method::ledger_verifying_key ? service_.ledger_verifying_key() : service_.secret_public_key();
@@ -150,10 +196,11 @@ Result<std::string> KeyDoor::answer_simple(std::string_view role, Method method,
     case Method::destroy_day: {
       const Id tenant = question.id();
       const std::uint32_t which = question.number();
+      const std::uint32_t version = method == Method::day_key ? question.number() : 0;
       RETURN_IF_ERROR(question.finish());
       if (method == Method::spool_private_keys) return spool_private_keys(service_, tenant, which);
       if (method == Method::link_key) return answer_with(service_.link_key(tenant, which));
-      if (method == Method::day_key) return answer_with(service_.day_key(tenant, which));
+      if (method == Method::day_key) return answer_with(service_.day_key(tenant, which, version));
       return empty_answer(service_.destroy_day(tenant, which));
     }
     case Method::purpose_key: {
@@ -170,6 +217,19 @@ Result<std::string> KeyDoor::answer_simple(std::string_view role, Method method,
       const std::string_view box = question.text();
       RETURN_IF_ERROR(question.finish());
       return answer_with(service_.open_ledger_box(tenant, version, context, box));
+    }
+    case Method::end_day_rotation: {
+      const Id tenant = question.id();
+      const std::uint32_t day = question.number();
+      const std::uint64_t count = question.large_number();
+      RETURN_IF_ERROR(question.finish());
+      return empty_answer(service_.end_day_rotation(tenant, day, count));
+    }
+    case Method::remove_seal:
+    case Method::forget_event: {
+      const Id which = question.id();
+      RETURN_IF_ERROR(question.finish());
+      return empty_answer(method == Method::remove_seal ? service_.remove_seal(which) : service_.forget_event(which));
     }
     case Method::destroy_secret: {
       const Id tenant = question.id();

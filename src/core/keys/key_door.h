@@ -26,6 +26,7 @@ class KeyDoor {
   Result<std::string> answer(std::string_view role, std::uint16_t method, std::string_view body);
 
  private:
+  Result<std::string> answer_ceremony(Method method, std::string_view body);
   Result<std::string> answer_simple(std::string_view role, Method method, std::string_view body);
   KeyService& service_;
 };

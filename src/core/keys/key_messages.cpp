@@ -33,6 +33,13 @@ std::string_view name_of(Method method) {
     case Method::destroy_day: return "destroy_day";
     case Method::token_key: return "token_key";
     case Method::rotate_link_key: return "rotate_link_key";
+    case Method::add_seal: return "add_seal";
+    case Method::remove_seal: return "remove_seal";
+    case Method::drill: return "drill";
+    case Method::rotate: return "rotate";
+    case Method::end_day_rotation: return "end_day_rotation";
+    case Method::events: return "events";
+    case Method::forget_event: return "forget_event";
   }
   return "unknown";
 }
@@ -40,7 +47,12 @@ std::string_view name_of(Method method) {
 std::string encode(const KeyStatus& status) {
   ByteWriter writer;
   writer.u8(static_cast<std::uint8_t>(status.seal)).text(status.region).u32(status.tenants).text(status.secret_public_key);
-  writer.text(status.ledger_verifying_key).u8(status.memory_is_secret ? 1 : 0);
+  writer.text(status.ledger_verifying_key).u8(status.memory_is_secret ? 1 : 0).u32(status.region_version);
+  writer.u32(static_cast<std::uint32_t>(status.seals.size()));
+  for (const SealInfo& seal : status.seals) writer.text(encode(seal));
+  writer.u32(static_cast<std::uint32_t>(status.rotations.size()));
+  for (const RotationProgress& each : status.rotations)
+    writer.raw(each.tenant.bytes()).u32(each.day).u64(each.done).u64(each.total).u64(static_cast<std::uint64_t>(each.started_at));
   return writer.take();
 }
 
@@ -53,6 +65,20 @@ Result<KeyStatus> parse_status(std::string_view bytes) {
   status.secret_public_key = std::string(reader.text());
   status.ledger_verifying_key = std::string(reader.text());
   const std::uint8_t secret = reader.u8();
+  status.region_version = reader.u32();
+  for (std::uint32_t left = reader.count(4); left > 0; --left) {
+    ASSIGN_OR_RETURN(SealInfo info, parse_seal_info(reader.text()));
+    status.seals.push_back(std::move(info));
+  }
+  for (std::uint32_t left = reader.count(Id::size); left > 0; --left) {
+    RotationProgress each;
+    each.tenant = Id::from_bytes(reader.raw(Id::size));
+    each.day = reader.u32();
+    each.done = reader.u64();
+    each.total = reader.u64();
+    each.started_at = static_cast<Milliseconds>(reader.u64());
+    status.rotations.push_back(each);
+  }
   if (!reader.finish() || seal > static_cast<std::uint8_t>(Seal::unsealed) || secret > 1) return malformed();
   status.seal = static_cast<Seal>(seal);
   status.memory_is_secret = secret == 1;

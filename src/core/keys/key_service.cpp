@@ -1,13 +1,8 @@
 #include "core/keys/key_service.h"
 
-#include <atomic>
-#include <mutex>
-#include <optional>
-
 #include "base/log.h"
-#include "base/random.h"
-#include "core/keys/hierarchy.h"
-#include "core/keys/spent_receipts.h"
+#include "core/keys/connection_secrets.h"
+#include "core/keys/key_service_state.h"
 #include "formats/sealed/box.h"
 #include "formats/sealed/sealed.h"
 #include "platform/crypto/ed25519.h"
@@ -17,29 +12,14 @@
 namespace mailhold::keys {
 namespace {
 
-constexpr std::size_t passphrase_bytes_min = 8;
-constexpr std::size_t passphrase_bytes_max = 1024;
 constexpr std::size_t policy_bytes_max = 64 * 1024;
-constexpr std::uint32_t past_days_max = 35;   // how late a day may still get its key
-constexpr std::uint32_t spool_days_min = 14;  // how long spool keys outlive their day
+constexpr std::uint32_t past_days_max = 35;             // how late a day may still get its key
+constexpr std::uint32_t spool_days_min = 14;            // how long spool keys outlive their day
+constexpr std::uint32_t hold_epoch_first = 0x80000000;  // epochs from here on are legal holds, not days
+constexpr std::uint32_t events_at_once = 200;
 constexpr std::string_view smtp_plain = "smtp_plain";
 
 Slot slot_of(Purpose purpose) { return static_cast<Slot>(purpose); }
-
-Error is_sealed() { return Error{ErrorKind::unavailable, "the region is sealed"}; }
-Error no_keystore() { return Error{ErrorKind::not_found, "there is no keystore yet"}; }
-
-sealed::Context secret_context(const std::string& region, const SecretRow& row, std::string_view policy,
-                               const WrappingKey& above) {
-  return {.region = region,
-          .tenant = row.tenant,
-          .kind = sealed::Kind::connection_secret,
-          .object_id = std::string(row.connection.bytes()),
-          .version = row.version,
-          .key_id = above.id,
-          .key_version = above.version,
-          .extra = crypto::sha256(policy)};
-}
 
 SymmetricKey symmetric(const WrappingKey& key) { return {key.version, SecretText::copy_of(key.key)}; }
 
@@ -50,39 +30,21 @@ SecretText sasl_plain(const SecretText& user_and_password) {
   return message;
 }
 
+// Says which region key could still open a copy of what was destroyed: copies end when that version does.
+KeyEvent shredded(const KeyService::State& state, const Hierarchy& keys, Id tenant, std::map<std::string, std::string> fields) {
+  fields["region_version"] = std::to_string(keys.region_version());
+  return state.event("key.shredded", tenant, std::move(fields));
+}
+
+// A secret of format 1 lies under the tenant's connection key itself. Its policy is known only while it is used.
+Status give_own_key(KeyService::State& state, Hierarchy& keys, SecretRow row, std::string_view policy_hash,
+                    std::string_view secret) {
+  ASSIGN_OR_RETURN(const WrappingKey newest, keys.newest(row.tenant, slot_of(Purpose::connection)));
+  seal_secret(row, state.settings.region, newest, policy_hash, secret);
+  return state.keystore->reseal_secret(row, {});
+}
+
 }  // namespace
-
-struct KeyService::State {
-  State(KeyService::Settings given, ReceiptVerifier receipt_verifier, const Clock& the_clock)
-      : settings(std::move(given)), verifier(std::move(receipt_verifier)), clock(the_clock), spent(the_clock.now()) {}
-
-  const KeyService::Settings settings;
-  const ReceiptVerifier verifier;
-  const Clock& clock;
-  SecretPages pages;
-  std::mutex ceremony;  // one passphrase at a time: each takes much memory
-  mutable std::mutex mutex;
-  // Guarded by mutex:
-  std::optional<Keystore> keystore;
-  std::optional<Hierarchy> hierarchy;  // present: unsealed
-  SpentReceipts spent;
-
-  Status open_keystore() {
-    if (keystore) return done();
-    ASSIGN_OR_RETURN(keystore, Keystore::open(settings.keystore));
-    return done();
-  }
-
-  // Runs `work` with the hierarchy of an unsealed region, alone.
-  template <class Work>
-  auto unsealed(Work work) -> decltype(work(*hierarchy)) {
-    const std::lock_guard lock(mutex);
-    if (!hierarchy) return is_sealed();
-    return work(*hierarchy);
-  }
-
-  std::uint32_t today() const { return day_of(clock.now()); }
-};
 
 KeyService::KeyService(Settings settings, ReceiptVerifier verifier, const Clock& clock)
     : state_(std::make_unique<State>(std::move(settings), std::move(verifier), clock)) {}
@@ -90,72 +52,28 @@ KeyService::~KeyService() = default;
 
 KeyStatus KeyService::status() const {
   State& state = *state_;
-  const std::lock_guard lock(state.mutex);
   KeyStatus status;
   status.region = state.settings.region;
   status.memory_is_secret = state.pages.is_secret();
-  if (state.hierarchy) {
-    status.seal = Seal::unsealed;
-    auto tenants = state.keystore->count_tenants();
-    if (tenants) status.tenants = *tenants;
-    status.secret_public_key = crypto::x25519_public_key(state.hierarchy->entry_private_key()).value();
-    status.ledger_verifying_key = crypto::Ed25519Signer::from_seed(state.hierarchy->ledger_seed()).value().public_key();
-    return status;
-  }
+  const std::lock_guard lock(state.mutex);
   if (!state.open_keystore()) return status;
-  auto header = state.keystore->header();
-  if (!header || header->has_value()) status.seal = Seal::sealed;
+  const auto region = state.keystore->region();
+  if (!region || region->has_value()) status.seal = Seal::sealed;
+  if (auto seals = state.keystore->seals()) {
+    for (const SealRow& seal : *seals) {
+      if (auto info = RootSeals::info(seal)) status.seals.push_back(std::move(*info));
+    }
+  }
+  if (auto rotations = state.keystore->rotations()) {
+    for (const auto& each : *rotations) status.rotations.push_back(each.progress);
+  }
+  if (!state.hierarchy) return status;
+  status.seal = Seal::unsealed;
+  status.region_version = state.hierarchy->region_version();
+  if (const auto tenants = state.keystore->count_tenants()) status.tenants = *tenants;
+  status.secret_public_key = crypto::x25519_public_key(state.hierarchy->entry_private_key()).value();
+  status.ledger_verifying_key = crypto::Ed25519Signer::from_seed(state.hierarchy->ledger_seed()).value().public_key();
   return status;
-}
-
-Status KeyService::initialise(std::string_view passphrase) {
-  State& state = *state_;
-  if (passphrase.size() < passphrase_bytes_min || passphrase.size() > passphrase_bytes_max) {
-    return Error{ErrorKind::invalid_input, "a passphrase has 8 to 1024 bytes"};
-  }
-  const std::lock_guard ceremony(state.ceremony);
-  {
-    const std::lock_guard lock(state.mutex);
-    RETURN_IF_ERROR(state.open_keystore());
-    ASSIGN_OR_RETURN(const auto existing, state.keystore->header());
-    if (existing) return Error{ErrorKind::already_exists, "there is a keystore already"};
-  }
-  KeystoreHeader header;
-  header.salt = random_bytes(crypto::argon2id_salt_size);
-  header.cost = state.settings.cost;
-  ASSIGN_OR_RETURN(const SecretText key, crypto::argon2id(passphrase, header.salt, header.cost));
-  const std::lock_guard lock(state.mutex);
-  state.hierarchy.emplace(*state.keystore, state.pages, state.settings.region);
-  Status created = state.hierarchy->create(key.reveal(), std::move(header), state.clock.now());
-  if (!created) state.hierarchy.reset();
-  if (created) log_info("keys", "made a new keystore");
-  return created;
-}
-
-Status KeyService::unseal(std::string_view passphrase) {
-  State& state = *state_;
-  if (passphrase.size() > passphrase_bytes_max) return Error{ErrorKind::denied, "the passphrase does not open the keystore"};
-  const std::lock_guard ceremony(state.ceremony);
-  std::optional<KeystoreHeader> header;
-  {
-    const std::lock_guard lock(state.mutex);
-    RETURN_IF_ERROR(state.open_keystore());
-    ASSIGN_OR_RETURN(header, state.keystore->header());
-    if (!header) return no_keystore();
-  }
-  ASSIGN_OR_RETURN(const SecretText key, crypto::argon2id(passphrase, header->salt, header->cost));
-  const std::lock_guard lock(state.mutex);
-  // An unsealed region stays as it is unless the passphrase is right: a wrong one changes nothing.
-  if (state.hierarchy) return state.hierarchy->check(key.reveal(), *header);
-  state.hierarchy.emplace(*state.keystore, state.pages, state.settings.region);
-  Status opened = state.hierarchy->unseal(key.reveal(), *header);
-  if (!opened) state.hierarchy.reset();
-  if (opened) {
-    log_info("keys", "the region is unsealed");
-  } else {
-    log_warning("keys", "unsealing failed: " + opened.error().detail);
-  }
-  return opened;
 }
 
 void KeyService::seal() {
@@ -172,7 +90,8 @@ Status KeyService::create_tenant(Id tenant) {
 Status KeyService::destroy_tenant(Id tenant) {
   if (tenant.is_none()) return Error{ErrorKind::invalid_input, "a tenant needs an id"};
   return state_->unsealed([&](Hierarchy& keys) -> Status {
-    RETURN_IF_ERROR(state_->keystore->destroy_tenant(tenant, state_->clock.now()));
+    RETURN_IF_ERROR(
+        state_->keystore->destroy_tenant(tenant, state_->clock.now(), shredded(*state_, keys, tenant, {{"scope", "tenant"}})));
     keys.forget_tenant(tenant);
     log_info("keys", "destroyed the keys of tenant " + tenant.text());
     return done();
@@ -194,7 +113,7 @@ Result<SecretText> KeyService::spool_private_key(Id tenant, std::uint32_t versio
     // Tomorrow's is made ahead, so that gatewayd-out holds it before gatewayd-in seals to it.
     auto key = version >= today && version <= today + 1
                    ? keys.make_day_key(tenant, slot_of(Purpose::spool), version, state_->clock.now())
-                   : keys.day_key(tenant, slot_of(Purpose::spool), version);
+                   : keys.newest(tenant, slot_of(Purpose::spool), version);
     if (!key) return key.error();
     return SecretText::copy_of(key->key);
   });
@@ -212,14 +131,18 @@ Status KeyService::rotate_link_key(Id tenant) {
   return state_->unsealed([&](Hierarchy& keys) { return keys.make_next(tenant, slot_of(Purpose::link), state_->clock.now()); });
 }
 
-Result<SymmetricKey> KeyService::day_key(Id tenant, std::uint32_t day) {
+Result<SymmetricKey> KeyService::day_key(Id tenant, std::uint32_t day, std::uint32_t version) {
   return state_->unsealed([&](Hierarchy& keys) -> Result<SymmetricKey> {
     const std::uint32_t today = state_->today();
     const Slot slot = slot_of(Purpose::store);
     if (day == 0) return Error{ErrorKind::invalid_input, "no such day"};
-    const bool may_be_made = day <= today + 1 && day + past_days_max >= today;
+    if (version != 0) {
+      ASSIGN_OR_RETURN(const WrappingKey key, keys.key({tenant, slot, day, version}));
+      return symmetric(key);
+    }
+    const bool may_be_made = day >= hold_epoch_first || (day <= today + 1 && day + past_days_max >= today);
     ASSIGN_OR_RETURN(const WrappingKey key,
-                     may_be_made ? keys.make_day_key(tenant, slot, day, state_->clock.now()) : keys.day_key(tenant, slot, day));
+                     may_be_made ? keys.make_day_key(tenant, slot, day, state_->clock.now()) : keys.newest(tenant, slot, day));
     return symmetric(key);
   });
 }
@@ -227,17 +150,22 @@ Result<SymmetricKey> KeyService::day_key(Id tenant, std::uint32_t day) {
 Status KeyService::destroy_day(Id tenant, std::uint32_t day) {
   return state_->unsealed([&](Hierarchy& keys) -> Status {
     const std::uint32_t today = state_->today();
-    if (day >= today) return Error{ErrorKind::invalid_input, "the day is not over"};
-    const KeyPlace place{tenant, slot_of(Purpose::store), day, 1};
-    RETURN_IF_ERROR(state_->keystore->destroy_key(place));
-    keys.forget(place);
-    if (day + spool_days_min < today) {
-      const KeyPlace spool{tenant, slot_of(Purpose::spool), day, 1};
-      Status destroyed = state_->keystore->destroy_key(spool);
-      if (!destroyed && destroyed.error().kind != ErrorKind::not_found) return destroyed;
-      keys.forget(spool);
+    if (day >= today && day < hold_epoch_first) return Error{ErrorKind::invalid_input, "the day is not over"};
+    std::vector<Slot> slots = {slot_of(Purpose::store)};
+    if (day + spool_days_min < today) slots.push_back(slot_of(Purpose::spool));
+    Status outcome = Error{ErrorKind::not_found, "no such key"};
+    for (const Slot slot : slots) {
+      ASSIGN_OR_RETURN(const std::vector<KeyRow> versions, state_->keystore->versions(tenant, slot, day));
+      for (const KeyRow& row : versions) {
+        RETURN_IF_ERROR(state_->keystore->destroy_key(
+            row.place,
+            shredded(*state_, keys, tenant,
+                     {{"scope", "day"}, {"day", std::to_string(day)}, {"version", std::to_string(row.place.version)}})));
+        keys.forget(row.place);
+        outcome = done();
+      }
     }
-    return done();
+    return outcome;
   });
 }
 
@@ -304,7 +232,9 @@ Result<std::uint64_t> KeyService::put_secret(const SecretRecord& record) {
     SecretRow row{record.tenant, record.connection, 0, {}};
     ASSIGN_OR_RETURN(row.version, state_->keystore->secret_version(record.tenant, record.connection));
     ++row.version;
-    row.sealed = sealed::seal(key.key, secret_context(region, row, record.policy, key), secret.reveal());
+    if (const auto before = state_->keystore->secret(record.tenant, record.connection))
+      row.connection_key_version = before->connection_key_version;
+    seal_secret(row, region, key, crypto::sha256(record.policy), secret.reveal());
     RETURN_IF_ERROR(state_->keystore->put_secret(row));
     return row.version;
   });
@@ -324,12 +254,52 @@ Result<SecretText> KeyService::use(const UseRequest& request) {
   return state_->unsealed([&](Hierarchy& keys) -> Result<SecretText> {
     RETURN_IF_ERROR(state_->spent.spend(receipt.leaf_hash, receipt.issued_at, receipt.expires_at, now));
     ASSIGN_OR_RETURN(const SecretRow row, state_->keystore->secret(request.tenant, request.connection));
-    ASSIGN_OR_RETURN(const sealed::RowHeader header, sealed::read_row_header(row.sealed));
-    ASSIGN_OR_RETURN(const WrappingKey key, keys.key({request.tenant, slot_of(Purpose::connection), 0, header.key_version}));
-    ASSIGN_OR_RETURN(const SecretText secret,
-                     sealed::open_secret(key.key, secret_context(state_->settings.region, row, request.policy, key), row.sealed));
+    const std::string& region = state_->settings.region;
+    const std::string policy_hash = crypto::sha256(request.policy);
+    const KeyPlace place{request.tenant, slot_of(Purpose::connection), 0, row.key_version};
+    ASSIGN_OR_RETURN(const WrappingKey key, keys.key(place));
+    ASSIGN_OR_RETURN(const SecretText secret, open_secret_of(row, region, key, policy_hash));
+    if (row.connection_key_version == 0) RETURN_IF_ERROR(give_own_key(*state_, keys, row, policy_hash, secret.reveal()));
     return sasl_plain(secret);
   });
+}
+
+Status KeyService::rotate_region() {
+  return state_->unsealed([&](Hierarchy& keys) { return state_->rotation(keys).begin_region(state_->clock.now()); });
+}
+
+Status KeyService::rotate_tenant(Id tenant) {
+  return state_->unsealed([&](Hierarchy& keys) { return state_->rotation(keys).begin_tenant(tenant, state_->clock.now()); });
+}
+
+Status KeyService::rotate_day(Id tenant, std::uint32_t day) {
+  return state_->unsealed([&](Hierarchy& keys) { return state_->rotation(keys).begin_day(tenant, day, state_->clock.now()); });
+}
+
+Status KeyService::end_day_rotation(Id tenant, std::uint32_t day, std::uint64_t rows) {
+  return state_->unsealed(
+      [&](Hierarchy& keys) { return state_->rotation(keys).end_day(tenant, day, rows, state_->clock.now()); });
+}
+
+Status KeyService::rotate_connection(Id tenant, Id connection) {
+  return state_->unsealed(
+      [&](Hierarchy& keys) { return state_->rotation(keys).rotate_connection(tenant, connection, state_->clock.now()); });
+}
+
+Result<bool> KeyService::rewrap_step() {
+  return state_->unsealed([&](Hierarchy& keys) { return state_->rotation(keys).step(state_->clock.now()); });
+}
+
+Result<std::vector<KeyEvent>> KeyService::events() {
+  const std::lock_guard lock(state_->mutex);
+  RETURN_IF_ERROR(state_->open_keystore());
+  return state_->keystore->events(events_at_once);
+}
+
+Status KeyService::forget_event(Id event) {
+  const std::lock_guard lock(state_->mutex);
+  RETURN_IF_ERROR(state_->open_keystore());
+  return state_->keystore->forget_event(event);
 }
 
 }  // namespace mailhold::keys

@@ -1,4 +1,4 @@
-// KeyService: what keyd does. It opens the keystore with a passphrase, hands out what a role may have, keeps
+// KeyService: what keyd does. It opens the keystore by one of its seals, hands out what a role may have, keeps
 // secrets of connections and uses them by template. It has no network and takes part in no decision of policy.
 // Who may ask for what is KeyDoor's affair. Any thread; unseal and initialise take a second or more.
 //
@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "base/secret_text.h"
 #include "core/keys/key_types.h"
+#include "core/keys/root_seals.h"
 #include "platform/crypto/argon2id.h"
 
 namespace mailhold::keys {
@@ -38,9 +39,16 @@ using ReceiptVerifier =
 class KeyService {
  public:
   struct Settings {
-    std::filesystem::path keystore;  // the file; made by initialise
-    std::string region;              // 1 to 64 bytes
-    crypto::Argon2idCost cost{};     // of a new keystore; an existing one says its own
+    std::filesystem::path keystore;    // the file; made by initialise
+    std::string region;                // 1 to 64 bytes
+    crypto::Argon2idCost cost{};       // of new passphrases; an existing one says its own
+    TokenKeys token{};                 // hardware tokens; empty: none
+    std::uint32_t rewrap_rows = 4096;  // that one step of a rotation wraps anew: about a tenth of a second
+  };
+  struct UnsealProgress {
+    bool unsealed = false;
+    std::uint8_t shares_given = 0;  // of shares_needed, while more are missing
+    std::uint8_t shares_needed = 0;
   };
 
   KeyService(Settings settings, ReceiptVerifier verifier, const Clock& clock = system_clock());
@@ -49,9 +57,20 @@ class KeyService {
   KeyService& operator=(const KeyService&) = delete;
 
   KeyStatus status() const;
-  Status initialise(std::string_view passphrase);  // already_exists; invalid_input below 8 bytes; then it is unsealed
-  Status unseal(std::string_view passphrase);      // denied for a wrong one, which changes nothing; not_found without a keystore
-  void seal();                                     // forgets every key
+  // A new region, unsealed. At least two seals, none of which may be a repetition of another: whoever loses one has the
+  // other. Gives the shares of those seals that have some, in order; they are nowhere else. already_exists; invalid_input.
+  Result<std::vector<SecretText>> initialise(const std::vector<SealRequest>& seals);
+  // By a passphrase, a PIN or shares (one line each). Shares are collected, from one call or several, for a quarter of an
+  // hour. denied for what does not open, with the name of a wrong share; the good ones stay. Nothing else changes.
+  // not_found without a keystore or a seal of that kind.
+  Result<UnsealProgress> unseal(SealKind kind, std::string_view secret);
+  // One more wrap of the root of an unsealed region; gives its shares.
+  Result<std::vector<SecretText>> add_seal(const SealRequest& request);
+  Status remove_seal(Id seal);  // not_found; denied if fewer than two would be left
+  // Proves that a seal opens the root in use (of a sealed region: the root its keys hang from). Changes nothing but the
+  // date of the drill. All shares that are needed must be given at once.
+  Result<SealInfo> drill(SealKind kind, std::string_view secret);
+  void seal();  // forgets every key
 
   Status create_tenant(Id tenant);   // already_exists, also for a destroyed one
   Status destroy_tenant(Id tenant);  // afterwards nothing of the tenant opens any more, here or in later copies
@@ -60,7 +79,7 @@ class KeyService {
   Result<SecretText> spool_private_key(Id tenant, std::uint32_t version);
   Result<SymmetricKey> link_key(Id tenant, std::uint32_t version);  // version 0: the newest
   Status rotate_link_key(Id tenant);
-  Result<SymmetricKey> day_key(Id tenant, std::uint32_t day);  // see KeyClient::day_key
+  Result<SymmetricKey> day_key(Id tenant, std::uint32_t day, std::uint32_t version = 0);  // see KeyClient::day_key
   Status destroy_day(Id tenant, std::uint32_t day);
   Result<SymmetricKey> purpose_key(Id tenant, Purpose purpose);  // configuration, token or trace; else denied
   Result<BoxPublicKey> ledger_public_key(Id tenant);
@@ -77,8 +96,24 @@ class KeyService {
   // See KeyClient::use. A receipt is spent by the first call that presents it, whether or not the secret then opens.
   Result<SecretText> use(const UseRequest& request);
 
+  // Rotation: see rotation.h. Those of regions and tenants go on by rewrap_step(), which keyd calls again and again: true
+  // if there was something to do.
+  Status rotate_region();
+  Status rotate_tenant(Id tenant);
+  Status rotate_day(Id tenant, std::uint32_t day);
+  Status end_day_rotation(Id tenant, std::uint32_t day, std::uint64_t rows);
+  Status rotate_connection(Id tenant, Id connection);
+  Result<bool> rewrap_step();
+
+  // What happened, for the ledger, oldest first; an event is handed out until it is forgotten. Also while sealed.
+  Result<std::vector<KeyEvent>> events();
+  Status forget_event(Id event);
+
+  struct State;  // key_service_state.h
+
  private:
-  struct State;
+  Result<SecretText> open_root(const std::vector<SealRow>& seals, SealKind kind, std::string_view secret,
+                               UnsealProgress& progress);
   std::unique_ptr<State> state_;
 };
 

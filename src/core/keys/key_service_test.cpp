@@ -89,25 +89,21 @@ TEST_F(KeyServiceTest, keys_survive_a_restart) {
 TEST_F(KeyServiceTest, a_wrong_passphrase_is_denied_and_changes_nothing) {
   service().seal();
   EXPECT_EQ(service().status().seal, Seal::sealed);
-  const Status outcome = service().unseal("not the passphrase");
+  const auto outcome = service().unseal(SealKind::passphrase, "not the passphrase");
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().kind, ErrorKind::denied);
   EXPECT_EQ(service().status().seal, Seal::sealed);
   EXPECT_EQ(service().link_key(tenant_, 0).error().kind, ErrorKind::unavailable);
-  ASSERT_TRUE(service().unseal(InProcessKeys::passphrase));
+  ASSERT_TRUE(service().unseal(SealKind::passphrase, InProcessKeys::passphrase));
   EXPECT_TRUE(service().link_key(tenant_, 0));
-  EXPECT_EQ(service().unseal("not the passphrase").error().kind, ErrorKind::denied);  // nor does it seal what is unsealed
+  EXPECT_EQ(service().unseal(SealKind::passphrase, "not the passphrase").error().kind,
+            ErrorKind::denied);  // nor does it seal what is unsealed
   EXPECT_TRUE(service().link_key(tenant_, 0));
-}
-
-TEST_F(KeyServiceTest, is_initialised_once) {
-  EXPECT_EQ(service().initialise("another passphrase").error().kind, ErrorKind::already_exists);
-  EXPECT_TRUE(service().unseal(InProcessKeys::passphrase));
 }
 
 TEST_F(KeyServiceTest, a_keystore_of_another_region_does_not_open) {
   KeyService other({directory_ / "keystore.db", "elsewhere", {}}, {}, clock_);
-  EXPECT_EQ(other.unseal(InProcessKeys::passphrase).error().kind, ErrorKind::denied);
+  EXPECT_EQ(other.unseal(SealKind::passphrase, InProcessKeys::passphrase).error().kind, ErrorKind::denied);
 }
 
 TEST_F(KeyServiceTest, tenants_have_different_keys) {
@@ -275,7 +271,7 @@ TEST_F(KeyServiceTest, a_row_of_a_replaced_secret_does_not_open_when_put_back) {
   const SecretRow old = keystore->secret(tenant_, connection).value();
   ASSERT_TRUE(service().put_secret(record(tenant_, connection, "policy", "new")));
   SecretRow forged = old;
-  forged.version = 3;  // the old bytes in a new row
+  forged.version = 3;  // the old bytes in a new row, with its own key and all
   ASSERT_TRUE(keystore->put_secret(forged));
   EXPECT_EQ(failure(service().use(use_of(tenant_, connection, "policy", "leaf 1"))), ErrorKind::corrupt);
 }

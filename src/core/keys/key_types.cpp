@@ -5,6 +5,15 @@
 
 namespace mailhold::keys {
 
+std::string_view name_of(SealKind kind) {
+  switch (kind) {
+    case SealKind::passphrase: return "passphrase";
+    case SealKind::shamir: return "shamir";
+    case SealKind::pkcs11: return "pkcs11";
+  }
+  return "unknown";
+}
+
 Result<SecretText> encode_password(std::string_view user, std::string_view password) {
   constexpr std::size_t bytes_max = 1024;
   for (const std::string_view part : {user, password}) {

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/id.h"
@@ -48,6 +50,43 @@ using LedgerPublicKey = BoxPublicKey;
 
 enum class Seal : std::uint8_t { uninitialised = 0, sealed = 1, unsealed = 2 };
 
+// How a wrap of the root key is opened. Numbers are stored: never reuse one.
+enum class SealKind : std::uint8_t {
+  passphrase = 1,  // Argon2id
+  shamir = 2,      // any `threshold` of the shares that people keep
+  pkcs11 = 3,      // a key inside a hardware token, by its PIN
+};
+std::string_view name_of(SealKind kind);  // "passphrase"
+
+// A wrap of the root key that is to be made.
+struct SealRequest {
+  SealKind kind = SealKind::passphrase;
+  std::uint8_t threshold = 0;  // shamir: how many of
+  std::uint8_t shares = 0;     // how many shares; 2 <= threshold <= shares
+  std::string token{};         // pkcs11: the label of the token
+  SecretText secret{};         // the passphrase or the PIN; nothing for shamir
+};
+
+// A wrap of the root key as it is known without opening it.
+struct SealInfo {
+  Id id{};
+  SealKind kind = SealKind::passphrase;
+  std::uint8_t threshold = 0;
+  std::uint8_t shares = 0;
+  std::string token{};
+  Milliseconds created_at = 0;
+  Milliseconds drilled_at = 0;  // when it last proved that it opens; 0: never since it was made
+};
+
+// Keys of a region, a tenant or a day that are being replaced: what hangs from the old ones is wrapped anew.
+struct RotationProgress {
+  Id tenant{};            // none: of the region
+  std::uint32_t day = 0;  // 0: of the tenant or region
+  std::uint64_t done = 0;
+  std::uint64_t total = 0;
+  Milliseconds started_at = 0;
+};
+
 struct KeyStatus {
   Seal seal = Seal::uninitialised;
   std::string region{};
@@ -55,6 +94,19 @@ struct KeyStatus {
   std::string secret_public_key{};     // empty while sealed
   std::string ledger_verifying_key{};  // Ed25519, empty while sealed
   bool memory_is_secret = false;       // root keys lie in memfd_secret pages
+  std::vector<SealInfo> seals{};
+  std::uint32_t region_version = 0;  // of the region key; 0 while sealed
+  std::vector<RotationProgress> rotations{};
+};
+
+// What happened to keys, for the ledger. keyd has no way to the ledger: it keeps these until somebody has carried them there.
+struct KeyEvent {
+  Id id{};
+  Milliseconds time = 0;
+  Id tenant{};         // none: of the region
+  std::string name{};  // "key.rotated"
+  std::map<std::string, std::string>
+      fields{};  // ids, numbers and kinds, named as core/ledger/clear_text.h allows; never a secret
 };
 
 // A connection's secret on its way in. `box` is sealed to secret_public_key() in the context of entry_context().

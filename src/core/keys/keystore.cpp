@@ -1,6 +1,7 @@
 #include "core/keys/keystore.h"
 
-#include <chrono>
+#include "base/bytes.h"
+#include "core/keys/keystore_rows.h"
 
 namespace mailhold::keys {
 namespace {
@@ -9,8 +10,6 @@ using records::Rows;
 using records::Session;
 using records::Value;
 using records::Values;
-
-Deadline soon() { return Deadline::after(std::chrono::seconds(10)); }
 
 constexpr const char* tables = R"(
 CREATE TABLE keystore (
@@ -28,98 +27,131 @@ CREATE TABLE destroyed_tenant (
   tenant bytea PRIMARY KEY, destroyed_at bigint NOT NULL);
 )";
 
+// Format 2: several wraps of the root, versions of wrapping keys, connection keys, rotations, events.
+constexpr const char* format_two_tables = R"(
+CREATE TABLE root_seal (
+  id bytea PRIMARY KEY, kind bigint NOT NULL, created_at bigint NOT NULL, drilled_at bigint NOT NULL,
+  parameters bytea NOT NULL, sealed bytea NOT NULL);
+CREATE TABLE key_event (
+  id bytea PRIMARY KEY, time bigint NOT NULL, tenant bytea NOT NULL, name text NOT NULL, fields bytea NOT NULL);
+CREATE TABLE rotation (
+  tenant bytea NOT NULL, day bigint NOT NULL, started_at bigint NOT NULL, done bigint NOT NULL, total bigint NOT NULL,
+  cursor bytea NOT NULL, PRIMARY KEY (tenant, day));
+ALTER TABLE wrapped_key ADD COLUMN key_version bigint NOT NULL DEFAULT 1;
+CREATE INDEX wrapped_key_by_slot ON wrapped_key (slot, tenant, version) WHERE epoch = 0;
+ALTER TABLE connection_secret ADD COLUMN key_id bytea NOT NULL DEFAULT x'';
+ALTER TABLE connection_secret ADD COLUMN connection_key_version bigint NOT NULL DEFAULT 0;
+ALTER TABLE connection_secret ADD COLUMN key_version bigint NOT NULL DEFAULT 1;
+ALTER TABLE connection_secret ADD COLUMN sealed_key bytea NOT NULL DEFAULT x'';
+)";
+
 constexpr std::int64_t format_one = 1;
+constexpr std::int64_t format_two = 2;
 
-Value id_of(const Id& id) { return Value::bytes_of(id.bytes()); }
-Values place_of(const KeyPlace& place) { return {id_of(place.tenant), static_cast<int>(place.slot), place.epoch, place.version}; }
-
-Status insert_into(Session& session, const std::vector<KeyRow>& rows) {
-  for (const KeyRow& row : rows) {
-    Values values = place_of(row.place);
-    values.insert(values.end(), {id_of(row.id), Value(row.created_at), Value::bytes_of(row.sealed)});
-    auto written = session.execute(
-        "INSERT INTO wrapped_key (tenant, slot, epoch, version, id, created_at, sealed) VALUES ($1,$2,$3,$4,$5,$6,$7)", values,
-        soon());
-    if (!written) return written.error();
-  }
-  return done();
-}
-
-KeyRow row_of(const Values& columns) {
-  KeyRow row;
-  row.place = {Id::from_bytes(columns[0].bytes()), static_cast<Slot>(columns[1].number()),
-               static_cast<std::uint32_t>(columns[2].number()), static_cast<std::uint32_t>(columns[3].number())};
-  row.id = Id::from_bytes(columns[4].bytes());
-  row.created_at = columns[5].number();
-  row.sealed = columns[6].bytes();
-  return row;
+// Format 1 had one passphrase, in the first row. It becomes the first wrap, with an id of zeros.
+Status update_format(records::Records& records) {
+  ASSIGN_OR_RETURN(const Rows rows, records.query("SELECT salt, memory_bytes, passes, sealed_root FROM keystore WHERE format=$1",
+                                                  {Value(format_one)}, soon()));
+  if (rows.empty()) return done();
+  SealRow seal;
+  seal.kind = SealKind::passphrase;
+  seal.parameters = ByteWriter()
+                        .text(rows[0][0].bytes())
+                        .u64(static_cast<std::uint64_t>(rows[0][1].number()))
+                        .u32(static_cast<std::uint32_t>(rows[0][2].number()))
+                        .take();
+  seal.sealed = rows[0][3].bytes();
+  return records.transaction(
+      [&](Session& session) -> Status {
+        RETURN_IF_ERROR(insert_seal(session, seal));
+        RETURN_IF_ERROR(session.execute("UPDATE keystore SET format=$1, salt=$2, sealed_root=$2",
+                                        {Value(format_two), Value::bytes_of("")}, soon()));
+        return done();
+      },
+      soon());
 }
 
 Result<KeyRow> first(Result<Rows> rows) {
   if (!rows) return rows.error();
   if (rows->empty()) return Error{ErrorKind::not_found, "no such key"};
-  return row_of(rows->front());
+  return key_row_of(rows->front());
 }
 
+std::string select_keys(std::string_view where) {
+  return std::string("SELECT ").append(key_columns).append(" FROM wrapped_key WHERE ").append(where);
+}
+
+Result<std::vector<KeyRow>> all_of(Result<Rows> rows) {
+  if (!rows) return rows.error();
+  std::vector<KeyRow> all;
+  for (const Values& columns : *rows) all.push_back(key_row_of(columns));
+  return all;
+}
+
+Values secret_values(const SecretRow& row) {
+  return {id_of(row.tenant), id_of(row.connection),      Value(row.version), Value::bytes_of(row.sealed),
+          id_of(row.key_id), row.connection_key_version, row.key_version,    Value::bytes_of(row.sealed_key)};
+}
+
+Error replaced_meanwhile() { return Error{ErrorKind::already_exists, "the secret was replaced meanwhile"}; }
 Error no_secret() { return Error{ErrorKind::not_found, "the connection has no secret"}; }
 
 }  // namespace
 
 Result<Keystore> Keystore::open(const std::filesystem::path& file) {
   ASSIGN_OR_RETURN(auto records, records::open("sqlite:" + file.string(), soon()));
-  RETURN_IF_ERROR(records->migrate({"keys", {tables}}, soon()));
+  RETURN_IF_ERROR(records->migrate({"keys", {tables, format_two_tables}}, soon()));
+  RETURN_IF_ERROR(update_format(*records));
   return Keystore(std::move(records));
 }
 
-Result<std::optional<KeystoreHeader>> Keystore::header() {
-  ASSIGN_OR_RETURN(const Rows rows,
-                   records_->query("SELECT format, region, salt, memory_bytes, passes, sealed_root FROM keystore", {}, soon()));
-  if (rows.empty()) return std::optional<KeystoreHeader>();
-  const Values& row = rows.front();
-  if (row[0].number() != format_one) return Error{ErrorKind::corrupt, "a keystore of unknown format"};
-  KeystoreHeader header;
-  header.region = row[1].text();
-  header.salt = row[2].bytes();
-  header.cost.memory_bytes = static_cast<std::uint64_t>(row[3].number());
-  header.cost.passes = static_cast<std::uint32_t>(row[4].number());
-  header.sealed_root = row[5].bytes();
-  return std::optional<KeystoreHeader>(std::move(header));
+Result<std::optional<std::string>> Keystore::region() {
+  ASSIGN_OR_RETURN(const Rows rows, records_->query("SELECT format, region FROM keystore", {}, soon()));
+  if (rows.empty()) return std::optional<std::string>();
+  if (rows[0][0].number() != format_two) return Error{ErrorKind::corrupt, "a keystore of unknown format"};
+  return std::optional<std::string>(rows[0][1].text());
 }
 
-Status Keystore::create(const KeystoreHeader& header, const std::vector<KeyRow>& rows) {
+Status Keystore::create(const std::string& region, const std::vector<SealRow>& seals, const std::vector<KeyRow>& rows,
+                        const KeyEvent& event) {
   return records_->transaction(
       [&](Session& session) -> Status {
-        auto written = session.execute(
-            "INSERT INTO keystore (one, format, region, salt, memory_bytes, passes, sealed_root) VALUES (1,$1,$2,$3,$4,$5,$6)",
-            {Value(format_one), Value(header.region), Value::bytes_of(header.salt), Value(header.cost.memory_bytes),
-             Value(header.cost.passes), Value::bytes_of(header.sealed_root)},
-            soon());
-        if (!written) return written.error();
-        return insert_into(session, rows);
+        RETURN_IF_ERROR(session.execute(
+            "INSERT INTO keystore (one, format, region, salt, memory_bytes, passes, sealed_root) VALUES (1,$1,$2,$3,0,0,$3)",
+            {Value(format_two), Value(region), Value::bytes_of("")}, soon()));
+        for (const SealRow& seal : seals) RETURN_IF_ERROR(insert_seal(session, seal));
+        RETURN_IF_ERROR(insert_event(session, event));
+        return insert_keys(session, rows);
       },
       soon());
 }
 
 Status Keystore::insert(const std::vector<KeyRow>& rows) {
-  return records_->transaction([&](Session& session) { return insert_into(session, rows); }, soon());
+  return records_->transaction([&](Session& session) { return insert_keys(session, rows); }, soon());
 }
 
 Result<KeyRow> Keystore::find(const KeyPlace& place) {
-  return first(
-      records_->query("SELECT tenant, slot, epoch, version, id, created_at, sealed FROM wrapped_key WHERE tenant=$1 AND slot=$2 "
-                      "AND epoch=$3 AND version=$4",
-                      place_of(place), soon()));
+  return first(records_->query(select_keys("tenant=$1 AND slot=$2 AND epoch=$3 AND version=$4"), place_of(place), soon()));
 }
 
 Result<KeyRow> Keystore::newest(Id tenant, Slot slot, std::uint32_t epoch) {
-  return first(records_->query(
-      "SELECT tenant, slot, epoch, version, id, created_at, sealed FROM wrapped_key WHERE tenant=$1 AND slot=$2 AND epoch=$3 "
-      "ORDER BY version DESC LIMIT 1",
-      {id_of(tenant), static_cast<int>(slot), epoch}, soon()));
+  return first(records_->query(select_keys("tenant=$1 AND slot=$2 AND epoch=$3 ORDER BY version DESC LIMIT 1"),
+                               {id_of(tenant), static_cast<int>(slot), epoch}, soon()));
+}
+
+Result<std::vector<KeyRow>> Keystore::versions(Id tenant, Slot slot, std::uint32_t epoch) {
+  return all_of(records_->query(select_keys("tenant=$1 AND slot=$2 AND epoch=$3 AND length(sealed)>0 ORDER BY version"),
+                                {id_of(tenant), static_cast<int>(slot), epoch}, soon()));
+}
+
+Result<std::vector<KeyRow>> Keystore::purpose_keys(Id tenant) {
+  return all_of(
+      records_->query(select_keys("tenant=$1 AND slot BETWEEN 1 AND 99 AND epoch=0 AND length(sealed)>0 ORDER BY slot, version"),
+                      {id_of(tenant)}, soon()));
 }
 
 Result<std::uint32_t> Keystore::count_tenants() {
-  ASSIGN_OR_RETURN(const Rows rows, records_->query("SELECT count(*) FROM wrapped_key WHERE slot=$1 AND version=1 AND epoch=0",
+  ASSIGN_OR_RETURN(const Rows rows, records_->query("SELECT count(DISTINCT tenant) FROM wrapped_key WHERE slot=$1 AND epoch=0",
                                                     {static_cast<int>(Slot::tenant)}, soon()));
   return static_cast<std::uint32_t>(rows.at(0).at(0).number());
 }
@@ -130,18 +162,20 @@ Status Keystore::create_tenant(Id tenant, const std::vector<KeyRow>& rows) {
         ASSIGN_OR_RETURN(const Rows destroyed,
                          session.query("SELECT 1 FROM destroyed_tenant WHERE tenant=$1", {id_of(tenant)}, soon()));
         if (!destroyed.empty()) return Error{ErrorKind::already_exists, "tenant " + tenant.text() + " was destroyed"};
-        return insert_into(session, rows);
+        return insert_keys(session, rows);
       },
       soon());
 }
 
-Status Keystore::destroy_tenant(Id tenant, Milliseconds now) {
+Status Keystore::destroy_tenant(Id tenant, Milliseconds now, const KeyEvent& event) {
   RETURN_IF_ERROR(records_->transaction(
       [&](Session& session) -> Status {
         ASSIGN_OR_RETURN(const std::uint64_t keys,
                          session.execute("DELETE FROM wrapped_key WHERE tenant=$1", {id_of(tenant)}, soon()));
         if (keys == 0) return Error{ErrorKind::not_found, "no tenant " + tenant.text()};
-        RETURN_IF_ERROR(session.execute("DELETE FROM connection_secret WHERE tenant=$1", {id_of(tenant)}, soon()));
+        for (const char* rest : {"DELETE FROM connection_secret WHERE tenant=$1", "DELETE FROM rotation WHERE tenant=$1"})
+          RETURN_IF_ERROR(session.execute(rest, {id_of(tenant)}, soon()));
+        RETURN_IF_ERROR(insert_event(session, event));
         RETURN_IF_ERROR(session.execute("INSERT INTO destroyed_tenant (tenant, destroyed_at) VALUES ($1,$2)",
                                         {id_of(tenant), Value(now)}, soon()));
         return done();
@@ -150,30 +184,55 @@ Status Keystore::destroy_tenant(Id tenant, Milliseconds now) {
   return records_->forget_deleted(soon());
 }
 
-Status Keystore::destroy_key(const KeyPlace& place) {
+Status Keystore::destroy_key(const KeyPlace& place, const KeyEvent& event) {
   Values values = place_of(place);
   values.push_back(Value::bytes_of(""));
-  ASSIGN_OR_RETURN(const std::uint64_t changed,
-                   records_->execute("UPDATE wrapped_key SET sealed=$5 WHERE tenant=$1 AND slot=$2 AND epoch=$3 AND version=$4",
-                                     values, soon()));
-  if (changed == 0) return Error{ErrorKind::not_found, "no such key"};
+  RETURN_IF_ERROR(records_->transaction(
+      [&](Session& session) -> Status {
+        ASSIGN_OR_RETURN(
+            const std::uint64_t changed,
+            session.execute("UPDATE wrapped_key SET sealed=$5 WHERE tenant=$1 AND slot=$2 AND epoch=$3 AND version=$4 "
+                            "AND length(sealed)>0",
+                            values, soon()));
+        if (changed == 0) return Error{ErrorKind::not_found, "no such key"};
+        return insert_event(session, event);
+      },
+      soon()));
   return records_->forget_deleted(soon());
 }
 
 Status Keystore::put_secret(const SecretRow& row) {
   RETURN_IF_ERROR(records_->transaction(
       [&](Session& session) -> Status {
-        const Values values = {id_of(row.tenant), id_of(row.connection), Value(row.version), Value::bytes_of(row.sealed)};
+        const Values values = secret_values(row);
         auto written =
             row.version == 1
-                ? session.execute("INSERT INTO connection_secret (tenant, connection, version, sealed) VALUES ($1,$2,$3,$4)",
-                                  values, soon())
+                ? session.execute(
+                      "INSERT INTO connection_secret (tenant, connection, version, sealed, key_id, connection_key_version, "
+                      "key_version, sealed_key) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)",
+                      values, soon())
                 : session.execute(
-                      "UPDATE connection_secret SET version=$3, sealed=$4 WHERE tenant=$1 AND connection=$2 "
-                      "AND version=$3-1",
+                      "UPDATE connection_secret SET version=$3, sealed=$4, key_id=$5, connection_key_version=$6, key_version=$7, "
+                      "sealed_key=$8 WHERE tenant=$1 AND connection=$2 AND version=$3-1",
                       values, soon());
         if (!written) return written.error();
-        if (*written != 1) return Error{ErrorKind::already_exists, "the secret was replaced meanwhile"};
+        if (*written != 1) return replaced_meanwhile();
+        return done();
+      },
+      soon()));
+  return records_->forget_deleted(soon());
+}
+
+Status Keystore::reseal_secret(const SecretRow& row, const std::optional<KeyEvent>& event) {
+  RETURN_IF_ERROR(records_->transaction(
+      [&](Session& session) -> Status {
+        ASSIGN_OR_RETURN(const std::uint64_t written,
+                         session.execute("UPDATE connection_secret SET sealed=$4, key_id=$5, connection_key_version=$6, "
+                                         "key_version=$7, sealed_key=$8 WHERE tenant=$1 AND connection=$2 AND version=$3 "
+                                         "AND connection_key_version=$6-1 AND length(sealed)>0",
+                                         secret_values(row), soon()));
+        if (written != 1) return replaced_meanwhile();
+        if (event) RETURN_IF_ERROR(insert_event(session, *event));
         return done();
       },
       soon()));
@@ -181,11 +240,11 @@ Status Keystore::put_secret(const SecretRow& row) {
 }
 
 Result<SecretRow> Keystore::secret(Id tenant, Id connection) {
-  ASSIGN_OR_RETURN(const Rows rows,
-                   records_->query("SELECT version, sealed FROM connection_secret WHERE tenant=$1 AND connection=$2",
-                                   {id_of(tenant), id_of(connection)}, soon()));
-  if (rows.empty() || rows[0][1].bytes().empty()) return no_secret();
-  return SecretRow{tenant, connection, static_cast<std::uint64_t>(rows[0][0].number()), rows[0][1].bytes()};
+  ASSIGN_OR_RETURN(const Rows rows, records_->query(std::string("SELECT ") + secret_columns +
+                                                        " FROM connection_secret WHERE tenant=$1 AND connection=$2",
+                                                    {id_of(tenant), id_of(connection)}, soon()));
+  if (rows.empty() || rows[0][3].bytes().empty()) return no_secret();
+  return secret_row_of(rows[0]);
 }
 
 Result<std::uint64_t> Keystore::secret_version(Id tenant, Id connection) {
@@ -196,7 +255,7 @@ Result<std::uint64_t> Keystore::secret_version(Id tenant, Id connection) {
 
 Status Keystore::destroy_secret(Id tenant, Id connection) {
   ASSIGN_OR_RETURN(const std::uint64_t changed,
-                   records_->execute("UPDATE connection_secret SET sealed=$3 WHERE tenant=$1 AND connection=$2",
+                   records_->execute("UPDATE connection_secret SET sealed=$3, sealed_key=$3 WHERE tenant=$1 AND connection=$2",
                                      {id_of(tenant), id_of(connection), Value::bytes_of("")}, soon()));
   if (changed == 0) return no_secret();
   return records_->forget_deleted(soon());

@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/result.h"
-#include "platform/crypto/argon2id.h"
+#include "core/keys/key_types.h"
 #include "platform/records/records.h"
 
 namespace mailhold::keys {
@@ -41,46 +41,94 @@ struct KeyRow {
   KeyPlace place{};
   Id id{};
   Milliseconds created_at = 0;
-  std::string sealed{};  // empty: the key was destroyed, and its place stays taken
+  std::uint32_t key_version = 1;  // of the key above, under which it is sealed
+  std::string sealed{};           // empty: the key was destroyed, and its place stays taken
 };
 
-struct KeystoreHeader {
-  std::string region{};
-  std::string salt{};
-  crypto::Argon2idCost cost{};
-  std::string sealed_root{};
+// A wrap of the root key: what opens it is said by kind and parameters.
+struct SealRow {
+  Id id{};
+  SealKind kind = SealKind::passphrase;
+  Milliseconds created_at = 0;
+  Milliseconds drilled_at = 0;
+  std::string parameters{};
+  std::string sealed{};
 };
 
+// The secret of a connection is sealed under the connection's own key, which is wrapped under the tenant's connection key.
 struct SecretRow {
   Id tenant{};
   Id connection{};
   std::uint64_t version = 0;
-  std::string sealed{};
+  std::string sealed{};  // empty: destroyed
+  Id key_id{};
+  std::uint32_t connection_key_version = 0;  // 0: a row of format 1, sealed under the tenant's connection key itself
+  std::uint32_t key_version = 1;             // of the tenant's connection key
+  std::string sealed_key{};
 };
 
 class Keystore {
  public:
+  // Brings a file of an older format up to date.
   static Result<Keystore> open(const std::filesystem::path& file);
 
-  // Nothing if the file has no header yet. corrupt if it has one of a kind we do not know.
-  Result<std::optional<KeystoreHeader>> header();
-  // The header and the first keys, all or none. already_exists if there is a header.
-  Status create(const KeystoreHeader& header, const std::vector<KeyRow>& rows);
+  // The region whose keys these are; nothing before create(). corrupt if the file is of a kind we do not know.
+  Result<std::optional<std::string>> region();
+  // The region, the wraps of its root and its first keys, all or none. already_exists if there is a region.
+  Status create(const std::string& region, const std::vector<SealRow>& seals, const std::vector<KeyRow>& rows,
+                const KeyEvent& event);
+
+  Result<std::vector<SealRow>> seals();  // oldest first
+  Status add_seal(const SealRow& seal, const KeyEvent& event);
+  Status remove_seal(Id seal, const KeyEvent& event);  // not_found
+  Status set_drilled(Id seal, Milliseconds time, const KeyEvent& event);
+
+  // Events for the ledger, oldest first. An event lies here until it is forgotten by its id.
+  Status add_event(const KeyEvent& event);  // limit_exceeded above events_max, so that wrong passphrases can't fill the disk
+  Result<std::vector<KeyEvent>> events(std::uint32_t limit);
+  Status forget_event(Id event);
+  static constexpr std::uint32_t events_max = 10'000;
 
   Status insert(const std::vector<KeyRow>& rows);                    // all or none; already_exists if a place is taken
   Result<KeyRow> find(const KeyPlace& place);                        // not_found
   Result<KeyRow> newest(Id tenant, Slot slot, std::uint32_t epoch);  // the highest version; not_found
+  Result<std::vector<KeyRow>> versions(Id tenant, Slot slot, std::uint32_t epoch);  // those not destroyed, oldest first
   Result<std::uint32_t> count_tenants();
 
-  Status create_tenant(Id tenant, const std::vector<KeyRow>& rows);  // already_exists, also for a destroyed one
-  Status destroy_tenant(Id tenant, Milliseconds now);                // not_found
-  Status destroy_key(const KeyPlace& place);                         // not_found
+  Status create_tenant(Id tenant, const std::vector<KeyRow>& rows);           // already_exists, also for a destroyed one
+  Status destroy_tenant(Id tenant, Milliseconds now, const KeyEvent& event);  // not_found
+  Status destroy_key(const KeyPlace& place, const KeyEvent& event);           // not_found
 
   // Replaces what is there: only the newest version of a secret is kept. already_exists if `row.version` is not the next.
   Status put_secret(const SecretRow& row);
+  // The same secret under another key: already_exists if row.version is not the one that is stored.
+  Status reseal_secret(const SecretRow& row, const std::optional<KeyEvent>& event);
   Result<SecretRow> secret(Id tenant, Id connection);              // not_found, also when it was destroyed
   Result<std::uint64_t> secret_version(Id tenant, Id connection);  // 0 if there never was one
   Status destroy_secret(Id tenant, Id connection);                 // not_found
+
+  // Rotations, by tenant (none: the region) and day (0: the tenant or region itself).
+  struct RotationRow {
+    RotationProgress progress{};
+    std::string cursor{};  // where the rewrap stands
+  };
+  Result<std::vector<RotationRow>> rotations();
+  // New versions and rewrapped rows in one step; already_exists if such a rotation is under way.
+  Status begin_rotation(const RotationRow& rotation, const std::vector<KeyRow>& made, const std::vector<KeyRow>& rewrapped,
+                        const KeyEvent& event);
+  // A batch of rewrapped rows and the cursor behind them, in one step. A row that was destroyed meanwhile stays destroyed.
+  Status advance_rotation(const RotationRow& rotation, const std::vector<KeyRow>& keys, const std::vector<SecretRow>& secrets);
+  // Destroys the versions of those places below the one given, and ends the rotation; the file forgets them.
+  Status end_rotation(const RotationRow& rotation, const std::vector<KeyPlace>& newest, const KeyEvent& event);
+
+  // Living rows that an older version of the key above wraps, after the place given, in the order of their places.
+  Result<std::vector<KeyRow>> stale_days(const KeyPlace& after, std::uint32_t newest_key_version, std::uint32_t limit);
+  Result<std::vector<KeyRow>> stale_tenants(Id after, std::uint32_t newest_key_version, std::uint32_t limit);
+  Result<std::vector<SecretRow>> stale_secrets(Id tenant, Id after, std::uint32_t newest_key_version, std::uint32_t limit);
+  Result<std::uint64_t> count_days(Id tenant, Slot slot);
+  Result<std::uint64_t> count_secrets(Id tenant);
+  Result<std::uint64_t> count_unrotatable_secrets(Id tenant);  // of format 1: sealed under the tenant's connection key itself
+  Result<std::vector<KeyRow>> purpose_keys(Id tenant);         // all living versions
 
  private:
   explicit Keystore(std::unique_ptr<records::Records> records) : records_(std::move(records)) {}

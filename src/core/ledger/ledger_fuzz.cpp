@@ -2,9 +2,32 @@
 // written back byte for byte.
 #include <cstdlib>
 
-#include "core/ledger/batch.h"
+#include "core/evidence/batch.h"
+#include "core/evidence/clear_text.h"
 #include "core/ledger/ledger_messages.h"
 #include "core/ledger/log.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  using namespace mailhold;
+  using namespace mailhold::ledger;
+  const Id tenant = Id::from_bytes("tenant--tenant--");
+  const Hash hash = tlog::hash_leaf("leaf");
+  const std::string payload = encode(Payload{1, 2, tenant, "box", "ciphertext"});
+  const Event event{tenant, tenant, 1000, 1, hash, 1, hash, hash, payload};
+  const std::string entry = encode(event);
+  const Batch batch{7, 1000, {"first", "second"}, hash, std::string(64, 's')};
+  const Receipt receipt{"log", 8, hash, 7, {hash, hash}, entry, 1000, 2000, std::string(64, 's'), "{}"};
+  const HeadProof proof{tenant, {1, hash}, 0, {hash}, 3, encode(Heads{1000, 1, hash}), {hash}, "checkpoint"};
+  const Entry clear{tenant, tenant, "use.intent", {{"host", std::string("mx.example")}, {"port", std::int64_t{25}}}};
+  return {"\x06" + entry,
+          "\x06" + encode(Heads{1000, 1, hash}),
+          "\x01" + encode(batch),
+          "\x02" + receipt.encode(),
+          "\x03" + proof.encode(),
+          "\x04" + encode(Append{tenant, tenant, hash, payload}),
+          "\x05" + write_clear_text(clear, std::string(blinder_bytes, 'b')).value()};
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const char* bytes, std::size_t count) {
   using namespace mailhold::ledger;

@@ -17,6 +17,8 @@ bool may_call(std::string_view role, Method method) {
     case Method::head_proof:
     case Method::checkpoint:
     case Method::key: return role == "brokerd" || role == "apid" || role == "keyd";
+    case Method::witness_tasks:
+    case Method::witness_outcome: return role == "gossipd";
   }
   return false;
 }
@@ -26,15 +28,21 @@ LedgerService::~LedgerService() {
   if (minutes_.joinable()) minutes_.join();
 }
 
-void LedgerService::use(std::unique_ptr<Log> log) {
+void LedgerService::use(std::unique_ptr<Log> log, WitnessSettings witnesses) {
   const std::scoped_lock lock(mutex_);
   log_ = std::move(log);
+  witnesses_ = std::make_unique<Witnesses>(std::move(witnesses), *log_, clock_);
   minutes_ = std::jthread([this](const std::stop_token& stop) { write_heads_each_minute(stop); });
 }
 
 Log* LedgerService::log() const {
   const std::scoped_lock lock(mutex_);
   return log_.get();
+}
+
+Witnesses* LedgerService::witnesses() const {
+  const std::scoped_lock lock(mutex_);
+  return witnesses_.get();
 }
 
 void LedgerService::handle(const std::shared_ptr<ipc::Call>& call) {
@@ -52,12 +60,20 @@ void LedgerService::ask(std::string_view role, std::uint16_t method_number, std:
     return answer(Error{ErrorKind::denied, "not for " + std::string(role)});
   }
   if (log() == nullptr) return answer(not_yet);
+  if (method == Method::witness_tasks || method == Method::witness_outcome) return answer(answer_witness_carrier(method, body));
   if (method != Method::append) return answer(answer_question(method, body));
   auto append = parse_append(body);
   if (!append) return answer(append.error());
   log()->submit(std::move(*append), [answer = std::move(answer)](const Result<Receipt>& receipt) {
     answer(receipt ? Result<std::string>(receipt->encode()) : Result<std::string>(receipt.error()));
   });
+}
+
+Result<std::string> LedgerService::answer_witness_carrier(Method method, std::string_view body) {
+  if (method == Method::witness_tasks) return encode(witnesses()->tasks());
+  ASSIGN_OR_RETURN(const WitnessOutcome outcome, parse_witness_outcome(body));
+  RETURN_IF_ERROR(witnesses()->take(outcome));
+  return std::string();
 }
 
 Result<std::string> LedgerService::answer_question(Method method, std::string_view body) {

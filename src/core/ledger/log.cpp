@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/ledger/log_reader.h"
+#include "core/evidence/log_reader.h"
 #include "core/ledger/log_state.h"
 #include "formats/tlog/tiles.h"
 
@@ -52,21 +52,21 @@ Status Log::reopen() {
 }
 
 void Log::submit(Append append, AppendDone done) {
-  std::optional<Error> refusal;
-  if (append.tenant.is_none() || !parse_payload(append.payload)) {
-    refusal = Error{ErrorKind::invalid_input, "ledger: an entry without a tenant or with a malformed payload"};
-  } else {
-    const std::scoped_lock lock(state_->mutex);
-    if (!state_->open || state_->stopping) {
-      refusal = Error{ErrorKind::unavailable, "ledger: " + state_->failure_text};
-    } else if (state_->waiting.size() >= state_->settings.waiting_entries_max) {
-      refusal = Error{ErrorKind::limit_exceeded, "ledger: too many entries wait"};
-    } else {
-      state_->waiting.push_back({std::move(append), std::move(done)});
-      state_->wake.notify_one();
+  const auto enqueue = [&]() -> Status {
+    if (append.tenant.is_none() || !parse_payload(append.payload)) {
+      return Error{ErrorKind::invalid_input, "ledger: an entry without a tenant or with a malformed payload"};
     }
-  }
-  if (refusal) done(*refusal);
+    const std::scoped_lock lock(state_->mutex);
+    if (!state_->open || state_->stopping) return Error{ErrorKind::unavailable, "ledger: " + state_->failure_text};
+    if (state_->waiting.size() >= state_->settings.waiting_entries_max) {
+      return Error{ErrorKind::limit_exceeded, "ledger: too many entries wait"};
+    }
+    state_->waiting.push_back({std::move(append), std::move(done)});
+    state_->wake.notify_one();
+    return mailhold::done();
+  };
+  // Answered without the lock.
+  if (const Status enqueued = enqueue(); !enqueued) done(enqueued.error());
 }
 
 Result<Receipt> Log::append(Append append, const Deadline& deadline) {
@@ -155,6 +155,7 @@ LogStatus Log::status() const {
   status.last_at = state_->last_at;
   status.batches = state_->batches;
   status.cut_bytes = state_->cut_bytes;
+  status.snapshot_size = state_->snapshot_size;
   return status;
 }
 

@@ -17,7 +17,8 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/secret_text.h"
-#include "core/ledger/entry.h"
+#include "core/evidence/entry.h"
+#include "core/evidence/head_proof.h"
 #include "core/ledger/log_storage.h"
 #include "core/ledger/receipt.h"
 #include "platform/crypto/ed25519.h"
@@ -30,6 +31,7 @@ struct LogSettings {
   std::size_t waiting_entries_max = 16'384;      // beyond it appends are refused
   std::uint64_t publish_after_entries = 16'384;  // at the latest; else with the heads of each minute
   std::uint64_t journal_bytes_max = 64U << 20;
+  std::uint64_t snapshot_after_entries = 131'072;  // a start reads at most about so many
 };
 
 // What a caller asks to be appended; order, time and chains are the log's to add.
@@ -47,8 +49,9 @@ struct LogStatus {
   std::uint64_t published_size = 0;
   std::uint64_t tenants = 0;
   Milliseconds last_at = 0;
-  std::uint64_t batches = 0;    // since the start of the process
-  std::uint64_t cut_bytes = 0;  // torn tail that the last opening cut off
+  std::uint64_t batches = 0;        // since the start of the process
+  std::uint64_t cut_bytes = 0;      // torn tail that the last opening cut off
+  std::uint64_t snapshot_size = 0;  // entries the last opening did not need to read
 };
 
 struct StoredEntry {
@@ -56,22 +59,21 @@ struct StoredEntry {
   std::string bytes;
 };
 
-// That a tenant had exactly `head.seq` entries when the heads entry was written.
-struct HeadProof {
+// A piece of a tenant's bundle (docs/formats/ledger.md, "Bundles").
+struct BundleQuestion {
   Id tenant;
-  Head head;
-  std::uint64_t place = 0;  // among the heads
-  tlog::Proof path;         // to the root in the heads entry
-  std::uint64_t heads_index = 0;
-  std::string heads_entry;
-  tlog::Proof heads_path;  // to the root of the checkpoint
-  std::string checkpoint;  // signed note
-
-  std::string encode() const;
-  static Result<HeadProof> parse(std::string_view bytes);  // corrupt
+  std::uint64_t from = 1;      // seq of the first entry
+  std::uint64_t old_size = 0;  // of a checkpoint the tenant has; 0: none
+  std::uint64_t size = 0;      // of the checkpoint that an earlier piece was proven against; 0: this is the first piece
+  std::uint64_t last = 0;      // with size: seq of the last entry, as the first piece said
+  std::uint64_t entries_max = 200;
 };
-// corrupt or denied if anything does not hold.
-Status verify_head_proof(const HeadProof& proof, const tlog::NoteKey& log_key);
+struct BundlePiece {
+  std::string bytes;       // the first piece begins with the bundle's head
+  std::uint64_t size = 0;  // of the checkpoint
+  std::uint64_t last = 0;  // seq of the bundle's last entry
+  std::uint64_t next = 0;  // where to go on; 0: complete
+};
 
 using AppendDone = std::function<void(Result<Receipt>)>;
 
@@ -102,6 +104,16 @@ class Log {
   // As of the last heads entry; not_found if the tenant had no entry then.
   Result<HeadProof> head_proof(Id tenant) const;
   std::string checkpoint() const;  // the newest published note; empty if not open
+  // The checkpoint that ends with the newest heads entry: what witnesses are asked to cosign. Empty before the first.
+  std::string heads_checkpoint() const;
+  // The same with cosignatures. False, and nothing is kept, if another one has taken its place meanwhile.
+  bool set_cosigned(const std::string& note);
+  // As of the last heads entry. not_found: no entry of this tenant then. invalid_input: `old_size` or `from` lie beyond.
+  Result<BundlePiece> bundle(const BundleQuestion& question) const;
+  // Consistency proof from a size to a published one. invalid_input unless old_size <= size <= published.
+  Result<tlog::Proof> growth(std::uint64_t old_size, std::uint64_t size) const;
+  // From now on nothing is accepted, as after a failure: somebody outside has proof that this is not the whole log.
+  void stop(const Error& reason);
   tlog::NoteKey key() const;
   LogStatus status() const;
   const LogSettings& settings() const;

@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "core/ledger/log_reader.h"
+#include "core/evidence/log_reader.h"
 #include "core/ledger/log_state.h"
 #include "formats/tlog/checkpoint.h"
 #include "formats/tlog/tiles.h"
@@ -99,7 +99,8 @@ void Log::State::commit_events(std::vector<Waiting> batch) {
     batch[i].done(proof ? Result<Receipt>(std::move(one)) : Result<Receipt>(proof.error()));
   }
   if (tree.size() - published_size < settings.publish_after_entries) return;
-  if (const Status status = publish(journal_bytes > settings.journal_bytes_max); !status) fail(status.error());
+  if (const Status status = publish(journal_bytes > settings.journal_bytes_max); !status) return fail(status.error());
+  write_snapshot_if_due();
 }
 
 // The tree already has the entries. Nothing that was computed here leaves unless every step succeeds.
@@ -163,6 +164,7 @@ void Log::State::answer_heads(const std::vector<HeadsDone>& asked) {
     auto receipt = write_heads_entry(false);
     status = receipt ? publish(journal_bytes > settings.journal_bytes_max) : Status(receipt.error());
     if (status) keep_head_proofs();
+    if (status) write_snapshot_if_due();
     if (!status) fail(status.error());
   }
   for (const HeadsDone& one : asked) one(status);
@@ -174,6 +176,7 @@ void Log::State::keep_head_proofs() {
   const std::scoped_lock lock(mutex);
   if (!path) {
     proven_heads.clear();
+    proven.checkpoint.clear();
     return;
   }
   proven.heads_index = heads_index;

@@ -5,9 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/ledger/batch.h"
+#include "core/evidence/batch.h"
+#include "core/evidence/verifier.h"
 #include "core/ledger/log.h"
-#include "core/ledger/verifier.h"
 #include "fakes/temporary_ledger.h"
 
 namespace mailhold::ledger {

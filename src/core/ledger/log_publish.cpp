@@ -7,7 +7,8 @@
 #include <cstring>
 
 #include "base/log.h"
-#include "core/ledger/log_reader.h"
+#include "core/evidence/log_reader.h"
+#include "core/evidence/snapshot.h"
 #include "core/ledger/log_state.h"
 #include "formats/tlog/checkpoint.h"
 #include "formats/tlog/tiles.h"
@@ -90,6 +91,15 @@ Status Log::State::start_journal() {
   return storage.sync_folder(path.parent_path());
 }
 
+// Nothing depends on it but the time a start takes. All it says is below a durable checkpoint.
+void Log::State::write_snapshot_if_due() {
+  if (published_size != tree.size() || tree.size() - snapshot_written_size < settings.snapshot_after_entries) return;
+  snapshot_written_size = tree.size();
+  const std::string bytes = encode_snapshot(tree.size(), tree.root(), last_at, chains, signer, settings.origin);
+  Status written = storage.write_file(settings.folder / snapshot_name, bytes);
+  if (!written) log_warning("ledger", "state snapshot was not written: " + written.error().detail);
+}
+
 Status Log::State::reopen() {
   {
     const std::scoped_lock lock(mutex);
@@ -147,7 +157,14 @@ Status Log::State::start_from_disk() {
     return Error{ErrorKind::invalid_input, "ledger: the origin cannot stand in a signed note"};
   RETURN_IF_ERROR(take_folder_lock());
   RETURN_IF_ERROR(make_folder_if_new());
-  LogReader found(settings.folder, {settings.origin, signer.public_key()}, Journal::checked);
+  const tlog::NoteKey key{settings.origin, signer.public_key()};
+  LogReader found(settings.folder, key, Journal::checked);
+  Result<Snapshot> snapshot = read_snapshot(settings.folder, key);
+  if (snapshot) {
+    found.start_from(std::move(*snapshot));
+  } else if (snapshot.error().kind != ErrorKind::not_found) {
+    log_warning("ledger", "state snapshot is not used, everything is read: " + snapshot.error().detail);
+  }
   if (Status status = found.read(); !status) {
     if (status.error().kind == ErrorKind::not_found) return Error{ErrorKind::corrupt, "ledger: the checkpoint is missing"};
     return status;
@@ -176,7 +193,9 @@ Status Log::State::start_from_disk() {
     checkpoint_note = found.checkpoint_note;
     last_at = found.last_at;
     cut_bytes = cut;
+    snapshot_size = found.started_from();
   }
+  snapshot_written_size = found.started_from();
   // What a failed write left in the page cache may not be on disk: write it all again, to fresh files.
   RETURN_IF_ERROR(publish(true));
   acknowledged_size = tree.size();
@@ -186,6 +205,7 @@ Status Log::State::start_from_disk() {
     RETURN_IF_ERROR(publish(false));
     keep_head_proofs();
   }
+  write_snapshot_if_due();
   const std::scoped_lock lock(mutex);
   durable_size = tree.size();
   return done();

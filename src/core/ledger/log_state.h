@@ -9,8 +9,8 @@
 #include <mutex>
 #include <thread>
 
-#include "core/ledger/batch.h"
-#include "core/ledger/chains.h"
+#include "core/evidence/batch.h"
+#include "core/evidence/chains.h"
 #include "core/ledger/log.h"
 #include "formats/tlog/merkle.h"
 
@@ -43,6 +43,7 @@ struct Log::State {
   Status write_tiles(std::uint64_t old_size, std::uint64_t new_size);
   void remove_replaced_files(std::uint64_t old_size, std::uint64_t new_size);
   Status start_journal();
+  void write_snapshot_if_due();
   void keep_head_proofs();
   Milliseconds next_time();
 
@@ -62,6 +63,7 @@ struct Log::State {
   Hash acknowledged_root;
   std::uint64_t heads_index = 0;
   std::string heads_entry;
+  std::uint64_t snapshot_written_size = 0;
 
   mutable std::mutex mutex;
   std::condition_variable_any wake;
@@ -81,7 +83,8 @@ struct Log::State {
   std::uint64_t cut_bytes = 0;
   std::vector<TenantHead> proven_heads;  // as of the last heads entry
   tlog::Tree proven_heads_tree;
-  HeadProof proven;  // what all head proofs have in common
+  HeadProof proven;  // what all head proofs have in common; its checkpoint is empty while there is none
+  std::uint64_t snapshot_size = 0;
   std::jthread committer;
 };
 

@@ -5,7 +5,7 @@
 #include <latch>
 #include <set>
 
-#include "core/ledger/verifier.h"
+#include "core/evidence/verifier.h"
 #include "fakes/temporary_ledger.h"
 #include "formats/tlog/checkpoint.h"
 

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "base/clock.h"
-#include "core/ledger/clear_text.h"
-#include "core/ledger/entry.h"
+#include "core/evidence/clear_text.h"
+#include "core/evidence/entry.h"
 #include "formats/tlog/merkle.h"
 #include "formats/tlog/note.h"
 

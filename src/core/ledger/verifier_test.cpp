@@ -1,10 +1,10 @@
 // A log that was tampered with is seen, by our verifier and by one that was written from the format's page alone.
-#include "core/ledger/verifier.h"
+#include "core/evidence/verifier.h"
 
 #include <gtest/gtest.h>
 
 #include "base/text.h"
-#include "core/ledger/log_reader.h"
+#include "core/evidence/log_reader.h"
 #include "fakes/temporary_ledger.h"
 
 namespace mailhold::ledger {

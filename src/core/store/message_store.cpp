@@ -118,6 +118,21 @@ class PackedStore final : public MessageStore {
     return rows_.transaction([&](records::Session& session) { return StoreRows::add(session, wraps, {}, deadline); }, deadline);
   }
 
+  Result<std::uint64_t> rewrap_epoch(Id tenant, Epoch epoch, std::uint32_t limit, const Deadline& deadline) override {
+    const std::lock_guard lock(turn_);
+    EpochKeys keys(keys_, deadline);
+    ASSIGN_OR_RETURN(const EpochKey* const newest, keys.get(tenant, epoch));
+    ASSIGN_OR_RETURN(std::vector<WrapRow> rows, rows_.wraps_below(tenant, epoch, newest->version, limit, deadline));
+    for (WrapRow& row : rows) {
+      ASSIGN_OR_RETURN(const EpochKey* const old, keys.get(tenant, epoch, row.key_version));
+      ASSIGN_OR_RETURN(const SecretText data_key, unwrap_key(settings_.region, tenant, row.object, epoch, *old, row.wrap));
+      row.wrap = wrap_key(settings_.region, tenant, row.object, epoch, *newest, data_key.reveal());
+      row.key_version = newest->version;
+    }
+    RETURN_IF_ERROR(rows_.replace_wraps(rows, deadline));
+    return std::uint64_t{rows.size()};
+  }
+
   Result<Reclaimed> collect(const Deadline& deadline) override { return space_.collect(deadline); }
   Result<std::uint64_t> rebuild(const Deadline& deadline) override { return space_.rebuild(deadline); }
 

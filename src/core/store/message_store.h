@@ -90,6 +90,10 @@ class MessageStore {
   // Wraps a message and all its parts under another epoch too (a hold), so that it outlives its day.
   virtual Status rewrap(Id tenant, Id message, Epoch epoch, const Deadline& deadline) = 0;
 
+  // After the epoch's key was replaced: wraps up to `limit` data keys anew that an older version wraps, in one step, and says how
+  // many there were; 0: none is left. Nothing else needs to be kept between two calls. Ask for fresh keys before the first.
+  virtual Result<std::uint64_t> rewrap_epoch(Id tenant, Epoch epoch, std::uint32_t limit, const Deadline& deadline) = 0;
+
   // Deletes pack segments and blobs in which nothing living is left, and moves what still lives out of segments that are
   // nearly empty.
   virtual Result<Reclaimed> collect(const Deadline& deadline) = 0;

@@ -187,6 +187,31 @@ TEST_F(KeptMessages, under_hold_outlive_their_day) {
   EXPECT_EQ(store->retrieve(tenant, held_id, soon()).error().kind, ErrorKind::not_found);
 }
 
+TEST_F(KeptMessages, T4_open_under_a_rotated_day_key_and_after_the_rewrap_under_the_new_one_alone) {
+  std::map<Id, std::string> kept;
+  for (int i = 0; i < 5; ++i) {
+    const Composed message = compose(std::string(1000, static_cast<char>('a' + i)), random_bytes(5000));
+    const Id id = Id::random();
+    ASSERT_TRUE(keep(message, id));
+    kept[id] = message.bytes;
+  }
+  keys.newest = 2;
+  const Composed late = compose(std::string(1000, 'l'), random_bytes(5000));
+  const Id late_id = Id::random();
+  ASSERT_TRUE(keep(late, late_id));
+  kept[late_id] = late.bytes;
+  for (const auto& [id, bytes] : kept) EXPECT_EQ(*store->retrieve(tenant, id, soon()), bytes);
+  std::uint64_t rows = 0;
+  for (std::uint64_t step = 1; step > 0; rows += step) {
+    step = store->rewrap_epoch(tenant, first_day, 4, soon()).value();
+    for (const auto& [id, bytes] : kept) EXPECT_EQ(*store->retrieve(tenant, id, soon()), bytes);
+  }
+  EXPECT_EQ(rows, 15U);  // of each message itself, its text and its attachment
+  EXPECT_EQ(count("store_wraps WHERE key_version < 2"), 0);
+  keys.oldest = 2;
+  for (const auto& [id, bytes] : kept) EXPECT_EQ(*store->retrieve(tenant, id, soon()), bytes);
+}
+
 TEST_F(KeptMessages, can_be_forgotten_one_by_one) {
   const std::string attachment = random_bytes(5000);
   const Composed first = compose("one", attachment), second = compose("two", attachment);

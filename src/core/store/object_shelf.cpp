@@ -2,23 +2,22 @@
 
 namespace mailhold::store {
 
-Result<const EpochKey*> EpochKeys::get(Id tenant, Epoch epoch) {
-  const auto found = known_.find({tenant, epoch});
+Result<const EpochKey*> EpochKeys::get(Id tenant, Epoch epoch) { return get(tenant, epoch, 0); }
+
+Result<const EpochKey*> EpochKeys::get(Id tenant, Epoch epoch, std::uint32_t version) {
+  const auto found = known_.find({tenant, epoch, version});
   if (found != known_.end()) return static_cast<const EpochKey*>(&found->second);
-  ASSIGN_OR_RETURN(EpochKey key, keys_.day_key(tenant, epoch, deadline_));
-  return static_cast<const EpochKey*>(&known_.emplace(std::pair(tenant, epoch), std::move(key)).first->second);
+  ASSIGN_OR_RETURN(EpochKey key,
+                   version == 0 ? keys_.day_key(tenant, epoch, deadline_) : keys_.day_key(tenant, epoch, version, deadline_));
+  return static_cast<const EpochKey*>(&known_.emplace(std::tuple(tenant, epoch, version), std::move(key)).first->second);
 }
 
 Result<OpenedWrap> ObjectShelf::unwrap(std::vector<WrapRow> rows, EpochKeys& keys) const {
   Error failure{ErrorKind::not_found, "nothing wraps this object any more"};
   for (WrapRow& row : rows) {
-    Result<const EpochKey*> key = keys.get(row.tenant, row.epoch);
+    Result<const EpochKey*> key = keys.get(row.tenant, row.epoch, row.key_version);
     if (!key) {
       if (key.error().kind != ErrorKind::not_found) return key.error();  // away: asking for other epochs would not help
-      continue;
-    }
-    if ((*key)->version != row.key_version) {
-      failure = Error{ErrorKind::not_found, "an object is wrapped under a version of its epoch's key that is gone"};
       continue;
     }
     Result<SecretText> data_key = unwrap_key(settings_.region, row.tenant, row.object, row.epoch, **key, row.wrap);

@@ -18,12 +18,13 @@ namespace mailhold::store {
 class EpochKeys {
  public:
   EpochKeys(StoreKeys& keys, const Deadline& deadline) : keys_(keys), deadline_(deadline) {}
-  Result<const EpochKey*> get(Id tenant, Epoch epoch);
+  Result<const EpochKey*> get(Id tenant, Epoch epoch);                         // the newest, to wrap
+  Result<const EpochKey*> get(Id tenant, Epoch epoch, std::uint32_t version);  // the one a wrap names
 
  private:
   StoreKeys& keys_;
   const Deadline& deadline_;
-  std::map<std::pair<Id, Epoch>, EpochKey> known_;
+  std::map<std::tuple<Id, Epoch, std::uint32_t>, EpochKey> known_;  // version 0: the newest
 };
 
 // A data key, and the row it came from.

@@ -3,6 +3,31 @@
 #include "core/store/recipe.h"
 #include "core/store/stored_object.h"
 #include "core/store/trace_block.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  using namespace mailhold::store;
+  const mailhold::Id id = mailhold::Id::from_bytes("tenant--tenant--");
+  const Base64Lines lines;
+  const Recipe recipe{
+      1000,
+      5 + 7 + base64_lines_size(300, lines),
+      std::string(32, 'h'),
+      {{Piece::Kind::inline_text, 5, {}, {}}, {Piece::Kind::part, 7, id, {}}, {Piece::Kind::base64_part, 300, id, lines}},
+      "hello"};
+  std::string base64;
+  append_base64_lines(base64, std::string(150, 'b'), lines);
+  const TraceEvent event{id, id, 1000, {"delivered", "mx.example"}};
+  const TraceEvent* const events[] = {&event, &event};
+  Packing packing;
+  return {encode(recipe),
+          base64,
+          packing.pack(std::string(500, 'c')),
+          packing.pack("short"),
+          encode_object_head({ObjectKind::message, id, id, id.bytes()}) + "sealed",
+          encode_object_head({ObjectKind::part, id, id, std::string(32, 't')}) + "sealed",
+          encode_events(events)};
+}
 
 // Recipes, packed content, object heads and blocks of events; and base64 bodies, which come from strangers.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -26,7 +26,12 @@ class TestKeys final : public StoreKeys {
   Result<EpochKey> day_key(Id tenant, Epoch epoch, const Deadline&) override {
     if (away) return Error{ErrorKind::unavailable, "keyd is away"};
     if (destroyed.contains({tenant, epoch})) return Error{ErrorKind::not_found, "destroyed"};
-    return EpochKey{1, make(tenant, "day" + std::to_string(epoch))};
+    return EpochKey{newest, make(tenant, "day" + std::to_string(epoch) + "/" + std::to_string(newest))};
+  }
+  Result<EpochKey> day_key(Id tenant, Epoch epoch, std::uint32_t version, const Deadline&) override {
+    if (away) return Error{ErrorKind::unavailable, "keyd is away"};
+    if (destroyed.contains({tenant, epoch}) || version < oldest) return Error{ErrorKind::not_found, "destroyed"};
+    return EpochKey{version, make(tenant, "day" + std::to_string(epoch) + "/" + std::to_string(version))};
   }
   Result<SecretText> token_key(Id tenant, const Deadline&) override {
     if (away) return Error{ErrorKind::unavailable, "keyd is away"};
@@ -36,6 +41,8 @@ class TestKeys final : public StoreKeys {
 
   std::set<std::pair<Id, Epoch>> destroyed;
   bool away = false;
+  std::uint32_t newest = 1;  // version of every day's key
+  std::uint32_t oldest = 1;  // versions below are destroyed
 
  private:
   SecretText make(Id tenant, const std::string& name) {

@@ -25,6 +25,8 @@ class StoreKeys {
   // The newest version; rows name the one they were sealed under. Errors: unavailable when keyd is away or sealed, not_found when
   // the key was destroyed.
   virtual Result<EpochKey> day_key(Id tenant, Epoch epoch, const Deadline& deadline) = 0;
+  // The version a row names, to open it. not_found once a rotation has ended it.
+  virtual Result<EpochKey> day_key(Id tenant, Epoch epoch, std::uint32_t version, const Deadline& deadline) = 0;
   virtual Result<SecretText> token_key(Id tenant, const Deadline& deadline) = 0;  // HMAC key for finding equal parts
   virtual Result<EpochKey> trace_key(Id tenant, const Deadline& deadline) = 0;
 };

@@ -82,6 +82,26 @@ Status StoreRows::add(Session& session, const std::vector<WrapRow>& wraps, const
   return done();
 }
 
+Result<std::vector<WrapRow>> StoreRows::wraps_below(Id tenant, Epoch epoch, std::uint32_t version, std::uint32_t limit,
+                                                    const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const Rows rows,
+                   records_.query("SELECT object, epoch, key_version, wrap, segment, position, length FROM store_wraps "
+                                  "WHERE tenant = $1 AND epoch = $2 AND key_version < $3 LIMIT $4",
+                                  {value_of(tenant), epoch, version, limit}, deadline));
+  return wraps_from(tenant, rows);
+}
+
+Status StoreRows::replace_wraps(const std::vector<WrapRow>& rows, const Deadline& deadline) {
+  std::vector<Values> values;
+  for (const WrapRow& row : rows)
+    values.push_back({value_of(row.object), row.epoch, value_of(row.tenant), row.key_version, Value::bytes_of(row.wrap)});
+  RETURN_IF_ERROR(
+      records_.execute_batch("UPDATE store_wraps SET key_version = $4, wrap = $5 "
+                             "WHERE object = $1 AND epoch = $2 AND tenant = $3 AND key_version < $4",
+                             values, deadline));
+  return records_.forget_deleted(deadline);
+}
+
 Result<std::uint64_t> StoreRows::remove_epoch(Id tenant, Epoch epoch, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::uint64_t count, records_.execute("DELETE FROM store_wraps WHERE tenant = $1 AND epoch = $2",
                                                                {value_of(tenant), epoch}, deadline));

@@ -66,6 +66,11 @@ class StoreRows {
     return records_.transaction(work, deadline);
   }
 
+  // Wraps of an epoch under versions of its key below that one; and their replacement, final in the files.
+  Result<std::vector<WrapRow>> wraps_below(Id tenant, Epoch epoch, std::uint32_t version, std::uint32_t limit,
+                                           const Deadline& deadline);
+  Status replace_wraps(const std::vector<WrapRow>& rows, const Deadline& deadline);
+
   // Deleted, and gone from the files: counts of rows.
   Result<std::uint64_t> remove_epoch(Id tenant, Epoch epoch, const Deadline& deadline);
   Result<std::uint64_t> remove_named(Id tenant, std::string_view name, const Deadline& deadline);

@@ -20,6 +20,19 @@ namespace {
 constexpr int control_descriptor = 3;
 constexpr rlim_t open_files_max = 65536;
 
+// After setsid(): where the kernel shares the processors between sessions first (autogroup, sched(7)), a session has a nice
+// value of its own.
+void give_way(int nice) {
+  if (nice <= 0) return;
+  ::setpriority(PRIO_PROCESS, 0, nice);
+  const char digits[] = {static_cast<char>('0' + nice / 10), static_cast<char>('0' + nice % 10)};
+  const std::size_t skipped = nice < 10 ? 1 : 0;  // "08" would be read as octal
+  const int group = ::open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+  if (group < 0) return;  // a kernel without them
+  (void)!::write(group, digits + skipped, sizeof digits - skipped);
+  ::close(group);
+}
+
 // Between fork and exec only plain system calls are made: the supervisor has threads.
 [[noreturn]] void become(const Spawn& spawn, char* const* arguments, pid_t supervisor) {
   const int namespaces = CLONE_NEWIPC | CLONE_NEWUTS | (spawn.network == Network::none ? CLONE_NEWNET : 0);
@@ -31,6 +44,7 @@ constexpr rlim_t open_files_max = 65536;
   const rlimit core{0, 0};
   ::setrlimit(RLIMIT_CORE, &core);
   ::setsid();
+  give_way(spawn.nice);
   ::umask(0077);
   if (::chdir("/") != 0) ::_exit(71);
   if (::dup2(spawn.control, control_descriptor) < 0) ::_exit(71);

@@ -18,6 +18,7 @@ struct Spawn {
   uid_t user = 0;
   Network network = Network::none;
   int control = -1;  // becomes descriptor 3
+  int nice = 0;      // as in Program
 };
 
 // The child's process id. It ends with the supervisor (parent-death signal).

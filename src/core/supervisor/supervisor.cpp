@@ -92,9 +92,9 @@ Status Supervisor::start(const Deadline& deadline) {
 // The start message, its channels to all living peers, then "go".
 Status Supervisor::start_process(Process& process) {
   ASSIGN_OR_RETURN(auto pair, ipc::Channel::socket_pair());
-  ASSIGN_OR_RETURN(process.pid,
-                   spawn({programs_ + "/" + process.program.binary, process.program.arguments,
-                          static_cast<uid_t>(users_first_ + process.program.user), process.program.network, pair.second.get()}));
+  ASSIGN_OR_RETURN(process.pid, spawn({programs_ + "/" + process.program.binary, process.program.arguments,
+                                       static_cast<uid_t>(users_first_ + process.program.user), process.program.network,
+                                       pair.second.get(), process.program.nice}));
   process.control = std::make_unique<ipc::Channel>(std::move(pair.first));
   process.ready = false;
   process.started = Steady::now();
@@ -181,7 +181,8 @@ Status Supervisor::start_authd() {
   const Program program = authd_program();
   next_authd_user_ = (next_authd_user_ + 1) % authd_users;
   const auto user = static_cast<uid_t>(users_first_ + program.user + next_authd_user_);
-  ASSIGN_OR_RETURN(const pid_t pid, spawn({programs_ + "/" + program.binary, {}, user, program.network, control.second.get()}));
+  ASSIGN_OR_RETURN(const pid_t pid,
+                   spawn({programs_ + "/" + program.binary, {}, user, program.network, control.second.get(), program.nice}));
   Authd authd{pid, std::make_unique<ipc::Channel>(std::move(control.first)), std::move(job.first)};
   Process* keyd = find("keyd");
   const int job_end[] = {job.second.get()};

@@ -11,10 +11,16 @@ Topology topology_of(const Settings& settings) {
       {"brokerd", "brokerd", {}, Network::host, 3},
       {"apid", "apid", {}, Network::none, 4},
       {"scannerd", "scannerd", {}, Network::none, 5},
-      {"gatewayd-out", "gatewayd", {"out"}, Network::host, 6},
+      // In a burst accepting goes before delivering and storing: what is accepted waits safely in the spool, what is not
+      // waits with strangers.
+      {"gatewayd-out", "gatewayd", {"out"}, Network::host, 6, 5},
       {"gatewayd-in", "gatewayd", {"in"}, Network::none, 7},
       {"linkd", "linkd", {}, Network::none, 8},
+      {"gossipd", "gossipd", {}, Network::host, 9},
   };
+  // A vendor's module gets a process of its own, and only where one is used.
+  const bool has_token = !settings.text("keys.pkcs11_module").empty();
+  if (has_token) topology.programs.push_back({"tokend", "tokend", {}, Network::none, 20});
   topology.folders = {
       {"keystore", "keyd", {}, 0700, {"keyd"}},
       {"ledger", "ledgerd", {}, 0700, {"ledgerd"}},
@@ -25,6 +31,7 @@ Topology topology_of(const Settings& settings) {
       {"store", "gatewayd-out", {}, 0700, {"gatewayd-out"}},
       {"links", "linkd", {}, 0700, {"linkd"}},
   };
+  if (has_token) topology.folders.push_back({"tokens", "tokend", {}, 0700, {"tokend"}});
   topology.listeners = {
       {"smtp", "gatewayd-in", settings.text("gateway.smtp")},
       {"http", "linkd", settings.text("links.listen")},
@@ -54,7 +61,10 @@ Topology topology_of(const Settings& settings) {
       {"gatewayd-out", "apid"},
       {"linkd", "keyd"},
       {"linkd", "apid"},
+      {"gossipd", "ledgerd"},
+      {"gossipd", "resolverd"},
   };
+  if (has_token) topology.edges.push_back({"keyd", "tokend"});
   return topology;
 }
 

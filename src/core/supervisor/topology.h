@@ -17,6 +17,7 @@ struct Program {
   std::vector<std::string> arguments;
   Network network = Network::none;
   int user = 0;  // added to the setting mailhold.users_first; group likewise
+  int nice = 0;  // gives way to the others when the processors are full: setpriority(2), 0 to 19
 };
 
 // The folder data/<name>, made with this owner, group and mode.

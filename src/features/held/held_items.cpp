@@ -136,4 +136,13 @@ Result<std::uint64_t> HeldItems::count(const Deadline& deadline) {
   return rows.empty() ? 0 : static_cast<std::uint64_t>(rows[0][0].number());
 }
 
+Result<std::uint64_t> HeldItems::count_of_day(Id tenant, std::uint32_t day, const Deadline& deadline) {
+  constexpr std::int64_t day_length = 86'400'000;  // milliseconds
+  const std::int64_t begin = day * day_length;
+  ASSIGN_OR_RETURN(const records::Rows rows,
+                   records_.query("SELECT count(*) FROM held WHERE tenant = $1 AND held_at >= $2 AND held_at < $3",
+                                  {records::Value::bytes_of(tenant.bytes()), begin, begin + day_length}, deadline));
+  return static_cast<std::uint64_t>(rows[0][0].number());
+}
+
 }  // namespace mailhold::held

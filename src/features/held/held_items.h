@@ -53,6 +53,7 @@ class HeldItems {
   // Held since before that time; at most `limit`.
   Result<std::vector<Id>> held_before(Milliseconds time, std::size_t limit, const Deadline& deadline);
   Result<std::uint64_t> count(const Deadline& deadline);
+  Result<std::uint64_t> count_of_day(Id tenant, std::uint32_t day, const Deadline& deadline);  // sealed under that day's key
 
  private:
   HeldItems(records::Records& records, RowSeal seal) : records_(records), seal_(std::move(seal)) {}

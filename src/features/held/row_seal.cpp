@@ -24,7 +24,8 @@ Result<std::string> RowSeal::seal(const RowPlace& place, std::string_view plaint
 }
 
 Result<std::string> RowSeal::open(const RowPlace& place, std::string_view row, const Deadline& deadline) const {
-  ASSIGN_OR_RETURN(const store::EpochKey key, keys_.day_key(place.tenant, place.day, deadline));
+  ASSIGN_OR_RETURN(const sealed::RowHeader header, sealed::read_row_header(row));
+  ASSIGN_OR_RETURN(const store::EpochKey key, keys_.day_key(place.tenant, place.day, header.key_version, deadline));
   return sealed::open(key.key.reveal(), context(place, key.version), row);
 }
 

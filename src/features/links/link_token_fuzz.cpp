@@ -4,6 +4,7 @@
 #include "features/links/link_policy.h"
 #include "features/links/link_token.h"
 #include "features/links/link_wrapper.h"
+#include "fuzz_seeds.h"
 
 using namespace mailhold;
 
@@ -14,6 +15,17 @@ const links::LinkKeySource keys = [](const Id&, std::optional<std::uint32_t> ver
 };
 
 }  // namespace
+std::vector<std::string> fuzz_seeds() {
+  const Deadline deadline = Deadline::after(std::chrono::seconds(10));
+  const auto wrapper = links::LinkWrapper::create("https://links.example", keys);
+  links::LinkPolicies policies;
+  policies.tenants[Id::from_bytes("tenant--tenant--")] = {"one", {"one.test"}, {"*.good.example"}, {"bad.example"}};
+  return {"https://www.example.com/path?query", encode(policies), "/www.example.com/" + std::string(60, 'A')};
+}
+
+std::vector<std::string> fuzz_words() { return {"/", "https://", "http://", "?", "#", "+", "@", ":"}; }
+
+// namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);

@@ -17,6 +17,7 @@ class FakeAnswers final : public Answers {
     for (const dns::Question& question : questions) {
       dns::Answer& answer = answers.emplace_back();
       answer.status = dns::AnswerStatus::nxdomain;
+      answer.ttl_seconds = ttl_seconds;
       const auto found = txt.find(question.name);
       if (question.type != dns::RecordType::txt || found == txt.end()) continue;
       answer.status = dns::AnswerStatus::ok;
@@ -39,6 +40,7 @@ class FakeAnswers final : public Answers {
   std::map<std::string, std::string> txt;
   std::string replacement;
   std::function<Result<int>()> clamd;
+  std::uint32_t ttl_seconds = 0;
   std::size_t batches = 0, wrapped = 0;
 };
 

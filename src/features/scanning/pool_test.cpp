@@ -104,6 +104,25 @@ TEST_F(ScannerPools, a_worker_serves_one_tenant_only) {
   EXPECT_LE(counts.idle + counts.busy, 20u);
 }
 
+TEST_F(ScannerPools, a_worker_asks_dns_again_only_when_the_answers_time_is_over) {
+  use({});
+  const Id tenant = Id::random(), other = Id::random();
+  answers_.ttl_seconds = 600;
+  ASSERT_TRUE(pool_->scan(request_for(tenant, small_mail), answers_, soon()));
+  const std::size_t asked = answers_.batches;
+  ASSERT_GT(asked, 0u);
+  ASSERT_TRUE(pool_->scan(request_for(tenant, small_mail), answers_, soon()));
+  EXPECT_EQ(answers_.batches, asked);
+  ASSERT_TRUE(pool_->scan(request_for(other, small_mail), answers_, soon()));
+  EXPECT_EQ(answers_.batches, 2 * asked) << "what one tenant's worker knows no other one does";
+
+  answers_.ttl_seconds = 0;
+  const Id third = Id::random();
+  ASSERT_TRUE(pool_->scan(request_for(third, small_mail), answers_, soon()));
+  ASSERT_TRUE(pool_->scan(request_for(third, small_mail), answers_, soon()));
+  EXPECT_EQ(answers_.batches, 4 * asked);
+}
+
 TEST_F(ScannerPools, keeps_a_worker_for_its_tenant) {
   use({});
   const Id tenant = Id::random(), other = Id::random();
@@ -255,7 +274,9 @@ TEST_F(ScannerPools, scan_in_the_jail_of_the_product) {
   const sandbox::Profile profile = sandbox::profile_of("scanner", {});
   ZygoteSettings zygote;
   zygote.confine_zygote = [] { return sandbox::enter(sandbox::profile_of("scannerd", {})); };
-  zygote.confine_worker = [&] { return sandbox::tighten(profile); };
+  const auto jail = sandbox::PreparedProfile::make(profile);
+  ASSERT_TRUE(jail);
+  zygote.confine_worker = [&] { return jail->tighten(); };
   use({}, zygote);
   const std::string mail = read_whole_file(std::string(MAILHOLD_SOURCE_DIR) + "/tests/samples/html-links-attachment.eml");
   auto result = pool_->scan(request_for(Id::random(), mail), answers_, soon());

@@ -2,6 +2,7 @@
 
 #include "base/dns_answer.h"
 #include "features/scanning/scan_messages.h"
+#include "fuzz_seeds.h"
 
 using namespace mailhold;
 
@@ -18,6 +19,23 @@ class NoAnswers final : public scanning::Answers {
 };
 
 }  // namespace
+
+std::vector<std::string> fuzz_seeds() {
+  return {
+      "From: Ann <ann@example.com>\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nMIME-Version: 1.0\r\n"
+      "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html; charset=utf-8\r\n"
+      "Content-Transfer-Encoding: quoted-printable\r\n\r\n<a href=3D\"http://www.example.com/\">x</a>\r\n--b\r\n"
+      "Content-Type: application/zip; name=\"a.zip\"\r\nContent-Transfer-Encoding: base64\r\n"
+      "Content-Disposition: attachment; filename*=utf-8''a.zip\r\n\r\n"
+      "UEsDBBQAAAAAAAAAAAAAAAAAAwAAAAMAAAAFAAAAYS50eHRhYmNQSwECFAAUAAAAAAAAAAAAAAAAAAMAAAADAAAABQAAAAAAAAAAAAAAAAAAAAAAYS50\r\n"
+      "eHRQSwUGAAAAAAEAAQAzAAAAJgAAAAAA\r\n--b--\r\n",
+      "From: ann@example.com\r\nDate: Sun, 1 Jan 2023 00:00:00 +0000\r\n\r\nsee http://www.example.com/ and\r\n"
+      "begin 644 a.txt\r\n#86)C\r\n`\r\nend\r\n"};
+}
+
+std::vector<std::string> fuzz_words() {
+  return {"\r\n", "--b", "\"", ";", "=", "=?", "?=", "http://", "X-Mailhold-", "From: ", "Subject: "};
+}
 
 // A whole scan of arbitrary bytes: what it returns must pass the gateway's own reading.
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {

@@ -2,14 +2,18 @@
 
 #include <sys/time.h>
 
+#include <optional>
+
 #include "base/dns_answer.h"
 #include "base/log.h"
 #include "features/scanning/scan_messages.h"
+#include "platform/dns/answer_cache.h"
 
 namespace mailhold::scanning {
 namespace {
 
 constexpr std::chrono::milliseconds idle_max{24 * 3600 * 1000};
+constexpr std::size_t kept_answers_max = 256;
 
 // SIGPROF ends the process when this much CPU is used; zero: no limit.
 void limit_cpu(std::chrono::seconds limit) {
@@ -21,13 +25,27 @@ void limit_cpu(std::chrono::seconds limit) {
 // Asks the gateway, which answers each frame with one of the same kind.
 class AnswersOverChannel final : public Answers {
  public:
-  explicit AnswersOverChannel(ipc::Channel& channel) : channel_(channel) {}
+  AnswersOverChannel(ipc::Channel& channel, dns::AnswerCache& cache) : channel_(channel), cache_(cache) {}
 
+  // Only what the tenant's earlier mail did not ask already: each question costs two changes of process.
   std::vector<dns::Answer> resolve(std::span<const dns::Question> questions, const Deadline& deadline) override {
-    const auto reply = ask(encode_questions(questions), deadline);
-    auto answers = reply ? parse_answers(reply->bytes) : Result<std::vector<dns::Answer>>(reply.error());
-    std::vector<dns::Answer> out = answers ? std::move(*answers) : std::vector<dns::Answer>();
-    out.resize(questions.size());
+    std::vector<dns::Answer> out(questions.size());
+    std::vector<dns::Question> open;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < questions.size(); ++i) {
+      if (std::optional<dns::Answer> kept = cache_.find(questions[i])) {
+        out[i] = std::move(*kept);
+      } else {
+        open.push_back(questions[i]);
+        places.push_back(i);
+      }
+    }
+    if (open.empty()) return out;
+    std::vector<dns::Answer> answers = ask_for(open, deadline);
+    for (std::size_t i = 0; i < open.size(); ++i) {
+      if (!answers[i].is_temporary_failure()) cache_.keep(open[i], answers[i]);  // failures the gateway keeps, for its time
+      out[places[i]] = std::move(answers[i]);
+    }
     return out;
   }
 
@@ -49,6 +67,14 @@ class AnswersOverChannel final : public Answers {
   bool failed() const { return failed_; }
 
  private:
+  std::vector<dns::Answer> ask_for(std::span<const dns::Question> questions, const Deadline& deadline) {
+    const auto reply = ask(encode_questions(questions), deadline);
+    auto answers = reply ? parse_answers(reply->bytes) : Result<std::vector<dns::Answer>>(reply.error());
+    std::vector<dns::Answer> out = answers ? std::move(*answers) : std::vector<dns::Answer>();
+    out.resize(questions.size());
+    return out;
+  }
+
   Result<ipc::Frame> ask(const std::string& frame, const Deadline& deadline) {
     if (failed_) return Error{ErrorKind::unavailable, "the gateway is away"};
     Status sent = channel_.send(frame, deadline);
@@ -62,17 +88,18 @@ class AnswersOverChannel final : public Answers {
   }
 
   ipc::Channel& channel_;
+  dns::AnswerCache& cache_;
   bool failed_ = false;
 };
 
 // False when the worker must end.
-bool serve_one(ipc::Channel& channel, const Id& tenant, const WorkerSettings& settings) {
+bool serve_one(ipc::Channel& channel, const Id& tenant, dns::AnswerCache& cache, const WorkerSettings& settings) {
   auto frame = channel.receive(Deadline::after(idle_max));
   if (!frame) return false;
   auto call = parse_scan(frame->bytes);
   if (!call || call->request.tenant != tenant) return false;
   limit_cpu(settings.cpu_max);
-  AnswersOverChannel answers(channel);
+  AnswersOverChannel answers(channel, cache);
   const Deadline deadline = Deadline::after(call->time_left);
   const ScanResult result = scan_message(call->request, answers, deadline, call->limits);
   limit_cpu(std::chrono::seconds(0));
@@ -83,8 +110,9 @@ bool serve_one(ipc::Channel& channel, const Id& tenant, const WorkerSettings& se
 
 void serve_worker(ipc::OwnedFd socket, const Id& tenant, const WorkerSettings& settings) {
   ipc::Channel channel(std::move(socket));
+  dns::AnswerCache cache(kept_answers_max, system_clock());
   for (std::uint32_t served = 0; served < settings.messages_max; ++served) {
-    if (!serve_one(channel, tenant, settings)) return;
+    if (!serve_one(channel, tenant, cache, settings)) return;
   }
 }
 

@@ -60,10 +60,10 @@ Result<TenantEntry> parse_entry(std::string_view bytes) {
 
 }  // namespace
 
-Result<std::unique_ptr<TenantBook>> TenantBook::open(records::Records& records, ConfigurationKey key, CreateTenant create,
+Result<std::unique_ptr<TenantBook>> TenantBook::open(records::Records& records, ConfigurationKey key, TenantKeyring keyring,
                                                      std::string region, const Clock& clock, const Deadline& deadline) {
   RETURN_IF_ERROR(records.migrate(schema, deadline));
-  return std::unique_ptr<TenantBook>(new TenantBook(records, std::move(key), std::move(create), std::move(region), clock));
+  return std::unique_ptr<TenantBook>(new TenantBook(records, std::move(key), std::move(keyring), std::move(region), clock));
 }
 
 Status TenantBook::read(const Deadline& deadline) {
@@ -156,7 +156,7 @@ Result<Id> TenantBook::add(const std::string& name, const Deadline& deadline) {
   TenantEntry entry;
   entry.tenant.id = Id::random();
   entry.tenant.name = name;
-  RETURN_IF_ERROR(create_(entry.tenant.id, deadline));
+  RETURN_IF_ERROR(keyring_.create(entry.tenant.id, deadline));
   RETURN_IF_ERROR(write(entry, deadline));
   return entry.tenant.id;
 }
@@ -176,6 +176,20 @@ Status TenantBook::change(Id tenant, const Change& change, const Deadline& deadl
   if (const auto built = gateway::Directory::build(std::move(all)); !built) return built.error();
   if (!parse_entry(encode(changed))) return Error{ErrorKind::limit_exceeded, "a list of the tenant is too long"};
   return write(changed, deadline);
+}
+
+// The keys first: a row that is left without them is taken away by the next try.
+Status TenantBook::remove(Id tenant, const Deadline& deadline) {
+  const std::lock_guard lock(mutex_);
+  RETURN_IF_ERROR(read(deadline));
+  if (!entries_.contains(tenant)) return Error{ErrorKind::not_found, "no such tenant"};
+  const Status destroyed = keyring_.destroy(tenant, deadline);
+  if (!destroyed && destroyed.error().kind != ErrorKind::not_found) return destroyed;
+  RETURN_IF_ERROR(records_.execute("DELETE FROM tenant WHERE id = $1", {Value::bytes_of(tenant.bytes())}, deadline));
+  RETURN_IF_ERROR(records_.forget_deleted(deadline));
+  entries_.erase(tenant);
+  version_ = std::max(version_ + 1, static_cast<std::uint64_t>(clock_.now()));
+  return done();
 }
 
 Result<Id> TenantBook::find(const std::string& name_or_id, const Deadline& deadline) {

@@ -27,9 +27,12 @@ class TenantBook {
  public:
   // keys::KeyClient::purpose_key(tenant, configuration) and create_tenant.
   using ConfigurationKey = std::function<Result<keys::PurposeKey>(Id tenant, const Deadline& deadline)>;
-  using CreateTenant = std::function<Status(Id tenant, const Deadline& deadline)>;
+  struct TenantKeyring {  // keys::KeyClient::create_tenant and destroy_tenant
+    std::function<Status(Id tenant, const Deadline& deadline)> create;
+    std::function<Status(Id tenant, const Deadline& deadline)> destroy;
+  };
 
-  static Result<std::unique_ptr<TenantBook>> open(records::Records& records, ConfigurationKey key, CreateTenant create,
+  static Result<std::unique_ptr<TenantBook>> open(records::Records& records, ConfigurationKey key, TenantKeyring keyring,
                                                   std::string region, const Clock& clock, const Deadline& deadline);
 
   // unavailable while the region is sealed and the rows have not been read yet.
@@ -45,18 +48,21 @@ class TenantBook {
   using Change = std::function<Status(TenantEntry&)>;
   Status change(Id tenant, const Change& change, const Deadline& deadline);
 
+  // Destroys the tenant's keys: nothing of it opens any more. not_found. May be repeated after a failure.
+  Status remove(Id tenant, const Deadline& deadline);
+
   Result<Id> find(const std::string& name_or_id, const Deadline& deadline);  // not_found
 
  private:
-  TenantBook(records::Records& records, ConfigurationKey key, CreateTenant create, std::string region, const Clock& clock)
-      : records_(records), key_(std::move(key)), create_(std::move(create)), region_(std::move(region)), clock_(clock) {}
+  TenantBook(records::Records& records, ConfigurationKey key, TenantKeyring keyring, std::string region, const Clock& clock)
+      : records_(records), key_(std::move(key)), keyring_(std::move(keyring)), region_(std::move(region)), clock_(clock) {}
   Status read(const Deadline& deadline);  // with mutex_ held, as the next
   Status write(const TenantEntry& entry, const Deadline& deadline);
   gateway::DirectorySnapshot snapshot() const;
 
   records::Records& records_;
   const ConfigurationKey key_;
-  const CreateTenant create_;
+  const TenantKeyring keyring_;
   const std::string region_;
   const Clock& clock_;
   std::mutex mutex_;

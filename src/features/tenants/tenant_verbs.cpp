@@ -208,6 +208,7 @@ constexpr std::string_view verbs[] = {"tenant.add",
                                       "tenant.set",
                                       "tenant.suspend",
                                       "tenant.resume",
+                                      "tenant.remove",
                                       "domain.add",
                                       "domain.remove",
                                       "domain.add-recipients",
@@ -241,6 +242,14 @@ Result<std::string> TenantVerbs::answer(std::string_view request_text, const Dea
   }
   ASSIGN_OR_RETURN(const std::string given, text(request, "tenant"));
   ASSIGN_OR_RETURN(const Id tenant, book_.find(given, deadline));
+  if (verb == "tenant.remove") {
+    const auto confirmed = text(request, "confirm");
+    if (!confirmed || *confirmed != given)
+      return Error{ErrorKind::invalid_input, "removing a tenant can't be undone: give its name once more as --confirm"};
+    RETURN_IF_ERROR(record_(tenant, verb, deadline));
+    RETURN_IF_ERROR(book_.remove(tenant, deadline));
+    return json::serialize(json::object{{"tenant", tenant.text()}, {"removed", true}});
+  }
   if (verb != "tenant.show") {
     ASSIGN_OR_RETURN(const TenantBook::Change change, change_for(verb, request));
     RETURN_IF_ERROR(record_(tenant, verb, deadline));

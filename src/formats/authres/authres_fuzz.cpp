@@ -3,6 +3,14 @@
 #include <cstdlib>
 
 #include "formats/authres/authres.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  return {"mx.example; spf=pass smtp.mailfrom=a@example.com; dkim=fail (bad) reason=\"x y\" header.d=example.com",
+          "mx.example 1; none", "a;b=c reason=\"d\\\"\""};
+}
+
+std::vector<std::string> fuzz_words() { return {"\"", "\\", "(", ")", ";", "=", ".", " ", "none", "reason="}; }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace mailhold;

@@ -5,6 +5,14 @@
 
 #include "formats/dkim/dkim.h"
 #include "formats/dkim/key_record.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  return {std::string("v=DKIM1; k=ed25519; p=") + std::string(43, 'A') + "=" + '\0' + "!h=from; c=relaxed/relaxed",
+          std::string("v=DKIM1; k=rsa; h=sha256; s=email; t=y:s; p=AAAA") + '\0' + "!i=@example.com; l=5; t=1; x=2; q=dns/txt"};
+}
+
+std::vector<std::string> fuzz_words() { return {";", "=", ":", "p=", "h=", "\r\n", " ", "\t", "DKIM-Signature:", "!"}; }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace mailhold;

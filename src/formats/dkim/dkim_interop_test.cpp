@@ -21,7 +21,9 @@ std::string run(const std::string& arguments) {
   std::string output;
   FILE* pipe =
       popen((std::string(python) + " '" MAILHOLD_SOURCE_DIR "/src/formats/dkim/dkimpy_peer.py' " + arguments).c_str(), "r");
-  for (char block[4096]; const std::size_t count = fread(block, 1, sizeof block, pipe);) output.append(block, count);
+  char block[4096];
+  std::size_t count = 0;
+  while ((count = fread(block, 1, sizeof block, pipe)) > 0) output.append(block, count);
   EXPECT_EQ(pclose(pipe), 0);
   return output;
 }

@@ -3,6 +3,15 @@
 #include <cstdlib>
 
 #include "formats/dmarc/dmarc.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  return {std::string("v=DMARC1; p=reject; sp=none; pct=50; adkim=s; aspf=r; rua=mailto:a@b.example") + '\0' +
+              "Ann (x) <ann@example.com>",
+          "v=DMARC1;p=none;pct=100", std::string("v=DMARC1; p=none") + '\0' + "\"Ann\" <\"a b\"@xn--bcher-kva.example>"};
+}
+
+std::vector<std::string> fuzz_words() { return {";", "=", "pct=", "p=", "\"", "\\", "<", ">", "@", "(", ")", ",", "0"}; }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace mailhold;

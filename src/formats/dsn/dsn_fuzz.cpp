@@ -1,6 +1,13 @@
 #include <cstdint>
 
 #include "formats/dsn/dsn.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  return {"\x20\1ann@a.example 451 4.4.1 no answer\r\nMessage-ID: <1@a.example>\r\nAuto-Submitted: no\r\n folded\r\n\r\nbody"};
+}
+
+std::vector<std::string> fuzz_words() { return {"\r\n", "\r\n\r\n", "Auto-Submitted:", "Message-ID:", " ", "@", "."}; }
 
 // Whatever a server replied and a sender wrote: the notice has its three parts and lines that fit.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,8 +1,18 @@
 #include <cstdlib>
 
 #include "formats/http/request.h"
+#include "fuzz_seeds.h"
 
 using mailhold::http::RequestParser;
+
+std::vector<std::string> fuzz_seeds() {
+  return {"GET /www.example.com/token HTTP/1.1\r\nHost: links.example\r\nAccept-Language: en\r\n\r\n",
+          "POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nproof"};
+}
+
+std::vector<std::string> fuzz_words() {
+  return {"\r\n", "\r\n\r\n", " ", ":", "Content-Length: 1", "Transfer-Encoding: chunked", "Host: a", "HTTP/1.0"};
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);

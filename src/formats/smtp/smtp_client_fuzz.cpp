@@ -1,6 +1,20 @@
 #include <cstdint>
 
 #include "formats/smtp/smtp_client_dialogue.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  return {
+      "\4"
+      "220 mx.example ESMTP\r\n250-mx.example\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250 8BITMIME\r\n250 2.1.0 ok\r\n250 2.1.5 "
+      "ok\r\n250 ok\r\n354 go\r\n250 2.0.0 kept\r\n",
+      "\2"
+      "220 mx.example ESMTP\r\n250-mx.example\r\n250 STARTTLS\r\n220 go\r\n250 AUTH PLAIN\r\n235 2.7.0 ok\r\n"};
+}
+
+std::vector<std::string> fuzz_words() {
+  return {"\r\n", "\n", "250 ", "250-", "354 ", "421 ", "2.1.0", " ", "-", "STARTTLS", "PIPELINING", "AUTH PLAIN"};
+}
 
 // Any bytes a hostile server may send: no crash, no endless sending, no delivery before the message was out.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

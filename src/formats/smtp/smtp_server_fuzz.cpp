@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "formats/smtp/smtp_server_dialogue.h"
+#include "fuzz_seeds.h"
 
 namespace {
 
@@ -28,6 +29,21 @@ void check(const std::string& content) {
 }
 
 }  // namespace
+std::vector<std::string> fuzz_seeds() {
+  return {
+      "\1\xff"
+      "EHLO a.example\r\nMAIL FROM:<ann@a.example> SIZE=10 BODY=8BITMIME\r\nRCPT TO:<@r.example:\"b "
+      "c\"@[192.0.2.1]>\r\nDATA\r\nSubject: x\r\n\r\n..y\r\n.\r\nQUIT\r\n",
+      "\2\7HELO a\r\nmail from: ann@a.example\r\nrcpt "
+      "to:<bob@[IPv6:2001:db8::1]>\r\ndata\r\nx\ny\r\n.\r\nRSET\r\nNOOP\r\nSTARTTLS\r\n"};
+}
+
+std::vector<std::string> fuzz_words() {
+  return {"\r\n", "\n",       "\r",      std::string(1, char(0)), ".", "\r\n.\r\n", "\"", "\\", "<", ">", "@", "[",
+          "]",    "DATA\r\n", "RSET\r\n"};
+}
+
+// namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   if (size < 2) return 0;

@@ -4,6 +4,17 @@
 
 #include "formats/spf/spf.h"
 #include "formats/spf/spf_record.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  return {std::string("v=spf1 a:%{d}/24//64 mx ip4:192.0.2.0/24 ip6:2001:db8::/32 exists:%{ir}.%{l1r+-}._spf.%{d2} ?ptr -all") +
+              '\0' + "ann",
+          std::string("v=spf1 include:a.example redirect=b.example exp=%{S}.c.example") + '\0' + "ann"};
+}
+
+std::vector<std::string> fuzz_words() {
+  return {"%{", "}", "/", "//", " ", "include:", "redirect=", "exp=", "a:", "ptr", "0", "-", "~"};
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace mailhold;

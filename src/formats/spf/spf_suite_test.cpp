@@ -33,7 +33,9 @@ std::vector<std::string> lines_of(const std::string& suite) {
   std::vector<std::string> lines;
   FILE* pipe = popen(command.c_str(), "r");
   std::string all;
-  for (char block[4096]; const std::size_t count = fread(block, 1, sizeof block, pipe);) all.append(block, count);
+  char block[4096];
+  std::size_t count = 0;
+  while ((count = fread(block, 1, sizeof block, pipe)) > 0) all.append(block, count);
   EXPECT_EQ(pclose(pipe), 0);
   for (std::string_view line : split(all, '\n')) lines.emplace_back(line);
   return lines;

@@ -41,6 +41,20 @@ TEST(Spf, a_record_that_includes_itself_ends) {
   EXPECT_EQ(verdict.problem, "more than 10 terms that ask DNS");
 }
 
+TEST(Spf, ten_terms_may_ask_dns_and_not_eleven) {
+  const auto check_terms = [](int count) {
+    std::string record = "v=spf1";
+    for (int i = 0; i < count; ++i) record += " a:host" + std::to_string(i) + ".example";
+    return check({.client_ip = *dns::parse_address("192.0.2.1"), .helo = "h", .mail_from = "ann@example.com"},
+                 [&](const dns::Question& question) {
+                   const bool is_record = question.type == dns::RecordType::txt;
+                   return dns::Answer{.status = dns::AnswerStatus::ok, .records = {{is_record ? record : "\x01\x02\x03\x04", 0}}};
+                 });
+  };
+  EXPECT_EQ(check_terms(10).outcome, Outcome::neutral);
+  EXPECT_EQ(check_terms(11).outcome, Outcome::permerror);
+}
+
 TEST(Spf, a_domain_that_dns_cannot_carry_is_none_without_a_question) {
   for (const char* mail_from : {"any@legitimate.com(a.attack.com", "any@[192.0.2.1]", "any@localhost", "a@b\\.example.com"}) {
     const Sender sender{.client_ip = "\x01\x02\x03\x04", .helo = "h", .mail_from = mail_from};

@@ -180,6 +180,21 @@ Status verify_consistency(std::uint64_t old_size, std::uint64_t size, std::span<
   return done();
 }
 
+Result<Tree> Tree::restore(const NodeSource& nodes, std::uint64_t size) {
+  Tree tree;
+  tree.size_ = size;
+  for (unsigned level = 0; level < 64 && size >> level > 0; ++level) {
+    const std::uint64_t end = size >> level;
+    Level row{end & ~std::uint64_t{255}, {}};
+    for (std::uint64_t index = row.first; index < end; ++index) {
+      ASSIGN_OR_RETURN(Hash hash, nodes.node(level, index));
+      row.hashes.push_back(hash);
+    }
+    tree.levels_.push_back(std::move(row));
+  }
+  return tree;
+}
+
 void Tree::append(const Hash& leaf) {
   Hash hash = leaf;
   std::uint64_t index = size_++;

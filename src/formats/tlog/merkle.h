@@ -64,6 +64,9 @@ Status verify_consistency(std::uint64_t old_size, std::uint64_t size, std::span<
 // roots, the proofs of later leaves and the open tiles need. One thread at a time.
 class Tree final : public NodeSource {
  public:
+  // The tree of that size as it is after forget_before(size): all that later leaves need. Fails only as the source does.
+  static Result<Tree> restore(const NodeSource& nodes, std::uint64_t size);
+
   void append(const Hash& leaf);
   std::uint64_t size() const { return size_; }
   Hash root() const;

@@ -12,7 +12,6 @@ namespace mailhold::tlog {
 namespace {
 
 constexpr std::string_view em_dash = "\xE2\x80\x94 ";  // U+2014 and a space
-constexpr char ed25519_signature_type = 1;
 
 Error not_a_note(const char* what) { return Error{ErrorKind::corrupt, std::string("signed note: ") + what}; }
 
@@ -45,26 +44,37 @@ std::optional<NoteSignature> parse_signature_line(std::string_view line) {
 
 }  // namespace
 
-std::uint32_t NoteKey::id() const {
-  const std::string digest = crypto::sha256(name + '\n' + ed25519_signature_type + public_key);
+std::uint32_t key_id_of(const std::string& name, SignatureType type, const std::string& public_key) {
+  const std::string digest = crypto::sha256(name + '\n' + static_cast<char>(type) + public_key);
   return ByteReader(std::string_view(digest).substr(0, 4)).u32();
 }
 
-std::string NoteKey::text() const {
-  return name + "+" + to_hex(key_id_bytes(id())) + "+" + to_base64(ed25519_signature_type + public_key);
+std::string key_text_of(const std::string& name, SignatureType type, const std::string& public_key) {
+  return name + "+" + to_hex(key_id_bytes(key_id_of(name, type, public_key))) + "+" +
+         to_base64(static_cast<char>(type) + public_key);
 }
 
-Result<NoteKey> NoteKey::parse(std::string_view text) {
+Result<NamedKey> parse_key_text(std::string_view text, SignatureType type) {
   const Error wrong{ErrorKind::invalid_input, "not the key of a note"};
   const auto first = text.find('+');
   if (first == text.npos) return wrong;
   const auto second = text.find('+', first + 1);  // the base64 may hold further ones
   if (second == text.npos) return wrong;
   const auto key = from_base64(text.substr(second + 1));
-  if (!key || key->size() != 1 + crypto::ed25519_public_key_size || key->front() != ed25519_signature_type) return wrong;
-  NoteKey parsed{std::string(text.substr(0, first)), key->substr(1)};
-  if (!is_key_name(parsed.name) || to_hex(key_id_bytes(parsed.id())) != text.substr(first + 1, second - first - 1)) return wrong;
+  if (!key || key->size() != 1 + crypto::ed25519_public_key_size || key->front() != static_cast<char>(type)) return wrong;
+  NamedKey parsed{std::string(text.substr(0, first)), key->substr(1)};
+  const std::string id = to_hex(key_id_bytes(key_id_of(parsed.name, type, parsed.public_key)));
+  if (!is_key_name(parsed.name) || id != text.substr(first + 1, second - first - 1)) return wrong;
   return parsed;
+}
+
+std::uint32_t NoteKey::id() const { return key_id_of(name, SignatureType::ed25519, public_key); }
+
+std::string NoteKey::text() const { return key_text_of(name, SignatureType::ed25519, public_key); }
+
+Result<NoteKey> NoteKey::parse(std::string_view text) {
+  ASSIGN_OR_RETURN(NamedKey key, parse_key_text(text, SignatureType::ed25519));
+  return NoteKey{std::move(key.name), std::move(key.public_key)};
 }
 
 bool is_key_name(std::string_view name) {
@@ -80,12 +90,13 @@ bool is_note_text(std::string_view text) {
   return text.ends_with('\n') && text.size() <= note_bytes_max / 2 && is_plain_utf8(text);
 }
 
+std::string encode(const NoteSignature& signature) {
+  return std::string(em_dash) + signature.name + " " + to_base64(key_id_bytes(signature.key_id) + signature.signature) + "\n";
+}
+
 std::string SignedNote::encode() const {
   std::string bytes = text + "\n";
-  for (const NoteSignature& signature : signatures) {
-    bytes += em_dash;
-    bytes += signature.name + " " + to_base64(key_id_bytes(signature.key_id) + signature.signature) + "\n";
-  }
+  for (const NoteSignature& signature : signatures) bytes += tlog::encode(signature);
   return bytes;
 }
 
@@ -98,16 +109,21 @@ Result<SignedNote> SignedNote::parse(std::string_view bytes) {
   SignedNote note;
   note.text = bytes.substr(0, divide + 1);
   if (!is_note_text(note.text)) return not_a_note("text too long");
-  std::string_view lines = bytes.substr(divide + 2);
-  if (lines.empty()) return not_a_note("no signatures");
+  ASSIGN_OR_RETURN(note.signatures, parse_signatures(bytes.substr(divide + 2)));
+  return note;
+}
+
+Result<std::vector<NoteSignature>> parse_signatures(std::string_view lines) {
+  if (!lines.ends_with('\n')) return not_a_note("no signatures");
   lines.remove_suffix(1);
+  std::vector<NoteSignature> signatures;
   for (const std::string_view line : split(lines, '\n')) {
     auto signature = parse_signature_line(line);
     if (!signature) return not_a_note("a signature line is malformed");
-    if (note.signatures.size() == note_signatures_max) return not_a_note("too many signatures");
-    note.signatures.push_back(std::move(*signature));
+    if (signatures.size() == note_signatures_max) return not_a_note("too many signatures");
+    signatures.push_back(std::move(*signature));
   }
-  return note;
+  return signatures;
 }
 
 Status sign_note(SignedNote& note, const std::string& name, const crypto::Ed25519Signer& signer) {

@@ -15,6 +15,17 @@ namespace mailhold::tlog {
 inline constexpr std::size_t note_bytes_max = 1U << 20;
 inline constexpr std::size_t note_signatures_max = 64;
 
+// The type byte of a signature, which stands in key ids and keys (C2SP signed-note, "Signature types").
+enum class SignatureType : char { ed25519 = 0x01, cosignature = 0x04 };
+std::uint32_t key_id_of(const std::string& name, SignatureType type, const std::string& public_key);
+std::string key_text_of(const std::string& name, SignatureType type, const std::string& public_key);
+struct NamedKey {
+  std::string name;
+  std::string public_key;
+};
+// invalid_input unless it is a key of that type and its id fits.
+Result<NamedKey> parse_key_text(std::string_view text, SignatureType type);
+
 // Whose signatures count.
 struct NoteKey {
   std::string name;        // no space, no plus
@@ -30,6 +41,10 @@ struct NoteSignature {
   std::uint32_t key_id = 0;
   std::string signature;
 };
+
+std::string encode(const NoteSignature& signature);  // its line
+// One or more signature lines; corrupt for anything else.
+Result<std::vector<NoteSignature>> parse_signatures(std::string_view lines);
 
 struct SignedNote {
   std::string text;  // with its last line end

@@ -2,6 +2,17 @@
 #include <cstdlib>
 
 #include "formats/tlog/checkpoint.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  using namespace mailhold::tlog;
+  const Checkpoint checkpoint{"example.com/foo", 7, hash_leaf("leaf"), {"extension"}};
+  const NoteKey key{"example.com/foo", std::string(32, 'k')};
+  const SignedNote note{checkpoint.text(), {{key.name, key.id(), std::string(64, 's')}, {"other", 1, "x"}}};
+  return {note.encode(), checkpoint.text(), key.text()};
+}
+
+std::vector<std::string> fuzz_words() { return {"\n", "\n\n", "\xe2\x80\x94 ", "+", " ", "="}; }
 
 extern "C" int LLVMFuzzerTestOneInput(const char* bytes, std::size_t count) {
   using namespace mailhold::tlog;

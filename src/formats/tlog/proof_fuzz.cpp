@@ -3,6 +3,14 @@
 
 #include "base/bytes.h"
 #include "formats/tlog/merkle.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  using namespace mailhold;
+  ByteWriter writer;
+  writer.u64(5).u64(12);
+  return {writer.take() + std::string(4 * tlog::Hash::size, 'h'), ByteWriter().u64(8).u64(12).raw(std::string(64, 'h')).take()};
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const char* bytes, std::size_t count) {
   using namespace mailhold;

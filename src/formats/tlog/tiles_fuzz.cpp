@@ -2,6 +2,15 @@
 #include <cstdlib>
 
 #include "formats/tlog/tiles.h"
+#include "fuzz_seeds.h"
+
+std::vector<std::string> fuzz_seeds() {
+  std::string bundle;
+  for (const char* entry : {"first", "", "the third"}) mailhold::tlog::append_to_bundle(bundle, entry);
+  return {"tile/0/x001/x234/067.p/8", "tile/entries/000", "\2" + bundle, "\1" + std::string(64, 'h')};
+}
+
+std::vector<std::string> fuzz_words() { return {"/", "x", "000", ".p/", "tile/", "entries"}; }
 
 extern "C" int LLVMFuzzerTestOneInput(const char* bytes, std::size_t count) {
   using namespace mailhold::tlog;

@@ -4,6 +4,7 @@
 #include "formats/url/look_alike.h"
 #include "formats/url/text_links.h"
 #include "formats/url/url.h"
+#include "fuzz_seeds.h"
 
 namespace {
 
@@ -23,6 +24,19 @@ void check_url(std::string_view text) {
 }
 
 }  // namespace
+std::vector<std::string> fuzz_seeds() {
+  return {"http://[1:2:3:4:5:6:7:8]/",
+          "see https://user:pass@www.Example.com:8080/a/../b%20c?q#f and <http://[2001:db8::1]/> or http://0x7f.1/.",
+          "//xn--bcher-kva.example\\path",
+          "http://b\xc3\xbc"
+          "cher.example/"};
+}
+
+std::vector<std::string> fuzz_words() {
+  return {"://", ":", "::", "[", "]", "@", "/", "\\", "..", "%2e", "%", "xn--", "0x", "?", "#", ":1"};
+}
+
+// namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);

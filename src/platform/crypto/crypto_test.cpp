@@ -129,6 +129,23 @@ TEST(Rsa, verifies_what_it_signed_and_reports_the_size) {
   EXPECT_FALSE(RsaPrivateKey::generate(512));
 }
 
+// More keys than are kept parsed, each used again after others: a signature counts under its own key only.
+TEST(Rsa, tells_many_keys_apart_whatever_came_before) {
+  std::vector<RsaPrivateKey> keys;
+  std::vector<std::string> signatures;
+  for (int i = 0; i < 40; ++i) {
+    keys.push_back(RsaPrivateKey::generate(1024).value());
+    signatures.push_back(keys.back().sign_sha256("data").value());
+  }
+  for (int round = 0; round < 2; ++round) {
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const std::size_t other = (i + 1) % keys.size();
+      EXPECT_TRUE(verify_rsa_sha256(keys[i].public_key_der(), "data", signatures[i])->valid);
+      EXPECT_FALSE(verify_rsa_sha256(keys[i].public_key_der(), "data", signatures[other])->valid);
+    }
+  }
+}
+
 // Computed with OpenSSL 3.2 or later: openssl kdf -keylen 32 -kdfopt pass:password -kdfopt salt:somesaltsomesalt
 // -kdfopt iter:2 -kdfopt lanes:1 -kdfopt memcost:65536 ARGON2ID
 TEST(Argon2id, gives_the_key_that_the_reference_gives) {

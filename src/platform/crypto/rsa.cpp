@@ -5,8 +5,10 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include "platform/crypto/openssl_objects.h"
 
@@ -29,20 +31,48 @@ Key parse_public_key(std::string_view der) {
   return key;
 }
 
+// The keys this thread used last, parsed. Reading a key costs five times the verification (docs/decisions/gateway-speed.md),
+// and the mail of one day comes under few of them.
+class RecentKeys {
+ public:
+  // The key, until the next call; null if `der` is none.
+  EVP_PKEY* find(std::string_view der) {
+    const auto known = std::find_if(entries_.begin(), entries_.end(), [der](const Entry& entry) { return entry.der == der; });
+    if (known != entries_.end()) {
+      std::rotate(entries_.begin(), known, known + 1);
+      return entries_.front().key.get();
+    }
+    Key key = parse_public_key(der);
+    if (key == nullptr) return nullptr;
+    if (entries_.size() == entries_max) entries_.pop_back();
+    entries_.insert(entries_.begin(), Entry{std::string(der), std::move(key)});
+    return entries_.front().key.get();
+  }
+
+ private:
+  struct Entry {
+    std::string der;
+    Key key;
+  };
+  static constexpr std::size_t entries_max = 32;
+  std::vector<Entry> entries_;  // used last first
+};
+
 EVP_PKEY* as_key(void* key) { return static_cast<EVP_PKEY*>(key); }
 
 }  // namespace
 
 Result<RsaVerdict> verify_rsa_sha256(std::string_view key_der, std::string_view data, std::string_view signature) {
-  const Key key = parse_public_key(key_der);
+  thread_local RecentKeys keys;
+  EVP_PKEY* const key = keys.find(key_der);
   if (key == nullptr) return Error{ErrorKind::invalid_input, "not an RSA public key"};
   RsaVerdict verdict;
-  verdict.bits = static_cast<unsigned>(EVP_PKEY_get_bits(key.get()));
+  verdict.bits = static_cast<unsigned>(EVP_PKEY_get_bits(key));
   if (verdict.bits > bits_max) return Error{ErrorKind::invalid_input, "an RSA key of more than 8192 bits"};
   const DigestContext context(EVP_MD_CTX_new());
   require(context != nullptr);
   verdict.valid =
-      EVP_DigestVerifyInit(context.get(), nullptr, sha256_algorithm(), nullptr, key.get()) == 1 &&
+      EVP_DigestVerifyInit(context.get(), nullptr, sha256_algorithm(), nullptr, key) == 1 &&
       EVP_DigestVerify(context.get(), octets(signature.data()), signature.size(), octets(data.data()), data.size()) == 1;
   return verdict;
 }

@@ -2,8 +2,21 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "fuzz_seeds.h"
 #include "platform/dns/record_decoding.h"
 #include "platform/dns/resolver_messages.h"
+
+std::vector<std::string> fuzz_seeds() {
+  using namespace mailhold;
+  const std::string name("\3www\7example\0", 13);
+  const std::vector<dns::Answer> answers = {{.status = dns::AnswerStatus::ok,
+                                             .secure = true,
+                                             .ttl_seconds = 60,
+                                             .canonical_name = "a.example",
+                                             .records = {{"mx.a.example", 10}}}};
+  return {"." + name, std::string(".\0\12", 3) + name, ".\6v=spf1\4 all", "\1" + dns::encode(answers),
+          "." + dns::encode(dns::ResolveRequest{std::chrono::milliseconds(100), {{"a.example", dns::RecordType::mx}}})};
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace mailhold;

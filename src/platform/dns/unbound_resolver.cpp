@@ -103,29 +103,24 @@ class UnboundResolver::Engine {
   void ask(const Question& question, std::chrono::milliseconds time, Receiver receiver) {
     const std::optional<std::string> name = normal_name(question.name);
     if (!name) return receiver({.status = AnswerStatus::nxdomain});
-    Open* open = nullptr;
-    {
-      const std::lock_guard lock(mutex_);
-      if (open_.size() < settings_.outstanding_max) {
-        const std::uint64_t number = next_number_++;
-        open = &open_
-                    .emplace(number, Open{this, number, question.type, Clock::now() + std::min(time, settings_.question_time_max),
-                                          0, nullptr})
-                    .first->second;
-        open->receiver = std::move(receiver);
-        if (!thread_.joinable()) thread_ = std::jthread([this](const std::stop_token& stop) { hand_out(stop); });
-      }
+    std::unique_lock lock(mutex_);
+    if (open_.size() >= settings_.outstanding_max) {
+      lock.unlock();
+      return receiver(Answer());
     }
-    if (open == nullptr) return receiver(Answer());
-    const std::uint64_t number = open->number;  // may be gone once it is asked
+    const std::uint64_t number = next_number_++;  // what is open may be gone once it is asked
+    const auto until = Clock::now() + std::min(time, settings_.question_time_max);
+    Open* const open = &open_.emplace(number, Open{this, number, question.type, until, 0, nullptr}).first->second;
+    open->receiver = std::move(receiver);
+    if (!thread_.joinable()) thread_ = std::jthread([this](const std::stop_token& stop) { hand_out(stop); });
+    lock.unlock();
     int async_id = 0;
     const int error = ub_resolve_async(context_, name->c_str(), static_cast<int>(question.type), class_in, open,
                                        &Engine::take_result, &async_id);
     if (error != 0) return finish(number, Answer());
-    {
-      const std::lock_guard lock(mutex_);
-      if (const auto found = open_.find(number); found != open_.end()) found->second.async_id = async_id;
-    }
+    lock.lock();
+    if (const auto found = open_.find(number); found != open_.end()) found->second.async_id = async_id;
+    lock.unlock();
     opened_.notify_one();
   }
 

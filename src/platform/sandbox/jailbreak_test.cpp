@@ -324,10 +324,11 @@ TEST(Sandbox, enters_every_profile_after_its_self_test_and_still_serves) {
 TEST(Sandbox, a_zygote_forks_copies_that_tighten_themselves) {
   const pid_t zygote = ::fork();
   if (zygote == 0) {
-    if (!enter(profile_of("scannerd", {}))) ::_exit(1);
+    const auto jail = PreparedProfile::make(profile_of("scanner", {}));
+    if (!jail || !enter(profile_of("scannerd", {}))) ::_exit(1);
     const pid_t worker = ::fork();
     if (worker == 0) {
-      if (!tighten(profile_of("scanner", {}))) ::_exit(2);
+      if (!jail->tighten()) ::_exit(2);
       ::fork();  // must end it
       ::_exit(3);
     }

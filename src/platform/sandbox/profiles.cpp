@@ -24,6 +24,7 @@ struct Row {
 const std::vector<Row>& rows() {
   static const std::vector<Row> all = {
       {"keyd", {threads, files}, {}, {"keystore"}, Violation::kill, 1024, true},
+      {"tokend", {threads, files}, {}, {"tokens"}, Violation::kill, 256, true},
       {"ledgerd", {threads, files}, {}, {"ledger"}, Violation::kill},
       {"brokerd", {threads, files, connect}, {}, {"broker"}, Violation::refuse},
       {"authd", {threads, accept}, {}, {}, Violation::kill, 64},
@@ -33,6 +34,8 @@ const std::vector<Row>& rows() {
       {"gatewayd-in", {threads, files, accept, connect_unix}, {}, {"spool"}, Violation::refuse, 65536},
       {"gatewayd-out", {threads, files, connect}, {}, {"spool", "store"}, Violation::refuse, 8192},
       {"linkd", {threads, files, accept}, {"links"}, {}, Violation::refuse, 8192},
+      {"gossipd", {threads, connect}, {}, {}, Violation::refuse, 256},
+      {"mailhold-witness", {threads, files, accept}, {}, {"witness"}, Violation::refuse, 256},
       {"apid", {threads, files, accept}, {}, {"directory"}, Violation::refuse, 1024},
   };
   return all;

@@ -88,10 +88,20 @@ Status restrict_process(const Profile& profile) {
   return done();
 }
 
+Result<PreparedProfile> PreparedProfile::make(Profile profile) {
+  ASSIGN_OR_RETURN(CallFilter calls, make_call_filter(profile));
+  return PreparedProfile(std::move(profile), std::make_shared<const CallFilter>(std::move(calls)));
+}
+
+Status PreparedProfile::tighten() const {
+  RETURN_IF_ERROR(restrict_process(profile_));
+  RETURN_IF_ERROR(restrict_files(profile_));
+  return restrict_calls(*calls_);
+}
+
 Status tighten(const Profile& profile) {
-  RETURN_IF_ERROR(restrict_process(profile));
-  RETURN_IF_ERROR(restrict_files(profile));
-  return restrict_calls(profile);
+  ASSIGN_OR_RETURN(const PreparedProfile prepared, PreparedProfile::make(profile));
+  return prepared.tighten();
 }
 
 Status self_test(const Profile& profile) {

@@ -1,11 +1,14 @@
 // The seccomp layer: which system calls a profile may use.
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <initializer_list>
@@ -147,12 +150,24 @@ class Filter {
     // EACCES: the rule says what the filter does anyway.
     if (outcome != 0 && outcome != -EEXIST && outcome != -EACCES) failed_ = true;
   }
-  Status load() {
-    ::seccomp_attr_set(context_, SCMP_FLTATR_CTL_TSYNC, 1);
-    if (context_ == nullptr || failed_ || ::seccomp_load(context_) != 0) {
-      return Error{ErrorKind::unsupported, "seccomp: the kernel did not take the filter"};
+  // libseccomp writes the program to a descriptor only.
+  Result<CallFilter> program() {
+    const Error failure{ErrorKind::unsupported, "seccomp: the filter could not be made"};
+    if (context_ == nullptr || failed_) return failure;
+    constexpr std::uint32_t as_a_tree = 2;  // the kernel tries every call number against it: a list takes ten times as long
+    (void)::seccomp_attr_set(context_, SCMP_FLTATR_CTL_OPTIMIZE, as_a_tree);
+    const int file = ::memfd_create("filter", MFD_CLOEXEC);
+    if (file < 0) return failure;
+    CallFilter filter;
+    bool whole = ::seccomp_export_bpf(context_, file) == 0;
+    const off_t size = ::lseek(file, 0, SEEK_END);
+    if (whole && size > 0) {
+      filter.program.resize(static_cast<std::size_t>(size) / sizeof(sock_filter));
+      whole = ::pread(file, filter.program.data(), static_cast<std::size_t>(size), 0) == size;
     }
-    return done();
+    ::close(file);
+    if (!whole || filter.program.empty() || filter.program.size() > BPF_MAXINSNS) return failure;
+    return filter;
   }
 
  private:
@@ -195,7 +210,7 @@ void allow_sockets(Filter& filter, std::initializer_list<int> families) {
 
 }  // namespace
 
-Status restrict_calls(const Profile& profile) {
+Result<CallFilter> make_call_filter(const Profile& profile) {
   Filter filter(profile.violation == Violation::kill ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM));
   filter.allow(everybody);
   allow_memory_without_exec(filter);
@@ -229,7 +244,14 @@ Status restrict_calls(const Profile& profile) {
       filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(prctl), {argument_is(0, static_cast<scmp_datum_t>(option))});
     }
   }
-  return filter.load();
+  return filter.program();
+}
+
+Status restrict_calls(const CallFilter& filter) {
+  const sock_fprog program{static_cast<unsigned short>(filter.program.size()), const_cast<sock_filter*>(filter.program.data())};
+  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0)
+    return Error{ErrorKind::unsupported, "seccomp: the kernel did not take the filter"};
+  return done();
 }
 
 }  // namespace mailhold::sandbox

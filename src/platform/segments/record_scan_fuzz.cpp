@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "fuzz_seeds.h"
 #include "platform/segments/record_format.h"
 #include "platform/segments/segment_reader.h"
 
@@ -40,6 +41,16 @@ void scan_all(const SegmentReader& reader) {
 }
 
 }  // namespace
+
+std::vector<std::string> fuzz_seeds() {
+  std::string bytes;
+  for (const std::string payload : {"first", "the second", ""}) {
+    const RecordHeader header = make_header(segment, bytes.size(), 1, payload, {});
+    bytes.append(header.data(), header.size()).append(payload);
+    bytes.resize((bytes.size() + 7) / 8 * 8);
+  }
+  return {bytes, std::string(64, '\0') + bytes};
+}
 
 // A segment full of hostile bytes: scanning, reading and looking behind damage stay inside the file.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -88,6 +88,7 @@ class GroupCommit final : public SegmentWriter {
       }
       queued_bytes_ += bytes;
       queue_.push_back(Group{std::move(records), std::move(callback), {}, {}, bytes});
+      if (is_gathering_) return done();  // it will look by itself
     }
     wake_.notify_one();
     return done();
@@ -108,14 +109,24 @@ class GroupCommit final : public SegmentWriter {
     for (;;) {
       wake_.wait(lock, [this] { return closing_ || !queue_.empty(); });
       if (queue_.empty()) return;
+      gather(lock);
       std::vector<Group> batch = std::move(queue_);
       queue_.clear();
       lock.unlock();
+      began_ = std::chrono::steady_clock::now();
+      had_company_ = batch.size() > 1;
       const std::uint64_t bytes = commit(batch);
       batch.clear();
       lock.lock();
       queued_bytes_ -= bytes;
     }
+  }
+
+  void gather(std::unique_lock<std::mutex>& lock) {
+    if (!had_company_ && queue_.size() == 1) return;
+    is_gathering_ = true;
+    wake_.wait_until(lock, began_ + settings_.gather, [this] { return closing_; });
+    is_gathering_ = false;
   }
 
   std::uint64_t commit(std::vector<Group>& batch) {
@@ -222,9 +233,12 @@ class GroupCommit final : public SegmentWriter {
   Position watermark_;
   Counts counts_;
   bool closing_ = false;
+  bool is_gathering_ = false;
 
   // The committer's own:
   SegmentSupply supply_;
+  std::chrono::steady_clock::time_point began_{};  // the last commit
+  bool had_company_ = false;                       // it covered several groups
   std::unique_ptr<WritableSegment> segment_;
   std::set<std::string> preambles_;
   Pending pending_;

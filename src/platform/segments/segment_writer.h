@@ -25,10 +25,13 @@
 namespace mailhold::segments {
 
 struct SegmentSettings {
-  std::filesystem::path folder;                        // must exist
-  std::uint64_t segment_bytes = 64U << 20;             // preallocated; a larger record gets a segment of its own size
-  std::uint64_t record_bytes_max = 256U << 20;         // payload of one record
-  std::uint64_t queue_bytes_max = 128U << 20;          // waiting for the disk; beyond it append says limit_exceeded
+  std::filesystem::path folder;                 // must exist
+  std::uint64_t segment_bytes = 64U << 20;      // preallocated; a larger record gets a segment of its own size
+  std::uint64_t record_bytes_max = 256U << 20;  // payload of one record
+  std::uint64_t queue_bytes_max = 128U << 20;   // waiting for the disk; beyond it append says limit_exceeded
+  // While several writers wait at once, no flush follows the one before it sooner: a flush costs processor time whatever it
+  // covers, and on a fast disk would cover one record only. A single writer never waits for this.
+  std::chrono::microseconds gather{0};
   mode_t file_mode = 0240;                             // writer writes, the reader's group reads
   std::chrono::milliseconds retry_after_failure{200};  // how soon a new segment is tried after one could not be made
   const Clock* clock = &system_clock();                // numbers new segments

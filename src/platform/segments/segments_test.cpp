@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <latch>
+#include <thread>
 
 #include "base/random.h"
 #include "base/text.h"
@@ -195,6 +197,35 @@ TEST(Segments, one_flush_covers_all_that_wait) {
   last.get_future().wait();
   EXPECT_EQ(writer->counts().flushes, 2U);
   EXPECT_EQ(writer->counts().records, 101U);
+}
+
+// The number of flushes of eight writers that append five records each, one after the other.
+std::uint64_t flushes_of_eight_writers(std::chrono::microseconds gather) {
+  SegmentSettings settings = settings_for(fresh_folder());
+  settings.gather = gather;
+  const auto writer = SegmentWriter::open(settings).value();
+  std::vector<std::jthread> writers;
+  std::latch all_there(8);
+  for (int i = 0; i < 8; ++i) {
+    writers.emplace_back([&] {
+      all_there.arrive_and_wait();
+      for (int record = 0; record < 5; ++record) EXPECT_TRUE(append(*writer, "record"));
+    });
+  }
+  writers.clear();
+  EXPECT_EQ(writer->counts().records, 40u);
+  return writer->counts().flushes;
+}
+
+TEST(Segments, a_time_to_gather_in_makes_flushes_fewer_but_keeps_nobody_waiting_who_is_alone) {
+  EXPECT_LE(flushes_of_eight_writers(std::chrono::milliseconds(100)), 20u);
+
+  SegmentSettings settings = settings_for(fresh_folder());
+  settings.gather = std::chrono::seconds(10);
+  const auto writer = SegmentWriter::open(settings).value();
+  const auto begin = std::chrono::steady_clock::now();
+  for (int record = 0; record < 3; ++record) ASSERT_TRUE(append(*writer, "record"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
 }
 
 TEST(Segments, a_preamble_stands_once_in_each_segment_before_its_first_use) {

@@ -2,8 +2,13 @@
 // process whose noun it is. Wiring only.
 #include <boost/json.hpp>
 
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 #include "base/bytes.h"
 #include "base/log.h"
+#include "core/access/operation.h"
 #include "core/settings/settings.h"
 #include "features/tenants/tenant_messages.h"
 #include "features/tenants/tenant_verbs.h"
@@ -53,9 +58,16 @@ class Router {
     const std::string verb(found->as_string());
     const std::string noun = verb.substr(0, verb.find('.'));
     if (verb == "status") return region_.status(deadline);
-    if (noun == "key") return region_.key(verb, request, deadline);
+    if (noun == "key") {
+      Result<std::string> answer = region_.key(verb, request, deadline);
+      (void)region_.carry_events(deadline);  // what does not go through now goes with the next round
+      return answer;
+    }
+    if (noun == "backup") return region_.backup(request.json, deadline);
     if (verb == "ledger.show") return region_.show_ledger(request.json, deadline);
     if (tenants::TenantVerbs::knows(verb)) return tenants_.answer(request.json, deadline);
+    if (verb == "message.shred" || verb == "message.shred-day")
+      RETURN_IF_ERROR(region_.record_shred(verb, request.json, deadline));
     const auto peer = peers_.find(noun);
     if (peer == peers_.end()) return Error{ErrorKind::not_found, "there is no verb " + verb};
     ASSIGN_OR_RETURN(ipc::Frame reply, peer->second->call(ipc::method_api, request.json, deadline));
@@ -68,10 +80,19 @@ class Router {
   apid::RegionVerbs& region_;
 };
 
+// What keyd did by itself, such as the end of a rotation, comes into the ledger within seconds.
+void carry(apid::RegionVerbs& region, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  while (!never.wait_for(lock, stop, 5s, [&stop] { return stop.stop_requested(); }))
+    (void)region.carry_events(Deadline::after(30s, stop));  // sealed or away: the next round
+}
+
 Status serve(ipc::Daemon& daemon) {
   const Deadline deadline = Deadline::after(30s);
   ASSIGN_OR_RETURN(const Settings settings, Settings::from_map(daemon.settings()));
-  const std::string region = settings.text("mailhold.region");
+  const std::string& region = settings.text("mailhold.region");
   sandbox::enter_or_exit(sandbox::profile_of("apid", daemon.directories()));
 
   keys::KeyClient keys(ipc::calls_to(daemon.peer("keyd")));
@@ -82,21 +103,28 @@ Status serve(ipc::Daemon& daemon) {
                                  const Deadline& until) { return keys.open_ledger_box(tenant, version, box, context, until); },
                              region);
   ASSIGN_OR_RETURN(const auto records, records::open("sqlite:" + daemon.directory("directory") + "/directory.db", deadline));
-  ASSIGN_OR_RETURN(
-      const auto book,
-      tenants::TenantBook::open(
-          *records,
-          [&](Id tenant, const Deadline& until) { return keys.purpose_key(tenant, keys::Purpose::configuration, until); },
-          [&](Id tenant, const Deadline& until) { return keys.create_tenant(tenant, until); }, region, system_clock(), deadline));
+  ASSIGN_OR_RETURN(const auto book, tenants::TenantBook::open(
+                                        *records,
+                                        [&](Id tenant, const Deadline& until) {
+                                          return keys.purpose_key(tenant, keys::Purpose::configuration, until);
+                                        },
+                                        {[&](Id tenant, const Deadline& until) { return keys.create_tenant(tenant, until); },
+                                         [&](Id tenant, const Deadline& until) { return keys.destroy_tenant(tenant, until); }},
+                                        region, system_clock(), deadline));
   tenants::TenantVerbs tenant_verbs(*book, [&](Id tenant, const std::string& what, const Deadline& until) -> Status {
+    // What a tenant's own log says ends with its keys; that it was removed must stay readable.
+    if (what == "tenant.remove") {
+      RETURN_IF_ERROR(ledger.append({access::region_tenant(), {}, what, {{"of", tenant.text()}}}, until));
+    }
     RETURN_IF_ERROR(ledger.append({tenant, {}, what, {}}, until));
     return done();
   });
-  apid::RegionVerbs region_verbs({daemon.peer("keyd"), daemon.peer("ledgerd"), daemon.peer("supervisor"), keys, opener});
+  apid::RegionVerbs region_verbs({daemon.peer("keyd"), daemon.peer("ledgerd"), daemon.peer("supervisor"), keys, opener, ledger});
   Router router(daemon, tenant_verbs, region_verbs);
   api::ApiServer server([&](api::Request& request, const Deadline& until) { return router.answer(request, until); });
   const std::jthread serving(
       [&, listener = daemon.listener("api")](const std::stop_token& stop) mutable { server.run(std::move(listener), stop); });
+  const std::jthread carrying([&](const std::stop_token& stop) { carry(region_verbs, stop); });
   daemon.run([&](const std::shared_ptr<ipc::Call>& call) { answer_peer(*book, call); });
   return done();
 }

@@ -1,6 +1,8 @@
-// The verbs that apid answers itself about the region: key.*, ledger.show and status.
+// The verbs that apid answers itself about the region: key.*, backup.*, ledger.show and status. It also carries what happened
+// to keys from keyd, which has no way to the ledger, into the ledger.
 #pragma once
 
+#include <mutex>
 #include <string>
 
 #include "core/api/api_server.h"
@@ -18,16 +20,29 @@ class RegionVerbs {
     std::shared_ptr<ipc::Client> supervisor;
     keys::KeyClient& keys;
     ledger::EntryOpener& opener;
+    ledger::LedgerClient& ledger;
   };
   explicit RegionVerbs(Parts parts) : parts_(std::move(parts)) {}
 
-  // key.status, key.initialise, key.unseal: the passphrase comes as a descriptor that only keyd reads.
+  // key.status|initialise|unseal|add-seal|remove-seal|drill|rotate. Secrets come as a descriptor that only keyd reads, and
+  // shares go back by one that only keyd writes.
   Result<std::string> key(const std::string& verb, api::Request& request, const Deadline& deadline);
   // {tenant, from?, limit?}: ledgerd's entries with the clear text that the tenant's boxes give.
   Result<std::string> show_ledger(const std::string& json, const Deadline& deadline);
   Result<std::string> status(const Deadline& deadline);
+  // message.shred|shred-day: into the ledger before the store forgets.
+  Status record_shred(const std::string& verb, const std::string& json, const Deadline& deadline);
+  // {manifest, files, bytes}: a copy of all data was made; written into the ledger.
+  Result<std::string> backup(const std::string& json, const Deadline& deadline);
+
+  // Each event of keyd's is in the ledger before keyd forgets it; after a crash in between it is there twice, with one id.
+  Status carry_events(const Deadline& deadline);
 
  private:
+  Result<std::string> ceremony(const std::string& verb, api::Request& request, const Deadline& deadline);
+  Result<std::string> rotate(const std::string& json, const Deadline& deadline);
+  Result<std::string> key_status(const Deadline& deadline);
+  std::mutex carrying_;
   const Parts parts_;
 };
 

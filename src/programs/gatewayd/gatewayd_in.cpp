@@ -27,6 +27,7 @@ using namespace std::chrono_literals;
 
 constexpr auto directory_time = 2s;  // how soon a changed tenant counts
 constexpr auto key_time = 10s;
+constexpr auto spool_gather = 2ms;  // docs/decisions/gateway-speed.md
 constexpr std::uint64_t segment_overhead_bytes = 4u << 20;
 
 std::string content_of(const std::string& path) {
@@ -90,6 +91,7 @@ links::LinkKeySource link_keys(keys::KeyClient& keys) {
 Result<std::unique_ptr<spool::SpoolWriter>> open_spool(ipc::Daemon& daemon, const Settings& settings, keys::KeyClient& keys) {
   segments::SegmentSettings segments;
   segments.folder = daemon.directory("spool");
+  segments.gather = spool_gather;
   segments.record_bytes_max = static_cast<std::uint64_t>(settings.number("gateway.size_bytes_max")) * 3 + segment_overhead_bytes;
   return spool::SpoolWriter::open(
       segments, settings.text("mailhold.region"), [&keys](Id tenant) -> Result<spool::SpoolPublicKey> {

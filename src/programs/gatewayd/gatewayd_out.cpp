@@ -1,4 +1,5 @@
 // gatewayd out: wiring only.
+#include <boost/json.hpp>
 #include <filesystem>
 
 #include "base/bytes.h"
@@ -7,6 +8,7 @@
 #include "core/keys/key_client.h"
 #include "core/settings/settings.h"
 #include "features/gateway/directory.h"
+#include "features/gateway/queue/day_verbs.h"
 #include "features/gateway/queue/queue.h"
 #include "features/gateway/queue/queue_messages.h"
 #include "features/gateway/queue/queue_verbs.h"
@@ -104,9 +106,17 @@ struct House {
   }
 };
 
-void answer(queue::Queue& queue, queue::QueueVerbs& verbs, const std::shared_ptr<ipc::Call>& call) {
-  if (call->peer == "apid" && call->method() == ipc::method_api)
-    return call->answer(verbs.answer(call->body(), Deadline::after(60s)));
+Result<std::string> answer_apid(queue::QueueVerbs& verbs, queue::DayVerbs& days, std::string_view json) {
+  boost::system::error_code problem;
+  const auto parsed = boost::json::parse(json, problem);
+  const auto* verb = !problem && parsed.is_object() ? parsed.as_object().if_contains("verb") : nullptr;
+  const bool about_days = verb != nullptr && verb->is_string() && queue::DayVerbs::knows(std::string_view(verb->as_string()));
+  const Deadline deadline = Deadline::after(60s);
+  return about_days ? days.answer(json, deadline) : verbs.answer(json, deadline);
+}
+
+void answer(queue::Queue& queue, queue::QueueVerbs& verbs, queue::DayVerbs& days, const std::shared_ptr<ipc::Call>& call) {
+  if (call->peer == "apid" && call->method() == ipc::method_api) return call->answer(answer_apid(verbs, days, call->body()));
   if (call->peer == "gatewayd-in" && call->method() == static_cast<std::uint16_t>(queue::Method::spooled)) {
     const auto position = queue::parse_spooled(call->body());
     if (!position) return call->fail(position.error());
@@ -143,6 +153,7 @@ Status serve(ipc::Daemon& daemon) {
                                                         Deadline::after(open_time)));
   TenantNames names;
   queue::QueueVerbs verbs(*queue, {[&](std::string_view name) { return names.find(name); }, [&] { return names.all(); }});
+  queue::DayVerbs days(*queue, house.keys);
   const auto apid = daemon.peer("apid");
   std::jthread refreshing([&](const std::stop_token& stop) {
     std::mutex mutex;
@@ -156,7 +167,7 @@ Status serve(ipc::Daemon& daemon) {
       names.refresh(*apid, stop);
     } while (!sleep.wait_for(lock, stop, refresh_time, [&stop] { return stop.stop_requested(); }));
   });
-  daemon.run([&](const std::shared_ptr<ipc::Call>& call) { answer(*queue, verbs, call); });
+  daemon.run([&](const std::shared_ptr<ipc::Call>& call) { answer(*queue, verbs, days, call); });
   refreshing = {};
   queue->stop(10s);
   return done();

@@ -26,12 +26,12 @@ Result<crypto::Ed25519Signer> wait_for_signer(keys::KeyClient& keys, const std::
 
 // A log that does not verify is served nevertheless: it refuses every entry, and says why to whoever asks.
 void open_log(keys::KeyClient& keys, ledger::LedgerService& service, const ledger::LogSettings& settings,
-              const std::stop_token& stop) {
+              const ledger::WitnessSettings& witnesses, const std::stop_token& stop) {
   auto signer = wait_for_signer(keys, stop);
   if (!signer) return log_error("ledgerd", signer.error().detail);
   auto log = std::make_unique<ledger::Log>(settings, std::move(*signer));
   if (log->reopen()) log_info("ledgerd", "opened with " + std::to_string(log->status().size) + " entries");
-  service.use(std::move(log));
+  service.use(std::move(log), witnesses);
 }
 
 Status serve(ipc::Daemon& daemon) {
@@ -39,11 +39,14 @@ Status serve(ipc::Daemon& daemon) {
   ledger::LogSettings log_settings;
   log_settings.folder = daemon.directory("ledger");
   log_settings.origin = "mailhold/" + settings.text("mailhold.region");
+  ASSIGN_OR_RETURN(const auto witnesses,
+                   ledger::WitnessSettings::parse(settings.list("ledger.witnesses"),
+                                                  static_cast<std::uint64_t>(settings.number("ledger.witnesses_needed"))));
   sandbox::enter_or_exit(sandbox::profile_of("ledgerd", daemon.directories()));
 
   keys::KeyClient keys(ipc::calls_to(daemon.peer("keyd")));
   ledger::LedgerService service;
-  const std::jthread opening([&](const std::stop_token& stop) { open_log(keys, service, log_settings, stop); });
+  const std::jthread opening([&](const std::stop_token& stop) { open_log(keys, service, log_settings, witnesses, stop); });
   daemon.run([&](const std::shared_ptr<ipc::Call>& call) { service.handle(call); }, 16);
   return done();
 }

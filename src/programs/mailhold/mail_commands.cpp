@@ -1,6 +1,9 @@
 // message, queue, held, gateway, ledger.
 #include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
 
+#include "base/text.h"
 #include "core/access/operation.h"
 #include "programs/mailhold/console.h"
 
@@ -20,6 +23,38 @@ Status show_ledger(Console& console, const Typed& typed) {
   if (typed.has("limit")) request["limit"] = std::stoll(typed.one("limit"));
   ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(request)));
   console.print(answer);
+  return done();
+}
+
+// Piece by piece into a file beside, which takes its name when it is whole.
+Status write_bundle(Console& console, const Typed& typed) {
+  ASSIGN_OR_RETURN(const std::string tenant, console.tenant_id(typed.one("tenant")));
+  json::object request{{"verb", "ledger.bundle"}, {"tenant", tenant}};
+  if (typed.has("from")) request["from"] = std::stoll(typed.one("from"));
+  if (typed.has("since")) request["since"] = std::stoll(typed.one("since"));
+  const std::string path = typed.one("out");
+  std::ofstream file(path + ".new", std::ios::binary | std::ios::trunc);
+  json::object summary;
+  for (bool complete = false; !complete;) {
+    ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(request)));
+    const json::object piece = json::parse(answer).as_object();
+    file << from_base64url(std::string_view(piece.at("bytes").as_string())).value_or("");
+    if (summary.empty())
+      summary = {{"file", path},
+                 {"tenant", tenant},
+                 {"last", piece.at("last")},
+                 {"size", piece.at("size")},
+                 {"witnessed", piece.at("satisfied")}};
+    complete = !piece.contains("next");
+    if (!complete) request["from"] = piece.at("next");
+    request["size"] = piece.at("size");
+    request["last"] = piece.at("last");
+  }
+  file.close();
+  std::error_code failure;
+  if (file) std::filesystem::rename(path + ".new", path, failure);
+  if (!file || failure) return Error{ErrorKind::unavailable, path + " could not be written"};
+  console.print(json::serialize(summary));
   return done();
 }
 
@@ -87,6 +122,15 @@ std::vector<Command> mail_commands() {
         limit},
        "mailhold ledger show example",
        show_ledger},
+      {"ledger",
+       "bundle",
+       "Write what a tenant can check offline: its entries, their proofs, the checkpoint with its cosignatures",
+       {{"tenant", "Name or id of the tenant", true, Form::position},
+        {"out", "File to write", true},
+        {"from", "First sequence number; for who has the earlier ones", false, Form::number},
+        {"since", "Size of the ledger at the last check: proves that it has only grown since", false, Form::number}},
+       "mailhold ledger bundle example --out example.bundle",
+       write_bundle},
       {"ledger", "status", "Show size, checkpoint and state of the ledger", {}, "", {}},
       {"ledger", "verify", "Check the whole ledger: tree, signatures, chains", {}, "", {}},
       {"ledger", "reopen", "Open a ledger again that failed, after verifying it", {}, "", {}},

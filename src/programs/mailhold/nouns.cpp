@@ -5,7 +5,10 @@ namespace mailhold::cli {
 
 std::string noun_meaning(const std::string& noun) {
   static const std::map<std::string, std::string> meanings = {
-      {"key", "The keys of this region and their seal"},
+      {"key", "The keys of this region and their seals"},
+      {"backup", "Copies of Mailhold's own data"},
+      {"restore", "Mailhold's own data, brought back"},
+      {"recovery", "The other ways into this region"},
       {"settings", "The settings file"},
       {"person", "Who may change routes and secrets"},
       {"route", "Where a tenant's mail goes"},
@@ -17,6 +20,7 @@ std::string noun_meaning(const std::string& noun) {
       {"queue", "Messages on their way out"},
       {"held", "Messages that policy holds back"},
       {"gateway", "The SMTP side that takes mail in"},
+      {"host", "What runs on this host, compared with what was installed"},
       {"ledger", "The tamper-evident log of every use of a secret and every change"},
   };
   const auto found = meanings.find(noun);

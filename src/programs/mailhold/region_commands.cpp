@@ -1,7 +1,5 @@
-// up, status, key, settings.
-#include <fcntl.h>
+// up, status, settings.
 #include <signal.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
@@ -40,26 +38,6 @@ Status up(Console& console, const Typed& typed) {
   return done();
 }
 
-// The passphrase goes to keyd in memory that is nobody's file; what stands between only passes the descriptor on.
-Result<ipc::OwnedFd> in_memory(const SecretText& secret) {
-  ipc::OwnedFd memory(::memfd_create("passphrase", MFD_CLOEXEC));
-  if (!memory.is_open() || ::write(memory.get(), secret.reveal().data(), secret.size()) != static_cast<ssize_t>(secret.size()) ||
-      ::lseek(memory.get(), 0, SEEK_SET) != 0) {
-    return Error{ErrorKind::unavailable, "no memory for the passphrase"};
-  }
-  return memory;
-}
-
-Status give_passphrase(Console& console, const Typed& typed, const std::string& verb) {
-  ASSIGN_OR_RETURN(const SecretText passphrase,
-                   read_secret(typed.one("passphrase-file"), "passphrase", verb == "key.initialise"));
-  ASSIGN_OR_RETURN(const ipc::OwnedFd memory, in_memory(passphrase));
-  const int fds[] = {memory.get()};
-  ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(json::object{{"verb", verb}}), fds));
-  console.print(answer);
-  return done();
-}
-
 Status list_settings(Console& console, const Typed&) {
   json::array list;
   for (const KnownSetting& setting : known_settings()) {
@@ -80,7 +58,6 @@ Status check_settings(Console& console, const Typed& typed) {
 }  // namespace
 
 std::vector<Command> region_commands() {
-  const Option passphrase_file{"passphrase-file", "Read the passphrase from this file instead of the terminal"};
   return {
       {"up",
        "",
@@ -98,19 +75,6 @@ std::vector<Command> region_commands() {
          console.print(answer);
          return done();
        }},
-      {"key", "status", "Show whether the region is sealed", {}, "", {}},
-      {"key",
-       "initialise",
-       "Make the keys of this region, once, and seal them with a passphrase",
-       {passphrase_file},
-       "mailhold key initialise",
-       [](Console& console, const Typed& typed) { return give_passphrase(console, typed, "key.initialise"); }},
-      {"key",
-       "unseal",
-       "Open the keys of this region after a start",
-       {passphrase_file},
-       "mailhold key unseal",
-       [](Console& console, const Typed& typed) { return give_passphrase(console, typed, "key.unseal"); }},
       {"settings", "list", "Show every setting with its default and what it means", {}, "", list_settings},
       {"settings",
        "check",

@@ -27,9 +27,14 @@ int main() {
     log_error("scanning", holds.error().detail);
     return 78;
   }
+  const auto jail = sandbox::PreparedProfile::make(worker_profile);
+  if (!jail) {
+    log_error("scanning", jail.error().detail);
+    return 78;
+  }
   scanning::ZygoteSettings settings;
   settings.confine_zygote = [&] { return sandbox::enter(sandbox::profile_of("scannerd", daemon->directories())); };
-  settings.confine_worker = [&] { return sandbox::tighten(worker_profile); };
+  settings.confine_worker = [jail = *jail] { return jail.tighten(); };
   auto zygote = scanning::Zygote::start(settings);
   if (!zygote) {
     log_error("scanning", zygote.error().detail);

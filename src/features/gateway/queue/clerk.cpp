@@ -59,12 +59,7 @@ void Clerk::run(const std::stop_token& stop) {
     const auto began = std::chrono::steady_clock::now();
     gather();
     const bool went_well = commit_batch();
-    if (Result<std::vector<store::TraceEvent>> events = parts_.keeper.keep_some(soon()); events) {
-      std::move(events->begin(), events->end(), std::back_inserter(to_tell_));
-    } else {
-      log_warning("queue", "the store keeps nothing now: " + std::string(mailhold::name_of(events.error().kind)));
-      std::this_thread::sleep_for(std::chrono::milliseconds(200));
-    }
+    keep_arrivals();
     tell_trace();
     start_due();
     tidy();
@@ -221,6 +216,19 @@ void Clerk::make_flushed_due(const Deadline& deadline) {
     const auto count = parts_.index.make_due(Id(), active->item.message, parts_.clock.now(), deadline);
     if (!count) log_warning("queue", "message " + active->item.message.text() + " is not flushed: it waits for its next attempt");
     poked_ = true;
+  }
+}
+
+// The store is in no hurry, and each of its batches flushes the disk three times, which accepting would have to wait for.
+void Clerk::keep_arrivals() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - kept_ < parts_.settings.keep_pause && !parts_.keeper.has_full_batch()) return;
+  kept_ = now;
+  if (Result<std::vector<store::TraceEvent>> events = parts_.keeper.keep_some(soon()); events) {
+    std::move(events->begin(), events->end(), std::back_inserter(to_tell_));
+  } else {
+    log_warning("queue", "the store keeps nothing now: " + std::string(mailhold::name_of(events.error().kind)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
 }
 

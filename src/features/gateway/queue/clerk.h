@@ -85,6 +85,7 @@ class Clerk {
   bool commit_batch();
   void make_flushed_due(const Deadline& deadline);
   Status write_batch(records::Session& session, const Deadline& deadline);
+  void keep_arrivals();
   void tell_trace();
   void start_due();
   void tidy();
@@ -103,6 +104,7 @@ class Clerk {
   // The clerk's thread only.
   Batch batch_;
   std::vector<store::TraceEvent> to_tell_;
+  std::chrono::steady_clock::time_point kept_{};
   Milliseconds looked_for_due_ = 0;
   Milliseconds tidied_ = 0;
 };

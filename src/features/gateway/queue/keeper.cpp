@@ -41,6 +41,11 @@ std::size_t Keeper::waiting() const {
   return waiting_.size();
 }
 
+bool Keeper::has_full_batch() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.size() >= batch_items || waiting_bytes_ >= batch_bytes;
+}
+
 segments::Position Keeper::kept_to() const {
   const std::lock_guard lock(mutex_);
   return kept_to_;

@@ -35,6 +35,7 @@ class Keeper {
   void push(Arrival arrival);
   bool has_room() const;
   std::size_t waiting() const;
+  bool has_full_batch() const;
 
   // Keeps one batch. Returns the trace events to tell: accepted and stored. Nothing is lost on an error: it is tried again.
   // Empty when there was nothing to do.

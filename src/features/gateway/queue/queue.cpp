@@ -371,4 +371,10 @@ Result<Queue::Counts> Queue::counts(const Deadline& deadline) {
   return counts;
 }
 
+Result<std::uint64_t> Queue::rows_of_day(Id tenant, std::uint32_t day, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const std::uint64_t queued, index_->count_of_day(tenant, day, deadline));
+  ASSIGN_OR_RETURN(const std::uint64_t held, held_->count_of_day(tenant, day, deadline));
+  return queued + held;
+}
+
 }  // namespace mailhold::queue

@@ -67,6 +67,8 @@ class Queue {
     std::uint64_t taken = 0, delivered = 0, sessions = 0, active = 0, waiting = 0, held = 0, to_store = 0, to_commit = 0;
   };
   Result<Counts> counts(const Deadline& deadline);
+  // Queued and held messages whose rows are sealed under the key of that day.
+  Result<std::uint64_t> rows_of_day(Id tenant, std::uint32_t day, const Deadline& deadline);
 
   store::TraceLog& trace() { return parts_.trace; }
   store::MessageStore& store() { return parts_.store; }

@@ -200,4 +200,10 @@ Result<std::set<Id>> QueueIndex::paused_routes(const Deadline& deadline) {
   return routes;
 }
 
+Result<std::uint64_t> QueueIndex::count_of_day(Id tenant, std::uint32_t day, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const records::Rows rows, records_.query("SELECT count(*) FROM queue WHERE tenant = $1 AND sealed_day = $2",
+                                                            {of(tenant), day}, deadline));
+  return static_cast<std::uint64_t>(rows[0][0].number());
+}
+
 }  // namespace mailhold::queue

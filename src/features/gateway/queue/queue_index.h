@@ -58,6 +58,7 @@ class QueueIndex {
   Result<QueueItem> load(Id message, const Deadline& deadline);                                  // not_found, or as RowSeal::open
   Result<std::vector<RowSummary>> list(Id tenant, std::size_t limit, const Deadline& deadline);  // tenant none: all
   Result<std::uint64_t> count(const Deadline& deadline);
+  Result<std::uint64_t> count_of_day(Id tenant, std::uint32_t day, const Deadline& deadline);  // sealed under that day's key
 
   // All rows of one route (none: those whose tenant had no route) wait for it, or wait no more and are due now.
   Status set_waiting(Id route, bool is_waiting, Milliseconds now, const Deadline& deadline);

@@ -19,6 +19,7 @@ struct QueueSettings {
   NoticesGo notices = NoticesGo::by_mx;            // queue.notices
   Milliseconds held_life = 30LL * 24 * 3'600'000;  // held.days
   std::chrono::milliseconds commit_pause{40};      // the least time between two commits: what a batch is gathered in
+  std::chrono::milliseconds keep_pause{200};       // the least time between two batches for the store, unless one is full before
   std::chrono::milliseconds due_pause{500};        // between two looks for rows whose time has come
   std::chrono::milliseconds unhinted_scan{1'000};  // the spool is looked at without a hint, too
 };

@@ -7,6 +7,11 @@ Result<store::EpochKey> TenantKeys::day_key(Id tenant, store::Epoch epoch, const
   return store::EpochKey{key.version, std::move(key.key)};
 }
 
+Result<store::EpochKey> TenantKeys::day_key(Id tenant, store::Epoch epoch, std::uint32_t version, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(keys::DayKey key, keys_.day_key(tenant, epoch, version, deadline));
+  return store::EpochKey{key.version, std::move(key.key)};
+}
+
 Result<SecretText> TenantKeys::token_key(Id tenant, const Deadline& deadline) {
   ASSIGN_OR_RETURN(keys::PurposeKey key, keys_.token_key(tenant, deadline));
   return std::move(key.key);

@@ -10,6 +10,7 @@ class TenantKeys final : public store::StoreKeys {
  public:
   explicit TenantKeys(keys::KeyClient& keys) : keys_(keys) {}
   Result<store::EpochKey> day_key(Id tenant, store::Epoch epoch, const Deadline& deadline) override;
+  Result<store::EpochKey> day_key(Id tenant, store::Epoch epoch, std::uint32_t version, const Deadline& deadline) override;
   Result<SecretText> token_key(Id tenant, const Deadline& deadline) override;
   Result<store::EpochKey> trace_key(Id tenant, const Deadline& deadline) override;
 

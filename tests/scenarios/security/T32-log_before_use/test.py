@@ -145,7 +145,7 @@ class LogBeforeUse(World):
         finally:
             self.sink.release_auth()
         if name == "keyd":
-            wait_for("keyd to take the passphrase", lambda: self.mailhold.cli("key", "unseal", "--passphrase-file", self.mailhold.passphrase, check=False) is not None)
+            wait_for("keyd to take the passphrase", lambda: self.mailhold.cli("unseal", "--passphrase-file", self.mailhold.passphrase, check=False) is not None)
         self.sink.wait("the delivery", lambda: self.arrived(content), 60)
         self.assert_uses_are_intents()
 
