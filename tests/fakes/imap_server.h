@@ -70,6 +70,8 @@ class FakeImapServer final : public mailboxes::SessionSource {
     for (std::thread& each : sessions_) each.join();
   }
 
+  void offer(std::string capabilities) { capabilities_ = std::move(capabilities); }
+
   Result<ipc::OwnedFd> open(Id, Id, std::string_view purpose, const Deadline&) override {
     int ends[2];
     if (is_away) return Error{ErrorKind::unavailable, "the server is away"};
@@ -285,7 +287,7 @@ class FakeImapServer final : public mailboxes::SessionSource {
     bool is_open_ = true;
   };
 
-  const std::string capabilities_;
+  std::string capabilities_;
   std::uint32_t next_validity_ = 2000;
   std::vector<std::thread> sessions_;
 };
