@@ -25,6 +25,14 @@ inline std::string read_whole_file(const std::filesystem::path& path) {
 
 }  // namespace mailhold
 
+// What a machine of ours has and a user's may lack. At the start of a test: SKIP_UNLESS(has_it, "needs this");
+#define SKIP_UNLESS(condition, reason)                    \
+  if (!(condition)) {                                     \
+    if (std::getenv("CI") != nullptr) FAIL() << (reason); \
+    GTEST_SKIP() << (reason);                             \
+  }                                                       \
+  static_assert(true)
+
 // At the start of a test: CORPUS_OR_RETURN(folder, "dkim-vectors");
 #define CORPUS_OR_RETURN(variable, name)                                      \
   const std::filesystem::path variable = ::mailhold::corpora_root() / (name); \

@@ -79,5 +79,15 @@ TEST(Clock, prints_as_the_rfcs_ask) {
   EXPECT_EQ(to_rfc5322(1'763'826'547'123), "Sat, 22 Nov 2025 15:49:07 +0000");
 }
 
+TEST(Clock, reads_back_the_times_it_writes_and_days_and_nothing_else) {
+  EXPECT_EQ(parse_iso8601("2025-11-22T15:49:07.123Z"), 1'763'826'547'123);
+  EXPECT_EQ(parse_iso8601("2025-11-22T15:49:07Z"), 1'763'826'547'000);
+  EXPECT_EQ(parse_iso8601("2025-11-22"), 1'763'769'600'000);
+  for (const char* wrong : {"", "2025", "2025-02-30", "2025-11-22T25:00:00Z", "2025-11-22T15:49:07", "2025-11-22 15:49",
+                            "1969-12-31", "2025-11-22T15:49:07Zx", "yesterday", "2025--1-01", "2025-11-22T15:49:07.Z"}) {
+    EXPECT_FALSE(parse_iso8601(wrong)) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace mailhold

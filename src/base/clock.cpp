@@ -37,6 +37,28 @@ std::string to_iso8601(Milliseconds time) {
   return text.data();
 }
 
+std::optional<Milliseconds> parse_iso8601(std::string_view text) {
+  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, thousandth = 0, read = 0;
+  const std::string copy(text.substr(0, 32));
+  const auto is_whole = [&] { return read == static_cast<int>(text.size()); };
+  const bool is_moment =
+      std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2dZ%n", &year, &month, &day, &hour, &minute, &second, &read) == 6;
+  const bool is_exact = !(is_moment && is_whole()) && std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &year, &month,
+                                                                  &day, &hour, &minute, &second, &thousandth, &read) == 7;
+  if (!(is_moment && is_whole()) && !(is_exact && is_whole())) {
+    hour = minute = second = thousandth = 0;
+    if (std::sscanf(copy.c_str(), "%4d-%2d-%2d%n", &year, &month, &day, &read) != 3 || !is_whole()) return std::nullopt;
+  }
+  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+                                         std::chrono::day(static_cast<unsigned>(day))};
+  const bool is_sound = date.ok() && year >= 1970 && hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 &&
+                        second < 60 && thousandth >= 0;
+  if (!is_sound) return std::nullopt;
+  const std::int64_t seconds =
+      std::chrono::sys_days(date).time_since_epoch().count() * 86'400LL + hour * 3'600 + minute * 60 + second;
+  return seconds * 1000 + thousandth;
+}
+
 std::string to_rfc5322(Milliseconds time) {
   // Not strftime: day and month names must not follow a locale.
   constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};

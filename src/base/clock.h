@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace mailhold {
 
@@ -30,9 +32,10 @@ class ManualClock final : public Clock {
   Milliseconds now_;
 };
 
-std::string to_iso8601(Milliseconds time);  // 2026-11-22T15:49:07.123Z
-std::string to_rfc5322(Milliseconds time);  // Sun, 22 Nov 2026 15:49:07 +0000
-std::uint32_t day_of(Milliseconds time);    // days since 1970-01-01, UTC
-std::uint32_t hour_of(Milliseconds time);   // hours since 1970-01-01, UTC
+std::string to_iso8601(Milliseconds time);                         // 2026-11-22T15:49:07.123Z
+std::optional<Milliseconds> parse_iso8601(std::string_view text);  // as above, or without .123, or a day alone; UTC, from 1970 on
+std::string to_rfc5322(Milliseconds time);                         // Sun, 22 Nov 2026 15:49:07 +0000
+std::uint32_t day_of(Milliseconds time);                           // days since 1970-01-01, UTC
+std::uint32_t hour_of(Milliseconds time);                          // hours since 1970-01-01, UTC
 
 }  // namespace mailhold

@@ -82,6 +82,7 @@ Supervisor::Process* Supervisor::find(const std::string& name) {
 }
 
 Status Supervisor::start(const Deadline& deadline) {
+  refuse_dumps();
   RETURN_IF_ERROR(make_folders(topology_, settings_.text("mailhold.data"), users_first_));
   for (const Listener& listener : topology_.listeners) {
     ASSIGN_OR_RETURN(ipc::OwnedFd socket, listen_on(listener.address));

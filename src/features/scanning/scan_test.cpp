@@ -291,6 +291,28 @@ TEST_F(ScanMessage, every_message_of_the_attack_suites_is_caught) {
   std::printf("noxxi-mime-is-broken: %zu of %zu caught, virus named in %zu\n", caught, cases, virus);
 }
 
+// Each hides from some readers that its second attachment is a .zip (its content is text): the name is found, or what is odd is
+// said.
+TEST_F(ScanMessage, every_hidden_file_name_is_caught) {
+  CORPUS_OR_RETURN(folder, "noxxi-mime-is-broken");
+  std::size_t cases = 0, named = 0, malformed = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "hide-filename.d")) {
+    if (!entry.is_regular_file()) continue;
+    const ScanResult result = scan(read_whole_file(entry.path()));
+    ++cases;
+    const bool is_named =
+        std::any_of(result.facts.attachments.begin(), result.facts.attachments.end(),
+                    [](const Attachment& attachment) { return attachment.name.find("zip") != std::string::npos; });
+    named += is_named;
+    malformed += !is_named && result.findings.malformed;
+    std::string names;
+    for (const Attachment& attachment : result.facts.attachments) names += " [" + attachment.name + "]";
+    EXPECT_TRUE(is_named || result.findings.malformed) << result.facts.subject << names << codes(result);
+  }
+  std::printf("noxxi-mime-is-broken, file names: %zu of %zu caught (%zu named, %zu judged malformed)\n", named + malformed, cases,
+              named, malformed);
+}
+
 // T14: bombs end within their limits and say so.
 class Bombs : public ScanMessage {
  protected:

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/text.h"
+#include "corpora.h"
 #include "formats/dkim/dkim.h"
 #include "platform/crypto/ed25519.h"
 #include "platform/crypto/rsa.h"
@@ -30,7 +31,7 @@ bool peer_is_there() { return std::system((std::string(python) + " -c 'import dk
 class DkimInterop : public testing::TestWithParam<std::tuple<Algorithm, Canonical, Canonical>> {
  protected:
   void SetUp() override {
-    if (!peer_is_there()) GTEST_SKIP() << "python3-dkim and python3-nacl are not installed";
+    SKIP_UNLESS(peer_is_there(), "python3-dkim and python3-nacl are not installed");
     folder_ = std::filesystem::temp_directory_path() / ("dkim-interop-" + std::to_string(getpid()));
     std::filesystem::create_directories(folder_);
   }

@@ -198,6 +198,18 @@ std::string extended(std::string_view text) {
   return to_utf8(percent_decoded(text.substr(second + 1)), text.substr(0, first));
 }
 
+// Without comments, quotes, backslashes and line ends.
+std::string stripped(std::string_view text) {
+  std::string out;
+  int depth = 0;
+  for (const char c : text) {
+    if (c == '(') ++depth;
+    if (depth == 0 && c != '"' && c != '\\' && c != '\r' && c != '\n') out.push_back(c);
+    if (c == ')' && depth > 0) --depth;
+  }
+  return out;
+}
+
 struct Piece {
   std::string_view value;
   bool encoded;
@@ -266,6 +278,20 @@ std::vector<std::string> readings_of(const ParameterizedValue& value, std::strin
   for (const Parameter& parameter : value.parameters) {
     if (parameter.name != name) continue;
     add(has_encoded_word(parameter.value) ? decode_header_text(parameter.value) : to_utf8(parameter.value, ""));
+  }
+  return readings;
+}
+
+std::vector<std::string> careless_readings_of(std::string_view field_value, std::string_view name) {
+  constexpr std::size_t readings_max = 4;
+  const std::string text = stripped(field_value);
+  const std::string lower = to_lower(text);
+  std::vector<std::string> readings;
+  for (std::size_t at = lower.find(name); at != std::string::npos && readings.size() < readings_max;
+       at = lower.find(name, at + 1)) {
+    std::size_t next = at + name.size();
+    while (next < text.size() && is_space(text[next])) ++next;
+    if (next < text.size() && text[next] == '=') readings.push_back(to_utf8(trim(std::string_view(text).substr(next + 1)), ""));
   }
   return readings;
 }

@@ -40,4 +40,8 @@ ParameterizedValue parse_parameters(std::string_view field_value);
 // extended and continued, RFC 2047 inside quotes. The best one first; empty if there is none.
 std::vector<std::string> readings_of(const ParameterizedValue& value, std::string_view name);
 
+// What a reader takes that stops nowhere: without comments, quotes and backslashes, from behind each `name=` to the end of the
+// field. Worth asking where the value leaves the grammar; decoded to UTF-8.
+std::vector<std::string> careless_readings_of(std::string_view field_value, std::string_view name);
+
 }  // namespace mailhold::mime

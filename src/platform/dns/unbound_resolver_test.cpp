@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "base/text.h"
+#include "corpora.h"
 
 namespace mailhold::dns {
 namespace {
@@ -79,9 +80,7 @@ class UnboundResolverTest : public testing::Test {
  protected:
   static void SetUpTestSuite() { server_ = std::make_unique<NameServer>(); }
   static void TearDownTestSuite() { server_.reset(); }
-  void SetUp() override {
-    if (server_->address.empty()) GTEST_SKIP() << "python3-dnspython is not installed";
-  }
+  void SetUp() override { SKIP_UNLESS(!server_->address.empty(), "python3-dnspython is not installed"); }
 
   static std::unique_ptr<UnboundResolver> forwarding(std::vector<std::string> anchors = {}) {
     UnboundSettings settings;

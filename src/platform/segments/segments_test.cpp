@@ -12,6 +12,7 @@
 
 #include "base/random.h"
 #include "base/text.h"
+#include "corpora.h"
 #include "platform/segments/record_format.h"
 #include "platform/segments/segment_reader.h"
 #include "platform/segments/segment_writer.h"
@@ -322,10 +323,7 @@ TEST(Segments, heal_by_themselves_when_a_size_limit_goes) {
 
 TEST(Segments, heal_by_themselves_when_a_full_disk_has_space_again) {
   const fs::path folder = fresh_folder();
-  if (::mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=400k") != 0) {
-    std::printf("skipped: heal_by_themselves_when_a_full_disk_has_space_again needs the right to mount\n");
-    GTEST_SKIP() << "needs the right to mount a small tmpfs";
-  }
+  SKIP_UNLESS(::mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=400k") == 0, "needs the right to mount a small tmpfs");
   {
     auto writer = *SegmentWriter::open(settings_for(folder, 128U << 10));
     std::vector<Location> kept;

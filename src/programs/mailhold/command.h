@@ -15,6 +15,7 @@ enum class Form {
   value,   // --to ADDRESS
   values,  // --recipient A --recipient B
   number,
+  time,      // 2026-11-22 or 2026-11-22T15:04:05Z; milliseconds since 1970 on the wire
   flag,      // --any-recipient
   position,  // a word without dashes, in order
 };
@@ -47,6 +48,7 @@ struct Command {
   std::string example;
   // What is done; empty: the options are sent as they are as "noun.verb" and the answer is printed.
   std::function<Status(Console&, const Typed&)> run;
+  std::vector<std::string> columns = {};  // of the list it answers, what people want to see; empty: all
 };
 
 // What a noun stands for, in one line.

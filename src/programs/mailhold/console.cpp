@@ -8,90 +8,14 @@
 #include <iostream>
 #include <iterator>
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/text.h"
+#include "programs/mailhold/print.h"
 
 namespace mailhold::cli {
-namespace {
 
 namespace json = boost::json;
-
-std::string plain(const json::value& value) {
-  if (value.is_string()) return std::string(value.as_string());
-  if (value.is_bool()) return value.as_bool() ? "yes" : "no";
-  if (value.is_null()) return "-";
-  if (!value.is_array()) return json::serialize(value);
-  std::string joined;
-  for (const auto& item : value.as_array()) joined += (joined.empty() ? "" : ", ") + plain(item);
-  return joined.empty() ? "-" : joined;
-}
-
-// Control characters of mail must not reach the terminal.
-std::string printable(const std::string& text) {
-  std::string shown;
-  for (const char letter : text) shown.push_back(static_cast<unsigned char>(letter) < 32 || letter == 127 ? '?' : letter);
-  return shown;
-}
-
-std::size_t columns_of(const std::string& utf8) {
-  std::size_t columns = 0;
-  for (const char byte : utf8) columns += (static_cast<unsigned char>(byte) & 0xc0) != 0x80;
-  return columns;
-}
-
-void print_table(const json::array& rows) {
-  std::vector<std::string> names;
-  for (const auto& row : rows) {
-    for (const auto& [name, value] : row.as_object()) {
-      if (std::find(names.begin(), names.end(), name) == names.end() && !value.is_object()) names.emplace_back(name);
-    }
-  }
-  std::vector<std::vector<std::string>> cells{names};
-  for (const auto& row : rows) {
-    auto& line = cells.emplace_back();
-    for (const auto& name : names) {
-      const json::value* value = row.as_object().if_contains(name);
-      line.push_back(value == nullptr ? "" : printable(plain(*value)));
-    }
-  }
-  std::vector<std::size_t> widths(names.size(), 0);
-  for (const auto& line : cells) {
-    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], columns_of(line[i]));
-  }
-  for (const auto& line : cells) {
-    std::string text;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      text += line[i];
-      if (i + 1 < line.size()) text.append(widths[i] - columns_of(line[i]) + 2, ' ');
-    }
-    std::cout << text << "\n";
-  }
-}
-
-void print_value(const json::value& value, const std::string& indent);
-
-void print_object(const json::object& object, const std::string& indent) {
-  std::size_t width = 0;
-  for (const auto& [name, value] : object) width = std::max(width, name.size());
-  for (const auto& [name, value] : object) {
-    const bool table = value.is_array() && !value.as_array().empty() && value.as_array().front().is_object();
-    if (value.is_object() || table) {
-      std::cout << indent << name << ":\n";
-      print_value(value, indent + "  ");
-    } else {
-      std::cout << indent << std::string(name) << std::string(width - name.size(), ' ') << "  " << printable(plain(value))
-                << "\n";
-    }
-  }
-}
-
-void print_value(const json::value& value, const std::string& indent) {
-  if (value.is_object()) return print_object(value.as_object(), indent);
-  if (value.is_array() && !value.as_array().empty() && value.as_array().front().is_object()) return print_table(value.as_array());
-  std::cout << indent << printable(plain(value)) << "\n";
-}
-
-}  // namespace
 
 Result<std::string> Console::ask(const std::string& request, std::span<const int> fds) {
   if (!client_) {
@@ -101,23 +25,11 @@ Result<std::string> Console::ask(const std::string& request, std::span<const int
   return client_->ask(request, fds, Deadline::after(std::chrono::seconds(180)));
 }
 
-void Console::print(const std::string& answer) const {
-  boost::system::error_code error;
-  const json::value value = json::parse(answer, error);
-  if (json || error) {
+void Console::print(const std::string& answer, const std::vector<std::string>& columns) const {
+  if (json)
     std::cout << answer << "\n";
-    return;
-  }
-  // An answer that is one list is shown as that list.
-  if (value.is_object() && value.as_object().size() == 1 && value.as_object().begin()->value().is_array()) {
-    const auto& list = value.as_object().begin()->value().as_array();
-    if (list.empty()) {
-      std::cout << "none\n";
-      return;
-    }
-    return print_value(list, "");
-  }
-  print_value(value, "");
+  else
+    print_for_people(answer, columns);
 }
 
 Result<std::string> Console::tenant_id(const std::string& name_or_id) {
@@ -126,7 +38,7 @@ Result<std::string> Console::tenant_id(const std::string& name_or_id) {
   return std::string(json::parse(answer).as_object().at("tenant").as_string());
 }
 
-std::string request_of(const Command& command, const Typed& typed) {
+Result<std::string> request_of(const Command& command, const Typed& typed) {
   json::object request{{"verb", command.noun + "." + command.verb}};
   for (const Option& option : command.options) {
     if (!typed.has(option.name)) continue;
@@ -137,6 +49,11 @@ std::string request_of(const Command& command, const Typed& typed) {
       request[name] = true;
     } else if (option.form == Form::number) {
       request[name] = to_number(values.front()).value_or(0);
+    } else if (option.form == Form::time) {
+      const std::optional<Milliseconds> time = parse_iso8601(values.front());
+      if (!time)
+        return Error{ErrorKind::invalid_input, "--" + option.name + ": not a time like 2026-11-22 or 2026-11-22T15:04:05Z"};
+      request[name] = *time;
     } else if (option.form == Form::values) {
       json::array list;
       for (const auto& value : values) list.emplace_back(value);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/secret_text.h"
 #include "core/api/api_client.h"
@@ -17,8 +19,8 @@ struct Console {
 
   // One request; the connection is opened by the first.
   Result<std::string> ask(const std::string& request_json, std::span<const int> fds = {});
-  // Prints an answer: as it is with --json, else as lines and tables.
-  void print(const std::string& answer_json) const;
+  // Prints an answer: as it is with --json, else for people (print.h).
+  void print(const std::string& answer_json, const std::vector<std::string>& columns = {}) const;
   // tenant name or id -> id
   Result<std::string> tenant_id(const std::string& name_or_id);
 
@@ -26,8 +28,8 @@ struct Console {
   std::optional<api::ApiClient> client_;
 };
 
-// {"verb":"noun.verb", the options}
-std::string request_of(const Command& command, const Typed& typed);
+// {"verb":"noun.verb", the options}; invalid_input names the option that does not read.
+Result<std::string> request_of(const Command& command, const Typed& typed);
 
 // From the file, or typed without echo. `twice` asks again and compares.
 Result<SecretText> read_secret(const std::string& file, const std::string& prompt, bool twice);

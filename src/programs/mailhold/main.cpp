@@ -40,8 +40,9 @@ int exit_code(ErrorKind kind) {
 
 Status run(cli::Console& console, const cli::Command& command, const cli::Typed& typed) {
   if (command.run) return command.run(console, typed);
-  ASSIGN_OR_RETURN(const std::string answer, console.ask(cli::request_of(command, typed)));
-  console.print(answer);
+  ASSIGN_OR_RETURN(const std::string request, cli::request_of(command, typed));
+  ASSIGN_OR_RETURN(const std::string answer, console.ask(request));
+  console.print(answer, command.columns);
   return done();
 }
 
@@ -66,7 +67,7 @@ void add(CLI::App& app, const cli::Command& command, cli::Typed& typed, const cl
       continue;
     }
     CLI::Option* added = verb->add_option(name, take, option.meaning);
-    added->type_name(option.form == cli::Form::number ? "NUMBER" : "TEXT");
+    added->type_name(option.form == cli::Form::number ? "NUMBER" : option.form == cli::Form::time ? "TIME" : "TEXT");
     if (option.form == cli::Form::values) {
       added->expected(1, 1 << 20);
     } else {

@@ -24,16 +24,37 @@ const std::string& test_virus() {
   return text;
 }
 
+// ASCII written as UTF-16 and read in the other byte order, as some readers do: U+6600 was 'f'. All such letters take three
+// bytes of UTF-8. Empty: the name is not of that kind.
+std::string with_bytes_swapped(std::string_view utf8) {
+  std::string swapped;
+  for (std::size_t i = 0; i < utf8.size(); i += 3) {
+    if (i + 3 > utf8.size()) return {};
+    const auto byte = [&](std::size_t n) { return static_cast<unsigned>(static_cast<unsigned char>(utf8[i + n])); };
+    const unsigned letter = (byte(0) & 0x0f) << 12 | (byte(1) & 0x3f) << 6 | (byte(2) & 0x3f);
+    if ((byte(0) & 0xf0) != 0xe0 || (letter & 0xff) != 0 || letter >> 8 < 0x20 || letter >> 8 > 0x7e) return {};
+    swapped.push_back(static_cast<char>(letter >> 8));
+  }
+  return swapped;
+}
+
 // Every name that a reader may show for the part, the best first.
 std::vector<std::string> names_of(std::string_view bytes, const mime::Message& message, const mime::Part& part) {
   std::vector<std::string> names;
+  const auto add_name = [&names](const std::string& name) {
+    std::string clean = mime::decode_header_text(name, name_bytes_max);
+    if (!clean.empty() && names.size() < names_looked_at && std::find(names.begin(), names.end(), clean) == names.end())
+      names.push_back(std::move(clean));
+  };
   const auto add = [&](std::string_view field_name, std::string_view parameter) {
     for (const mime::Field* field : message.find_all(bytes, part, field_name)) {
-      for (std::string& name : mime::readings_of(mime::parse_parameters(field->value.of(bytes)), parameter)) {
-        std::string clean = mime::decode_header_text(name, name_bytes_max);
-        if (!clean.empty() && names.size() < names_looked_at && std::find(names.begin(), names.end(), clean) == names.end())
-          names.push_back(std::move(clean));
+      const mime::ParameterizedValue value = mime::parse_parameters(field->value.of(bytes));
+      for (const std::string& name : mime::readings_of(value, parameter)) {
+        add_name(name);
+        if (!names.empty()) add_name(with_bytes_swapped(names.back()));
       }
+      if (!value.syntax && !value.comment && !value.escaped) continue;
+      for (const std::string& name : mime::careless_readings_of(field->value.of(bytes), parameter)) add_name(name);
     }
   };
   add("content-disposition", "filename");
@@ -132,6 +153,11 @@ void Contents::take_leaf(const mime::Reading& reading, const mime::Part& part) {
   if (text && !attached) return;
   if (part.is_multipart() || part.body.empty()) return;
   list_attachment(names.empty() ? std::string_view() : std::string_view(names.front()), type, reading.bytes);
+  // Under another name that would make it another thing, too: a rule about names must see both.
+  for (const std::string& name : names) {
+    const std::string by_name = type_of_name(name).type;
+    if (!by_name.empty() && by_name != type_of_name(names.front()).type) list_attachment(name, type, reading.bytes);
+  }
   if (by_content.type == "text/html" && attached) scan_.reason("attachment.html", "An attachment is an HTML page.");
   if (scan_.request.ask_clamd) clamd_.show(reading.bytes);
 }

@@ -1,0 +1,13 @@
+// Answers of the API for people: lines and tables on standard output. Control characters of mail never reach the terminal.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace mailhold::cli {
+
+// `columns`: of an answer that is one list, the fields that matter, in this order; empty: all of them, as a table where it
+// fits the screen and as blocks where it does not.
+void print_for_people(const std::string& answer_json, const std::vector<std::string>& columns);
+
+}  // namespace mailhold::cli
