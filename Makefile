@@ -3,9 +3,9 @@ export CCACHE_SLOPPINESS = pch_defines,time_macros,include_file_mtime,include_fi
 export CCACHE_BASEDIR = $(CURDIR)
 export MAILHOLD_CORPORA ?= $(abspath $(CURDIR)/../shared/corpora)
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
-PROGRAMS := mailhold keyd ledgerd brokerd authd apid resolverd scannerd gatewayd linkd
+PROGRAMS := mailhold keyd ledgerd brokerd authd apid resolverd scannerd gatewayd linkd workerd
 
-.PHONY: run test check bench bench-seal bench-gateway fuzz soak mutants fmt fresh peers programs
+.PHONY: run test check bench bench-seal bench-gateway bench-broker fuzz soak mutants fmt fresh peers programs
 
 run: programs peers
 	$(AS_ROOT) /usr/bin/python3 packaging/demo/demo.py
@@ -30,7 +30,7 @@ check:
 	packaging/setup build test
 	tools/check
 
-bench: bench-seal bench-gateway
+bench: bench-seal bench-gateway bench-broker
 
 bench-seal: programs
 	ninja -C build/release seal_bench && build/release/bin/seal_bench
@@ -38,6 +38,11 @@ bench-seal: programs
 bench-gateway: programs peers
 	ninja -C build/release smtp_load smtp_sink
 	$(AS_ROOT) /usr/bin/python3 bench/gateway_bench.py
+
+BROKER_BENCHES := bench/broker_bench.py
+bench-broker: programs peers
+	ninja -C build/release assertion_bench session_worker
+	for each in $(BROKER_BENCHES); do $(AS_ROOT) /usr/bin/python3 $$each || exit 1; done
 
 fuzz:
 	packaging/setup build test
