@@ -64,12 +64,23 @@ TEST(LdapRequestFilter, T19_nothing_is_changed) {
   EXPECT_FALSE(passes(element(tag_sequence, integer(tag_integer, 1) + element(0x42, "") + proxied)));
 }
 
+TEST(LdapMessage, a_bind_is_written_as_rfc_4511_has_it) {
+  const std::string_view bytes(
+      "\x30\x16\x02\x01\x02\x60\x11\x02\x01\x03\x04\x04"
+      "cn=a"
+      "\x80\x06"
+      "secret",
+      24);
+  EXPECT_EQ(simple_bind_request(2, "cn=a", "secret").reveal(), bytes);
+  EXPECT_TRUE(parse_message(simple_bind_request(300, std::string(200, 'd'), std::string(300, 'p')).reveal()));
+}
+
 TEST(Ber, lengths_are_definite_and_bounded) {
   EXPECT_FALSE(*element_size("\x30"));
   EXPECT_FALSE(element_size(std::string_view("\x30\x80", 2)));
   EXPECT_FALSE(element_size("\x30\x85xxxxx"));
   EXPECT_FALSE(element_size("\x3fx"));
-  EXPECT_EQ(**element_size("\x30\x82\x01\x00"), 260U);
+  EXPECT_EQ(**element_size(std::string_view("\x30\x82\x01\x00", 4)), 260U);
   const std::string message = asked("x");
   for (std::size_t size = 0; size < message.size(); ++size) EXPECT_FALSE(parse_message(message.substr(0, size)));
   EXPECT_FALSE(parse_message(message + "x"));
