@@ -3,7 +3,7 @@ export CCACHE_SLOPPINESS = pch_defines,time_macros,include_file_mtime,include_fi
 export CCACHE_BASEDIR = $(CURDIR)
 export MAILHOLD_CORPORA ?= $(abspath $(CURDIR)/../shared/corpora)
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
-PROGRAMS := mailhold keyd tokend ledgerd brokerd authd apid resolverd scannerd gatewayd linkd gossipd mailhold-witness mailhold-verify
+PROGRAMS := mailhold keyd tokend ledgerd brokerd authd apid resolverd scannerd gatewayd linkd workerd gossipd mailhold-witness mailhold-verify
 
 .PHONY: run test check bench bench-seal bench-keys bench-broker bench-gateway fuzz soak mutants canaries fmt fresh peers programs
 
@@ -36,12 +36,12 @@ bench-seal: programs
 	ninja -C build/release seal_bench && build/release/bin/seal_bench
 
 # Each prints lines "bench NAME ours= peer= unit= ratio= bar= ok|short".
-BROKER_BENCHES := ledger_bench
-
-bench-broker: programs
-	ninja -C build/release $(BROKER_BENCHES)
+bench-broker: programs peers
+	ninja -C build/release ledger_bench assertion_bench session_worker
 	@mkdir -p run/bench
-	@for each in $(BROKER_BENCHES); do build/release/bin/$$each run/bench || exit 1; done
+	build/release/bin/ledger_bench run/bench
+	$(AS_ROOT) /usr/bin/python3 bench/broker_bench.py
+
 bench-keys: programs
 	ninja -C build/release keys_bench && build/release/bin/keys_bench
 

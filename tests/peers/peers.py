@@ -112,6 +112,103 @@ zone:
         wait_for("knot", lambda: answers(self.dns_port))
         return self.dns_port
 
+    # slapd with a few people, LDAPS and StartTLS; binds and searches only over TLS.
+    def start_directory(self, manager_password, people, name="ldap.example.test"):
+        self.ldap_port, self.ldaps_port = free_port(), free_port()
+        folder = self.folder("ldap", 707)
+        self.folder("ldap/data", 707)
+        self.certificate, key = make_certificate(folder, name)
+        os.chown(key, 707, 707)
+        (folder / "slapd.conf").write_text(f"""include /etc/ldap/schema/core.schema
+include /etc/ldap/schema/cosine.schema
+include /etc/ldap/schema/inetorgperson.schema
+modulepath /usr/lib/ldap
+moduleload back_mdb
+pidfile /srv/ldap/slapd.pid
+TLSCertificateFile /srv/ldap/{name}.crt
+TLSCertificateKeyFile /srv/ldap/{name}.key
+TLSCACertificateFile /srv/ldap/{name}.crt
+security tls=1
+loglevel stats
+database mdb
+maxsize 67108864
+suffix "dc=example,dc=test"
+rootdn "cn=manager,dc=example,dc=test"
+rootpw {manager_password}
+directory /srv/ldap/data
+""")
+        entries = "dn: dc=example,dc=test\nobjectClass: domain\ndc: example\n\n"
+        entries += "".join(f"dn: ou={unit},dc=example,dc=test\nobjectClass: organizationalUnit\nou: {unit}\n\n" for unit in ("people", "private"))
+        entries += "".join(f"dn: cn={person},ou=people,dc=example,dc=test\nobjectClass: inetOrgPerson\ncn: {person}\nsn: {person}\nmail: {person}@example.test\nuserPassword: hidden-{person}\n\n"
+                           for person in people)
+        (folder / "people.ldif").write_text(entries)
+        subprocess.run([HERE / "enter", self.root, self.state, "/usr/sbin/slapadd", "-f", "/srv/ldap/slapd.conf", "-l", "/srv/ldap/people.ldif"], check=True, capture_output=True)
+        for path in (folder / "data").iterdir():
+            os.chown(path, 707, 707)
+        self.start("ldap", "/usr/sbin/slapd", "-d", "stats", "-u", "openldap", "-g", "openldap", "-f", "/srv/ldap/slapd.conf",
+                   "-h", f"ldap://127.0.0.1:{self.ldap_port}/ ldaps://127.0.0.1:{self.ldaps_port}/")
+        wait_for("slapd", lambda: answers(self.ldap_port) and answers(self.ldaps_port))
+
+    # Dovecot with TLS only, as a company's mailbox server: IMAP and POP3, from the first byte and by STARTTLS.
+    def start_mailbox_server(self, users, mechanisms="plain login scram-sha-256", name="imap.example.test", extra=""):
+        self.imaps_port, self.pop3s_port, self.imap_tls_port, self.pop3_tls_port = (free_port() for _ in range(4))
+        folder = self.folder("mailboxes")
+        self.folder("mailboxes/mail", 704)
+        self.certificate, _ = make_certificate(folder, name)
+        (folder / "users").write_text("".join(f"{user}:{{PLAIN}}{password}\n" for user, password in users.items()))
+        (folder / "dovecot.conf").write_text(f"""base_dir = /srv/mailboxes/run
+state_dir = /srv/mailboxes/state
+log_path = /dev/stderr
+protocols = imap pop3
+listen = 127.0.0.1
+ssl = required
+ssl_cert = </srv/mailboxes/{name}.crt
+ssl_key = </srv/mailboxes/{name}.key
+auth_mechanisms = {mechanisms}
+auth_verbose = yes
+first_valid_uid = 100
+mail_uid = vmail
+mail_gid = vmail
+mail_location = maildir:/srv/mailboxes/mail/%u/Maildir
+mail_fsync = never
+mail_max_userip_connections = 200
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u /srv/mailboxes/users
+}}
+userdb {{
+  driver = static
+  args = uid=vmail gid=vmail home=/srv/mailboxes/mail/%u
+}}
+namespace inbox {{
+  inbox = yes
+  separator = /
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = {self.imap_tls_port}
+  }}
+  inet_listener imaps {{
+    port = {self.imaps_port}
+    ssl = yes
+  }}
+}}
+service pop3-login {{
+  inet_listener pop3 {{
+    port = {self.pop3_tls_port}
+  }}
+  inet_listener pop3s {{
+    port = {self.pop3s_port}
+    ssl = yes
+  }}
+}}
+service stats {{
+  client_limit = 1000
+}}
+{extra}""")
+        self.start("mailboxes", "/usr/sbin/dovecot", "-F", "-c", "/srv/mailboxes/dovecot.conf")
+        wait_for("dovecot", lambda: all(answers(port) for port in (self.imaps_port, self.pop3s_port, self.imap_tls_port, self.pop3_tls_port)))
+
     # Dovecot: IMAP for the users given as {address: password}, LMTP and SASL for Postfix.
     def start_dovecot(self, users):
         self.imap_port, self.lmtp_port, self.sasl_port = free_port(), free_port(), free_port()

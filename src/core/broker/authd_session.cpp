@@ -1,7 +1,11 @@
 #include "core/broker/authd_session.h"
 
+#include "base/random.h"
 #include "base/text.h"
+#include "core/broker/connection_session.h"
 #include "core/broker/submission_messages.h"
+#include "formats/sasl/credential.h"
+#include "formats/sasl/scram.h"
 
 namespace mailhold::broker {
 namespace {
@@ -14,6 +18,18 @@ constexpr auto idle_time = 60s;      // for the gateway's next message
 constexpr auto message_time = 900s;
 constexpr std::uint32_t messages_max = 100;
 
+// SCRAM for a route, between its messages.
+struct RouteScram {
+  SecretText plain;
+  std::optional<sasl::ScramDialogue> dialogue;
+  sasl::ScramAnswer answer;
+};
+
+Result<std::string> checked(const Status& status) {
+  if (!status) return status.error();
+  return std::string();
+}
+
 }  // namespace
 
 void AuthdSession::handle(const std::shared_ptr<ipc::Call>& call) {
@@ -25,12 +41,14 @@ void AuthdSession::handle(const std::shared_ptr<ipc::Call>& call) {
     lock.unlock();
     return over_();
   }
-  if (call->method() != static_cast<std::uint16_t>(AuthdMethod::session))
+  const bool is_connection = call->method() == static_cast<std::uint16_t>(AuthdMethod::connection_session);
+  if (!is_connection && call->method() != static_cast<std::uint16_t>(AuthdMethod::session))
     return call->fail(Error{ErrorKind::unsupported, "no such method"});
   {
     const std::lock_guard lock(mutex_);
     if (std::exchange(taken_, true)) return call->fail(Error{ErrorKind::denied, "this process has had its one job"});
   }
+  if (is_connection) return serve_connection(call);
   const auto job = parse_authd_job(call->body());
   if (!job || call->fds().size() != 2) {
     call->fail(Error{ErrorKind::corrupt, "the job cannot be read"});
@@ -48,6 +66,29 @@ void AuthdSession::handle(const std::shared_ptr<ipc::Call>& call) {
   serve_gateway(gateway, **session, job->envelope_id);
 }
 
+void AuthdSession::serve_connection(const std::shared_ptr<ipc::Call>& call) {
+  auto job = parse_connection_job(call->body());
+  auto& fds = call->fds();
+  const std::size_t expected = job && !job->connection.token_host.empty() ? 4 : 3;
+  if (!job || fds.size() != expected) {
+    call->fail(Error{ErrorKind::corrupt, "the job cannot be read"});
+    return over_();
+  }
+  ConnectionSession session(
+      keys_, std::move(*job),
+      {std::move(fds[0]), std::move(fds[1]), std::move(fds[2]), expected == 4 ? std::move(fds[3]) : ipc::OwnedFd()});
+  if (const Status opened = session.open(); !opened) {
+    call->fail(opened.error());
+    return over_();
+  }
+  call->reply();
+  const SessionReport report = session.serve();
+  const std::lock_guard lock(mutex_);
+  report_ = report;
+  is_over_ = true;
+  ended_.notify_all();
+}
+
 Result<std::unique_ptr<SmtpSession>> AuthdSession::open(const AuthdJob& job, ipc::OwnedFd socket) {
   const access::Route& route = job.route;
   if (route.tls != access::RouteTls::required || policy_of(route).empty())
@@ -62,16 +103,35 @@ Result<std::unique_ptr<SmtpSession>> AuthdSession::open(const AuthdJob& job, ipc
   smtp::ClientSettings settings;
   settings.our_name = job.our_name;
   settings.tls = smtp::TlsRule::required;
-  // Called by the dialogue only after TLS is on, the peer is verified and AUTH PLAIN is offered.
-  settings.authenticate = [this, &job]() -> Result<SecretText> {
+  // Called by the dialogue only after TLS is on, the peer is verified and a way of AUTH is offered.
+  const auto plain_of_keyd = [this, &job]() -> Result<SecretText> {
     keys::UseRequest use;
     use.tenant = job.route.tenant;
     use.connection = job.route.id;
     use.policy = job.policy;
     use.purpose = job.purpose;
     use.receipt = job.receipt;
-    ASSIGN_OR_RETURN(const SecretText plain, keys_.use(use, Deadline::after(10s)));
+    return keys_.use(use, Deadline::after(10s));
+  };
+  settings.authenticate = [plain_of_keyd]() -> Result<SecretText> {
+    ASSIGN_OR_RETURN(const SecretText plain, plain_of_keyd());
     return SecretText::take(to_base64(plain.reveal()));
+  };
+  // A route does not say its user, so that the proof is made here; with a connection it is made in keyd.
+  settings.scram = [plain_of_keyd, scram = std::make_shared<RouteScram>()](int step,
+                                                                           std::string_view server) -> Result<std::string> {
+    if (step == 0) {
+      ASSIGN_OR_RETURN(scram->plain, plain_of_keyd());
+      ASSIGN_OR_RETURN(const sasl::UserAndPassword parts, sasl::read_plain(scram->plain.reveal()));
+      scram->dialogue.emplace(parts.user, to_base64url(random_bytes(24)));
+      return scram->dialogue->client_first();
+    }
+    if (step == 2) return checked(sasl::ScramDialogue::check(server, scram->answer));
+    const SecretText plain = std::move(scram->plain);
+    ASSIGN_OR_RETURN(const sasl::UserAndPassword parts, sasl::read_plain(plain.reveal()));
+    ASSIGN_OR_RETURN(const sasl::ScramQuestion question, scram->dialogue->question(server));
+    ASSIGN_OR_RETURN(scram->answer, sasl::answer_scram(parts.user, parts.password, question));
+    return scram->dialogue->client_final(question, scram->answer);
   };
   const Deadline deadline = Deadline::after(open_time);
   std::unique_ptr<net::Stream> stream = net::stream_over(socket.release());

@@ -1,6 +1,7 @@
 // AuthdSession: what an authd does, once, and then ends. It makes TLS on the socket it was given, checks the
 // server's name or pin, has keyd open the secret for this one use, signs in, and from then on sends what the gateway
-// submits as structure. It cannot connect, open a file or run a program; the secret is wiped once the server took it.
+// submits as structure, or relays a worker's session (connection_session.h). It cannot connect, open a file or run a program; the
+// secret is wiped once the server took it.
 //
 // One job for each process. `session` answers when the session is open; `finish` when it is over.
 // Design: docs/flows/use-of-a-secret.md
@@ -26,6 +27,7 @@ class AuthdSession {
   void handle(const std::shared_ptr<ipc::Call>& call);
 
  private:
+  void serve_connection(const std::shared_ptr<ipc::Call>& call);
   Result<std::unique_ptr<SmtpSession>> open(const AuthdJob& job, ipc::OwnedFd socket);
   void serve_gateway(ipc::Channel& gateway, SmtpSession& session, const std::string& envelope_id);
   Status serve_one(ipc::Channel& gateway, SmtpSession& session, const std::string& envelope_id, bool& goes_on);

@@ -1,6 +1,6 @@
-// Broker: what brokerd does. It carries out signed operations on people, routes and secrets, and opens
-// sessions on smtp-auth routes: intent into the ledger, durable, before anything is dialled or used. It never sees a
-// secret: authd does TLS and AUTH on the socket that the broker has connected, with keyd's help.
+// Broker: what brokerd does. It carries out signed operations on people, routes, connections and secrets, and opens
+// sessions on smtp-auth routes and on connections: intent into the ledger, durable, before anything is dialled or used. It never
+// sees a secret: authd does TLS and AUTH on the socket that the broker has connected, with keyd's help.
 //
 // Any thread; a session call waits for the other server, so give it threads.
 // Design: docs/flows/use-of-a-secret.md
@@ -13,9 +13,12 @@
 #include <thread>
 #include <vector>
 
+#include "core/access/approval.h"
 #include "core/access/people.h"
 #include "core/broker/broker_messages.h"
+#include "core/broker/connection_book.h"
 #include "core/broker/route_book.h"
+#include "core/broker/usage_book.h"
 #include "core/keys/key_client.h"
 #include "core/ledger/ledger_client.h"
 #include "platform/dns/resolver.h"
@@ -32,6 +35,19 @@ struct BrokerSettings {
   std::string system_ca;           // PEM text of the system's trust anchors, read before the sandbox
 };
 
+// A single-use authd process: how it is called, and how it is ended.
+struct NewAuthd {
+  ipc::OwnedFd channel;
+  std::uint32_t process = 0;
+};
+
+// What the supervisor does for brokerd.
+struct ProcessControl {
+  std::function<Result<NewAuthd>()> new_authd;  // from its pool
+  std::function<Status(std::uint32_t process)> end_authd;
+  std::function<Result<std::string>(const std::string& role)> program_hash;  // SHA-256 of what runs there, in hex
+};
+
 class Broker {
  public:
   struct Parts {
@@ -40,7 +56,10 @@ class Broker {
     keys::KeyClient& keys;
     ledger::LedgerClient& ledger;
     dns::Resolver& resolver;
-    std::function<Result<ipc::OwnedFd>()> new_authd;  // the supervisor's pool
+    access::Approvals& approvals;
+    ConnectionBook& connections;
+    UsageBook& usage;
+    ProcessControl processes;
     const Clock& clock;
   };
 
@@ -55,15 +74,37 @@ class Broker {
   // unavailable: the ledger, keyd or the destination; nothing was used unless the ledger says so.
   Result<ipc::OwnedFd> open_session(const OpenSession& request, const Deadline& deadline);
 
-  // Methods for gatewayd-out and verbs for the command line.
+  // A session on a connection, for the process of that role: plain bytes of its protocol, signed in already.
+  // denied: purpose, worker, suspended, or the server refused; limit_exceeded: a cap; unsupported: another kind of connection.
+  Result<ipc::OwnedFd> open_connection(const OpenConnection& request, const std::string& role, const Deadline& deadline);
+
+  // Methods for gatewayd-out and workerd and verbs for the command line.
   void handle(const std::shared_ptr<ipc::Call>& call);
 
  private:
+  struct Subject;  // a route or a connection
   Result<std::string> carry_out(const access::Operation& operation, std::string_view box, const Deadline& deadline);
+  Result<std::string> carry_out_on_route(const access::Operation& operation, Id route, const Deadline& deadline);
+  Result<std::string> carry_out_on_connection(const access::Operation& operation, Id connection, const Deadline& deadline);
+  Result<std::string> change_connection(const access::Operation& operation, const access::Connection* before,
+                                        const access::Connection& after, const Deadline& deadline);
+  Result<std::string> approve(const access::Operation& operation, const Deadline& deadline);
+  Result<std::string> set_secret(const access::Operation& operation, std::string_view box, const Deadline& deadline);
+  Result<std::string> answer_connection_verb(const std::string& verb, Id connection, const Deadline& deadline);
+  Result<std::string> list_operations(const Deadline& deadline);
+  Status check_use(const access::Connection& connection, const OpenConnection& request, const std::string& role);
+  void end_sessions(Id connection);
   Result<std::string> answer_verb(std::string_view json, const Deadline& deadline);
-  Result<ipc::OwnedFd> dial(const access::Route& route, std::string& address, const Deadline& deadline);
+  struct Destination {
+    std::string host;
+    std::uint16_t port = 0;
+    std::string from;  // numeric address that we come from; empty: any
+  };
+  Result<ipc::OwnedFd> dial(const Destination& destination, std::string& address, const Deadline& deadline);
   Status record(ledger::Entry entry, const Deadline& deadline);
-  void watch(std::shared_ptr<ipc::Client> authd, Id tenant, Id route);
+  struct Open;  // a session that is open
+  void watch(Open open);
+  void serve_meter(Open& open, const std::stop_token& stop);
 
   const BrokerSettings settings_;
   const Parts parts_;

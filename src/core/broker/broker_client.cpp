@@ -16,4 +16,26 @@ Result<std::shared_ptr<ipc::Channel>> BrokerClient::open_session(Id tenant, Id r
   return std::make_shared<ipc::Channel>(std::move(reply.fds.front()));
 }
 
+Result<ipc::OwnedFd> BrokerClient::open(access::ConnectionKind kind, Id connection, std::string_view purpose, Id job,
+                                        const Deadline& deadline) {
+  ASSIGN_OR_RETURN(ipc::Frame reply,
+                   brokerd_->call(static_cast<std::uint16_t>(Method::open_connection),
+                                  encode(OpenConnection{connection, kind, std::string(purpose), job}), deadline));
+  if (reply.fds.size() != 1) return Error{ErrorKind::corrupt, "brokerd gave no session"};
+  return std::move(reply.fds.front());
+}
+
+Result<ipc::OwnedFd> BrokerClient::open_imap_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline) {
+  return open(access::ConnectionKind::imap, connection, purpose, job, deadline);
+}
+Result<ipc::OwnedFd> BrokerClient::open_pop3_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline) {
+  return open(access::ConnectionKind::pop3, connection, purpose, job, deadline);
+}
+Result<ipc::OwnedFd> BrokerClient::open_http_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline) {
+  return open(access::ConnectionKind::http, connection, purpose, job, deadline);
+}
+Result<ipc::OwnedFd> BrokerClient::open_ldap_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline) {
+  return open(access::ConnectionKind::ldap, connection, purpose, job, deadline);
+}
+
 }  // namespace mailhold::broker

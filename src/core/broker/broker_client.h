@@ -1,8 +1,10 @@
-// BrokerClient: what gatewayd-out asks of brokerd. Any thread.
+// BrokerClient: what gatewayd-out and workerd ask of brokerd. Any thread.
 #pragma once
 
 #include <memory>
+#include <string_view>
 
+#include "core/access/connection.h"
 #include "core/access/route.h"
 #include "platform/ipc/channel.h"
 #include "platform/ipc/client.h"
@@ -18,7 +20,21 @@ class BrokerClient {
   // The channel of submission_messages.h to an authd that is past TLS and AUTH. Errors as Broker::open_session.
   Result<std::shared_ptr<ipc::Channel>> open_session(Id tenant, Id route, Id job, const Deadline& deadline);
 
+  // A session with the server of a connection: a socket that speaks its protocol, signed in already, with nothing secret on
+  // it. `purpose` is one of access::known_purposes, `job` names in the ledger what it is for. The session ends when the socket
+  // is closed, a cap is reached, the connection is suspended or changed, or after four hours.
+  //   imap  begins with "* PREAUTH"        pop3  begins with "+OK", in the transaction state
+  //   http  takes HTTP/1.1 requests without Authorization        ldap  is bound already (ldap_init_fd, LDAP_PROTO_TCP)
+  // denied: purpose, program, suspended, the server is not who it must be or refused the credential; limit_exceeded: a cap;
+  // unsupported: the connection is of another kind; not_found; unavailable: the ledger, keyd or the server.
+  Result<ipc::OwnedFd> open_imap_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline);
+  Result<ipc::OwnedFd> open_pop3_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline);
+  Result<ipc::OwnedFd> open_http_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline);
+  Result<ipc::OwnedFd> open_ldap_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline);
+
  private:
+  Result<ipc::OwnedFd> open(access::ConnectionKind kind, Id connection, std::string_view purpose, Id job,
+                            const Deadline& deadline);
   std::shared_ptr<ipc::Client> brokerd_;
 };
 

@@ -18,6 +18,48 @@ Result<OpenSession> parse_open_session(std::string_view bytes) {
   return request;
 }
 
+std::string encode(const OpenConnection& request) {
+  ByteWriter writer;
+  writer.raw(request.connection.bytes())
+      .u8(static_cast<std::uint8_t>(request.kind))
+      .text(request.purpose)
+      .raw(request.job.bytes());
+  return writer.take();
+}
+
+Result<OpenConnection> parse_open_connection(std::string_view bytes) {
+  ByteReader reader(bytes);
+  OpenConnection request;
+  request.connection = Id::from_bytes(reader.raw(Id::size));
+  request.kind = static_cast<access::ConnectionKind>(reader.u8());
+  request.purpose = reader.text();
+  request.job = Id::from_bytes(reader.raw(Id::size));
+  RETURN_IF_ERROR(reader.finish());
+  return request;
+}
+
+std::string encode(const ConnectionJob& job) {
+  ByteWriter writer;
+  return writer.text(access::write_connection(job.connection))
+      .text(job.anchors)
+      .text(job.purpose)
+      .text(job.receipt)
+      .text(job.use_id)
+      .take();
+}
+
+Result<ConnectionJob> parse_connection_job(std::string_view bytes) {
+  ByteReader reader(bytes);
+  ConnectionJob job;
+  ASSIGN_OR_RETURN(job.connection, access::parse_connection(reader.text()));
+  job.anchors = reader.text();
+  job.purpose = reader.text();
+  job.receipt = reader.text();
+  job.use_id = reader.text();
+  RETURN_IF_ERROR(reader.finish());
+  return job;
+}
+
 std::string encode(const AuthdJob& job) {
   ByteWriter writer;
   access::write_route(writer, job.route);
@@ -45,7 +87,15 @@ Result<AuthdJob> parse_authd_job(std::string_view bytes) {
 }
 
 std::string encode(const SessionReport& report) {
-  return ByteWriter().u32(report.messages).u64(report.bytes).text(report.end).take();
+  return ByteWriter()
+      .u32(report.messages)
+      .u64(report.bytes)
+      .u64(report.items)
+      .u64(report.refused)
+      .u64(report.unused.items)
+      .u64(report.unused.bytes)
+      .text(report.end)
+      .take();
 }
 
 Result<SessionReport> parse_session_report(std::string_view bytes) {
@@ -53,6 +103,10 @@ Result<SessionReport> parse_session_report(std::string_view bytes) {
   SessionReport report;
   report.messages = reader.u32();
   report.bytes = reader.u64();
+  report.items = reader.u64();
+  report.refused = reader.u64();
+  report.unused.items = reader.u64();
+  report.unused.bytes = reader.u64();
   report.end = reader.text();
   RETURN_IF_ERROR(reader.finish());
   return report;

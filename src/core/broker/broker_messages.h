@@ -7,7 +7,9 @@
 
 #include "base/id.h"
 #include "base/result.h"
+#include "core/access/connection.h"
 #include "core/access/route.h"
+#include "core/broker/session_meter.h"
 
 namespace mailhold::broker {
 
@@ -15,6 +17,8 @@ namespace mailhold::broker {
 enum class Method : std::uint16_t {
   open_session = 1,  // OpenSession -> one descriptor: the channel of submission_messages.h
   routes = 2,        // () -> RouteTable
+  // For workerd:
+  open_connection = 3,  // OpenConnection -> one descriptor: the protocol of the connection, signed in already
 };
 
 struct OpenSession {
@@ -25,10 +29,21 @@ struct OpenSession {
 std::string encode(const OpenSession& request);
 Result<OpenSession> parse_open_session(std::string_view bytes);  // corrupt
 
-// authd, for brokerd. Each authd answers one `session`, then one `finish`, and ends.
+struct OpenConnection {
+  Id connection;
+  access::ConnectionKind kind = access::ConnectionKind::imap;  // that the worker can speak
+  std::string purpose;
+  Id job;  // what the session is for; stands in the ledger
+};
+std::string encode(const OpenConnection& request);
+Result<OpenConnection> parse_open_connection(std::string_view bytes);  // corrupt
+
+// authd, for brokerd. Each authd answers one `session` or `connection_session`, then one `finish`, and ends.
 enum class AuthdMethod : std::uint16_t {
   session = 1,  // AuthdJob, descriptors: connected socket, channel to the gateway -> () once TLS and AUTH are done
   finish = 2,   // () -> SessionReport, when the session is over
+  // ConnectionJob, descriptors: connected socket, the worker's channel, the meter, with a token host its socket -> ()
+  connection_session = 3,
 };
 
 struct AuthdJob {
@@ -43,10 +58,23 @@ struct AuthdJob {
 std::string encode(const AuthdJob& job);
 Result<AuthdJob> parse_authd_job(std::string_view bytes);  // corrupt
 
+struct ConnectionJob {
+  access::Connection connection;
+  std::string anchors;  // PEM text for a connection whose CA is "system"
+  std::string purpose;
+  std::string receipt;  // of the intent in the ledger
+  std::string use_id;   // the leaf of the intent in hex: told to servers that take such a thing
+};
+std::string encode(const ConnectionJob& job);
+Result<ConnectionJob> parse_connection_job(std::string_view bytes);  // corrupt
+
 struct SessionReport {
   std::uint32_t messages = 0;
   std::uint64_t bytes = 0;
-  std::string end;  // "closed", or why it ended
+  std::uint64_t items = 0;    // of a connection
+  std::uint64_t refused = 0;  // commands that the purpose does not allow
+  Allowance unused;           // granted by the meter and not needed
+  std::string end;            // "closed", or why it ended
 };
 std::string encode(const SessionReport& report);
 Result<SessionReport> parse_session_report(std::string_view bytes);  // corrupt

@@ -134,6 +134,13 @@ Result<std::string> Broker::answer_verb(std::string_view text, const Deadline& d
     for (const auto& person : people) list.push_back(object_of(person));
     return json::serialize(json::object{{"people", list}});
   }
+  if (verb == "operation.list") return list_operations(deadline);
+  if (verb == "connection.list") return answer_connection_verb(verb, {}, deadline);
+  if (verb == "connection.show" || (verb == "secret.entry" && request.contains("connection"))) {
+    ASSIGN_OR_RETURN(const std::string id, field(request, "connection"));
+    ASSIGN_OR_RETURN(const Id connection, Id::parse(id));
+    return answer_connection_verb(verb, connection, deadline);
+  }
   ASSIGN_OR_RETURN(const access::RouteTable table, parts_.routes.table(deadline));
   if (verb == "route.list") {
     json::array list;
@@ -170,6 +177,14 @@ void Broker::handle(const std::shared_ptr<ipc::Call>& call) {
     const auto request = parse_open_session(call->body());
     if (!request) return call->fail(request.error());
     const auto session = open_session(*request, Deadline::after(120s));
+    if (!session) return call->fail(session.error());
+    const int fds[] = {session->get()};
+    return call->reply({}, fds);
+  }
+  if (call->peer == "workerd" && call->method() == static_cast<std::uint16_t>(Method::open_connection)) {
+    const auto request = parse_open_connection(call->body());
+    if (!request) return call->fail(request.error());
+    const auto session = open_connection(*request, call->peer, Deadline::after(120s));
     if (!session) return call->fail(session.error());
     const int fds[] = {session->get()};
     return call->reply({}, fds);

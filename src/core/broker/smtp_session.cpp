@@ -49,8 +49,9 @@ Status SmtpSession::become_ready(const std::shared_ptr<net::TlsClient>& tls, con
 
 Status SmtpSession::send_what_is_due(const Deadline& deadline) {
   while (std::optional<std::string> bytes = dialogue_.next_to_send()) {
+    const bool is_secret = dialogue_.is_authenticating();
     Status sent = stream_->write_all(*bytes, within(deadline, times_.block));
-    if (bytes->starts_with("AUTH ")) wipe(*bytes);
+    if (is_secret) wipe(*bytes);
     RETURN_IF_ERROR(std::move(sent));
   }
   return done();

@@ -105,7 +105,7 @@ Result<SecretRecord> parse_secret_record(std::string_view bytes) {
 std::string encode(const UseRequest& request) {
   ByteWriter writer;
   writer.raw(request.tenant.bytes()).raw(request.connection.bytes()).text(request.policy).text(request.purpose);
-  writer.text(request.template_name).text(request.receipt);
+  writer.text(request.template_name).text(request.receipt).text(request.fields);
   return writer.take();
 }
 
@@ -118,6 +118,7 @@ Result<UseRequest> parse_use_request(std::string_view bytes) {
   request.purpose = std::string(reader.text());
   request.template_name = std::string(reader.text());
   request.receipt = std::string(reader.text());
+  request.fields = std::string(reader.text());
   if (!reader.finish()) return malformed();
   return request;
 }

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "core/keys/connection_secrets.h"
 #include "core/keys/key_service_state.h"
+#include "core/keys/use_templates.h"
 #include "formats/sealed/box.h"
 #include "formats/sealed/sealed.h"
 #include "platform/crypto/ed25519.h"
@@ -17,18 +18,10 @@ constexpr std::uint32_t past_days_max = 35;             // how late a day may st
 constexpr std::uint32_t spool_days_min = 14;            // how long spool keys outlive their day
 constexpr std::uint32_t hold_epoch_first = 0x80000000;  // epochs from here on are legal holds, not days
 constexpr std::uint32_t events_at_once = 200;
-constexpr std::string_view smtp_plain = "smtp_plain";
 
 Slot slot_of(Purpose purpose) { return static_cast<Slot>(purpose); }
 
 SymmetricKey symmetric(const WrappingKey& key) { return {key.version, SecretText::copy_of(key.key)}; }
-
-// RFC 4616: authorisation identity (empty: the same as the user), user, password.
-SecretText sasl_plain(const SecretText& user_and_password) {
-  SecretText message = SecretText::zeroed(user_and_password.size() + 1);
-  user_and_password.reveal().copy(message.data() + 1, user_and_password.size());
-  return message;
-}
 
 // Says which region key could still open a copy of what was destroyed: copies end when that version does.
 KeyEvent shredded(const KeyService::State& state, const Hierarchy& keys, Id tenant, std::map<std::string, std::string> fields) {
@@ -224,11 +217,7 @@ Result<std::uint64_t> KeyService::put_secret(const SecretRecord& record) {
     ASSIGN_OR_RETURN(const SecretText secret,
                      sealed::open_box(keys.entry_private_key(),
                                       entry_context(region, record.tenant, record.connection, record.policy), record.box));
-    const std::size_t separator = secret.reveal().find('\0');
-    if (separator == std::string_view::npos ||
-        !encode_password(secret.reveal().substr(0, separator), secret.reveal().substr(separator + 1))) {
-      return Error{ErrorKind::invalid_input, "the box holds no user name and password"};
-    }
+    RETURN_IF_ERROR(check_secret(secret.reveal()));
     SecretRow row{record.tenant, record.connection, 0, {}};
     ASSIGN_OR_RETURN(row.version, state_->keystore->secret_version(record.tenant, record.connection));
     ++row.version;
@@ -245,23 +234,24 @@ Status KeyService::destroy_secret(Id tenant, Id connection) {
 }
 
 Result<SecretText> KeyService::use(const UseRequest& request) {
-  if (request.template_name != smtp_plain) return Error{ErrorKind::unsupported, "no such template"};
+  if (!is_template(request.template_name)) return Error{ErrorKind::unsupported, "no such template"};
   if (request.policy.empty() || request.policy.size() > policy_bytes_max) return Error{ErrorKind::invalid_input, "no policy"};
   if (!state_->verifier) return Error{ErrorKind::denied, "this process cannot check receipts"};
   ASSIGN_OR_RETURN(const std::string verifying_key, ledger_verifying_key());
   const Milliseconds now = state_->clock.now();
   ASSIGN_OR_RETURN(const VerifiedReceipt receipt, state_->verifier(request, verifying_key, now));
-  return state_->unsealed([&](Hierarchy& keys) -> Result<SecretText> {
+  Result<SecretText> secret = state_->unsealed([&](Hierarchy& keys) -> Result<SecretText> {
     RETURN_IF_ERROR(state_->spent.spend(receipt.leaf_hash, receipt.issued_at, receipt.expires_at, now));
     ASSIGN_OR_RETURN(const SecretRow row, state_->keystore->secret(request.tenant, request.connection));
-    const std::string& region = state_->settings.region;
     const std::string policy_hash = crypto::sha256(request.policy);
     const KeyPlace place{request.tenant, slot_of(Purpose::connection), 0, row.key_version};
     ASSIGN_OR_RETURN(const WrappingKey key, keys.key(place));
-    ASSIGN_OR_RETURN(const SecretText secret, open_secret_of(row, region, key, policy_hash));
-    if (row.connection_key_version == 0) RETURN_IF_ERROR(give_own_key(*state_, keys, row, policy_hash, secret.reveal()));
-    return sasl_plain(secret);
+    ASSIGN_OR_RETURN(SecretText opened, open_secret_of(row, state_->settings.region, key, policy_hash));
+    if (row.connection_key_version == 0) RETURN_IF_ERROR(give_own_key(*state_, keys, row, policy_hash, opened.reveal()));
+    return opened;
   });
+  if (!secret) return secret;
+  return answer_template(request, *secret, receipt.leaf_hash, now);
 }
 
 Status KeyService::rotate_region() {

@@ -125,6 +125,7 @@ struct UseRequest {
   std::string purpose{};  // such as "route.submit"
   std::string template_name = "smtp_plain";
   std::string receipt{};  // encoded ledger receipt
+  std::string fields{};   // what the template needs besides (use_templates.h)
 };
 
 // What is sealed into SecretRecord::box for the template "smtp_plain". invalid_input: empty, over 1 KiB, or with a zero byte,

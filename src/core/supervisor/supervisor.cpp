@@ -7,11 +7,14 @@
 #include <unistd.h>
 
 #include <boost/json.hpp>
+#include <fstream>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "core/supervisor/preparation.h"
 #include "core/supervisor/spawn.h"
+#include "platform/crypto/hash.h"
 #include "platform/ipc/messages.h"
 #include "platform/net/wait.h"
 
@@ -29,12 +32,23 @@ const std::string self = "supervisor";
 
 Deadline soon() { return Deadline::after(5s); }
 
+// SHA-256 of a program as it lies there when it is started; empty when it cannot be read.
+std::string hash_of_program(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  crypto::Sha256 hash;
+  std::string block(1 << 16, '\0');
+  while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0)
+    hash.update(std::string_view(block).substr(0, static_cast<std::size_t>(file.gcount())));
+  return file.eof() ? to_hex(hash.finish()) : std::string();
+}
+
 }  // namespace
 
 struct Supervisor::Process {
   explicit Process(Program chosen) : program(std::move(chosen)) {}
   Program program;
   pid_t pid = -1;
+  std::string program_hash;  // of those who may ask brokerd
   std::unique_ptr<ipc::Channel> control;
   bool ready = false;
   int restarts = 0;
@@ -92,6 +106,10 @@ Status Supervisor::start(const Deadline& deadline) {
 // The start message, its channels to all living peers, then "go".
 Status Supervisor::start_process(Process& process) {
   ASSIGN_OR_RETURN(auto pair, ipc::Channel::socket_pair());
+  const bool asks_brokerd = std::any_of(topology_.edges.begin(), topology_.edges.end(), [&](const Edge& edge) {
+    return edge.server == "brokerd" && edge.caller == process.program.name;
+  });
+  if (asks_brokerd) process.program_hash = hash_of_program(programs_ + "/" + process.program.binary);
   ASSIGN_OR_RETURN(process.pid, spawn({programs_ + "/" + process.program.binary, process.program.arguments,
                                        static_cast<uid_t>(users_first_ + process.program.user), process.program.network,
                                        pair.second.get(), process.program.nice}));
@@ -149,11 +167,17 @@ void Supervisor::serve(const std::string& role, ipc::OwnedFd socket) {
 
 void Supervisor::handle(const std::shared_ptr<ipc::Call>& call) {
   if (call->method() == method_new_authd && call->peer == "brokerd") {
-    auto socket = take_authd();
-    if (!socket) return call->fail(socket.error());
-    const int fds[] = {socket->get()};
-    return call->reply({}, fds);
+    auto authd = take_authd();
+    if (!authd) return call->fail(authd.error());
+    const int fds[] = {authd->broker_end.get()};
+    return call->reply(ByteWriter().u32(authd->process).view(), fds);
   }
+  if (call->method() == method_end_authd && call->peer == "brokerd") {
+    ByteReader reader(call->body());
+    return call->answer(end_authd(reader.u32()));
+  }
+  if (call->method() == method_program_hash && call->peer == "brokerd")
+    return call->answer(program_hash(std::string(call->body())));
   if (call->method() == ipc::method_api && call->peer == "apid") return call->reply(status_json());
   call->fail(Error{ErrorKind::denied, "not for " + call->peer});
 }
@@ -208,16 +232,33 @@ void Supervisor::fill_authd_pool() {
   }
 }
 
-Result<ipc::OwnedFd> Supervisor::take_authd() {
+// Only an authd that brokerd has taken: nothing else can be ended in this way.
+Status Supervisor::end_authd(std::uint32_t process) {
+  const std::lock_guard lock(mutex_);
+  const auto pid = static_cast<pid_t>(process);
+  if (!authd_working_.contains(pid)) return Error{ErrorKind::not_found, "no such authd at work"};
+  ::kill(pid, SIGKILL);
+  return done();
+}
+
+Result<std::string> Supervisor::program_hash(const std::string& role) {
+  const std::lock_guard lock(mutex_);
+  const Process* process = find(role);
+  if (process == nullptr || process->pid <= 0) return Error{ErrorKind::not_found, "no such process"};
+  if (process->program_hash.empty()) return Error{ErrorKind::unavailable, "the program of " + role + " was not measured"};
+  return process->program_hash;
+}
+
+Result<Supervisor::TakenAuthd> Supervisor::take_authd() {
   const std::lock_guard lock(mutex_);
   if (authd_waiting_.empty()) fill_authd_pool();
   if (authd_waiting_.empty()) return Error{ErrorKind::unavailable, "no authd could be started"};
   Authd authd = std::move(authd_waiting_.front());
   authd_waiting_.pop_front();
-  ipc::OwnedFd socket = std::move(authd.broker_end);
+  TakenAuthd taken{static_cast<std::uint32_t>(authd.pid), std::move(authd.broker_end)};
   authd_working_[authd.pid] = std::move(authd);
   fill_authd_pool();
-  return socket;
+  return taken;
 }
 
 void Supervisor::run() {

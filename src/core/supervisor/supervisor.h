@@ -22,7 +22,10 @@
 namespace mailhold::supervisor {
 
 // Methods for brokerd and apid.
-inline constexpr std::uint16_t method_new_authd = 1;  // -> one descriptor: the channel on which brokerd calls this authd
+inline constexpr std::uint16_t method_new_authd =
+    1;  // -> u32 process, one descriptor: the channel on which brokerd calls this authd
+inline constexpr std::uint16_t method_end_authd = 2;     // u32 process -> (): it is killed
+inline constexpr std::uint16_t method_program_hash = 3;  // role -> SHA-256 of the program that runs there, in hex
 
 class Supervisor {
  public:
@@ -44,7 +47,13 @@ class Supervisor {
   void reap();
   void restart_due();
   void fill_authd_pool();
-  Result<ipc::OwnedFd> take_authd();
+  struct TakenAuthd {
+    std::uint32_t process = 0;
+    ipc::OwnedFd broker_end;
+  };
+  Result<TakenAuthd> take_authd();
+  Status end_authd(std::uint32_t process);
+  Result<std::string> program_hash(const std::string& role);
   Status start_authd();
   void forget_closed_channels();
   void serve(const std::string& role, ipc::OwnedFd socket);

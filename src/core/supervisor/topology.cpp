@@ -17,6 +17,7 @@ Topology topology_of(const Settings& settings) {
       {"gatewayd-in", "gatewayd", {"in"}, Network::none, 7},
       {"linkd", "linkd", {}, Network::none, 8},
       {"gossipd", "gossipd", {}, Network::host, 9},
+      {"workerd", "workerd", {}, Network::none, 10},
   };
   // A vendor's module gets a process of its own, and only where one is used.
   const bool has_token = !settings.text("keys.pkcs11_module").empty();
@@ -60,6 +61,8 @@ Topology topology_of(const Settings& settings) {
       {"gatewayd-out", "brokerd"},
       {"gatewayd-out", "apid"},
       {"linkd", "keyd"},
+      {"workerd", "brokerd"},
+      {"apid", "workerd"},
       {"linkd", "apid"},
       {"gossipd", "ledgerd"},
       {"gossipd", "resolverd"},

@@ -158,7 +158,10 @@ Status ClientDialogue::take_ehlo(const Reply& reply) {
     // "AUTH=PLAIN" is how servers of the last century wrote it.
     if (keyword == "auth" || keyword.starts_with("auth=")) {
       for (const std::string_view word : words) {
-        if (equals_ignoring_case(word, "PLAIN") || equals_ignoring_case(word, "AUTH=PLAIN")) offers_.auth_plain = true;
+        const std::string_view mechanism = starts_with_ignoring_case(word, "AUTH=") ? word.substr(5) : word;
+        if (equals_ignoring_case(mechanism, "PLAIN")) offers_.auth_plain = true;
+        if (equals_ignoring_case(mechanism, "LOGIN")) offers_.auth_login = true;
+        if (equals_ignoring_case(mechanism, "SCRAM-SHA-256")) offers_.auth_scram = true;
       }
     }
   }
@@ -198,24 +201,71 @@ void ClientDialogue::tls_started() {
   say("EHLO " + settings_.our_name, Step::ehlo);
 }
 
-Status ClientDialogue::say_auth() {
-  if (!offers_.auth_plain) return Error{ErrorKind::denied, "server offers no AUTH PLAIN"};
-  ASSIGN_OR_RETURN(const SecretText credential, settings_.authenticate());
+// One allocation, so that the caller can wipe the only copy.
+void ClientDialogue::say_secret(std::string_view before, std::string_view secret) {
   std::string line;
-  line.reserve(credential.size() + 32);  // one allocation, so that the caller can wipe the only copy
-  line.append("AUTH PLAIN ").append(credential.reveal()).append("\r\n");
+  line.reserve(before.size() + secret.size() + 2);
+  line.append(before).append(secret).append("\r\n");
   to_send_.push_back(std::move(line));
   step_ = Step::auth;
   wants_ = Wants::reply;
+}
+
+Status ClientDialogue::say_auth() {
+  if (offers_.auth_scram && settings_.scram) {
+    auth_way_ = AuthWay::scram;
+    ASSIGN_OR_RETURN(const std::string first, settings_.scram(0, {}));
+    say("AUTH SCRAM-SHA-256 " + to_base64(first), Step::auth);
+    return done();
+  }
+  if (!offers_.auth_plain && !offers_.auth_login)
+    return Error{ErrorKind::denied, "server offers no AUTH PLAIN, LOGIN or SCRAM-SHA-256"};
+  if (!offers_.auth_plain) {
+    auth_way_ = AuthWay::login;
+    say("AUTH LOGIN", Step::auth);
+    return done();
+  }
+  ASSIGN_OR_RETURN(const SecretText credential, settings_.authenticate());
+  say_secret("AUTH PLAIN ", credential.reveal());
   return done();
 }
 
+Status ClientDialogue::answer_challenge(const Reply& reply) {
+  const int challenge = ++challenges_;
+  if (auth_way_ == AuthWay::scram && challenge <= 2) {
+    const auto message = from_base64(trim(reply.text()));
+    if (!message) return Error{ErrorKind::invalid_input, "server sends a challenge that is no base64"};
+    ASSIGN_OR_RETURN(const std::string answer, settings_.scram(challenge, *message));
+    say(to_base64(answer), Step::auth);
+    return done();
+  }
+  if (auth_way_ == AuthWay::login && challenge == 1) {
+    ASSIGN_OR_RETURN(const SecretText credential, settings_.authenticate());
+    auto plain = from_base64(credential.reveal());
+    const std::size_t separator = plain ? plain->find('\0', 1) : std::string::npos;
+    if (separator == std::string::npos) return Error{ErrorKind::bug, "no credential"};
+    login_password_ = SecretText::take(to_base64(std::string_view(*plain).substr(separator + 1)));
+    say_secret("", to_base64(std::string_view(*plain).substr(1, separator - 1)));
+    wipe(*plain);
+    return done();
+  }
+  if (auth_way_ == AuthWay::login && challenge == 2) {
+    const SecretText password = std::move(login_password_);
+    say_secret("", password.reveal());
+    return done();
+  }
+  return Error{ErrorKind::invalid_input, "server wants more than AUTH has: " + shown(reply)};
+}
+
 Status ClientDialogue::take_auth(const Reply& reply) {
+  if (reply.code == 334) return answer_challenge(reply);
   if (reply.code == 235) {
+    if (auth_way_ == AuthWay::scram && challenges_ != 2)
+      return Error{ErrorKind::denied, "the server did not prove that it knows the password"};
     become_idle();
     return done();
   }
-  if (reply.is_positive()) return Error{ErrorKind::invalid_input, "server wants more than AUTH PLAIN has: " + shown(reply)};
+  if (reply.is_positive()) return Error{ErrorKind::invalid_input, "server wants more than AUTH has: " + shown(reply)};
   return refuse(reply.is_permanent() ? ErrorKind::denied : ErrorKind::unavailable, reply);
 }
 

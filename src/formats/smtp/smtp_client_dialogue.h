@@ -28,15 +28,19 @@ namespace mailhold::smtp {
 
 enum class TlsRule { none, opportunistic, required };
 
-// Gives the argument of AUTH PLAIN: base64 of "authzid NUL authcid NUL password" (RFC 4616). Called once,
-// after TLS is on and the server has offered PLAIN. An error ends the dialogue with that error.
+// Gives the argument of AUTH PLAIN: base64 of "authzid NUL authcid NUL password" (RFC 4616). Called once, after TLS is on
+// and the server has offered PLAIN, or LOGIN, which is made of the same. An error ends the dialogue with that error.
 using PlainCredential = std::function<Result<SecretText>()>;
+// SCRAM-SHA-256 message by message: step 0 gives our first, 1 answers the server's first, 2 checks its last and gives nothing.
+// Taken before PLAIN where it is there and the server offers it.
+using ScramCredential = std::function<Result<std::string>(int step, std::string_view server)>;
 
 struct ClientSettings {
   std::string our_name;  // for EHLO: a domain or an address literal
   TlsRule tls = TlsRule::required;
   bool tls_is_on = false;        // the stream is encrypted from the start (RFC 8314)
   PlainCredential authenticate;  // empty: no AUTH. With it TLS must be on, whatever `tls` says
+  ScramCredential scram{};       // may be empty
 };
 
 struct ClientEnvelope {
@@ -70,7 +74,7 @@ class ClientDialogue {
   explicit ClientDialogue(ClientSettings settings);
 
   // Takes the bytes that arrived. invalid_input or limit_exceeded: the server breaks the protocol; denied: the server
-  // offers no TLS or no AUTH PLAIN where they are required, or refused the credential; unavailable: it refused the session
+  // offers no TLS or no way of AUTH where they are required, or refused the credential; unavailable: it refused the session
   // or closes it. After an error the dialogue is over.
   Status receive(std::string_view bytes);
 
@@ -93,6 +97,9 @@ class ClientDialogue {
   // Says QUIT (at Wants::message); nothing more can be submitted. Waiting for the reply is a courtesy.
   void quit();
 
+  // What is sent may hold the credential.
+  bool is_authenticating() const { return step_ == Step::auth; }
+
   // True once the last byte of the current message is handed out: if the connection ends before its
   // outcome, the server may have it (RFC 1047).
   bool message_is_out() const { return step_ == Step::end_of_data; }
@@ -104,7 +111,8 @@ class ClientDialogue {
 
   // What the server offered in its last EHLO reply.
   struct Offers {
-    bool pipelining = false, eight_bit = false, starttls = false, auth_plain = false, dsn = false, enhanced = false, size = false;
+    bool pipelining = false, eight_bit = false, starttls = false, auth_plain = false, auth_login = false, auth_scram = false,
+         dsn = false, enhanced = false, size = false;
     std::uint64_t size_max = 0;  // 0: no fixed limit
   };
   const Offers& offers() const { return offers_; }
@@ -123,6 +131,8 @@ class ClientDialogue {
   Status take_body_reply(const Reply& reply);
   Status after_hello();
   Status say_auth();
+  Status answer_challenge(const Reply& reply);
+  void say_secret(std::string_view before, std::string_view secret);
   void become_idle();
   void say(std::string line, Step next);
   void say_mail();
@@ -137,6 +147,9 @@ class ClientDialogue {
   ClientSettings settings_;
   ReplyReader replies_;
   Step step_ = Step::greeting;
+  enum class AuthWay { plain, login, scram } auth_way_ = AuthWay::plain;
+  int challenges_ = 0;
+  SecretText login_password_;  // base64, until it is said
   Wants wants_ = Wants::reply;
   Offers offers_;
   std::deque<std::string> to_send_;

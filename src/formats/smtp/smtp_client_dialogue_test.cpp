@@ -226,6 +226,42 @@ TEST(SmtpClientDialogue, signs_in_with_plain_only_after_tls) {
   EXPECT_EQ(wrong.refusal()->code, 535);
 }
 
+constexpr const char* open_tls =
+    "S: 220 hi\nC: EHLO us.example\nS: 250-them\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nTLS\nC: EHLO us.example\n";
+
+TEST(SmtpClientDialogue, signs_in_with_login_where_there_is_nothing_better) {
+  int asked = 0;
+  ClientDialogue dialogue(with_password(asked));
+  play(
+      dialogue,
+      std::string(open_tls) +
+          "S: 250-them\nS: 250 AUTH LOGIN\nC: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: YQ==\nS: 334 UGFzc3dvcmQ6\nC: Yg==\nS: 235 in");
+  EXPECT_EQ(dialogue.wants(), Wants::message);
+  ClientDialogue endless(with_password(asked));
+  play(endless, std::string(open_tls) +
+                    "S: 250-them\nS: 250 AUTH LOGIN\nC: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: YQ==\nS: 334 UGFzc3dvcmQ6\nC: Yg==");
+  EXPECT_EQ(endless.receive("334 bW9yZQ==\r\n").error().kind, ErrorKind::invalid_input);
+}
+
+TEST(SmtpClientDialogue, scram_comes_before_plain_and_is_checked) {
+  int asked = 0;
+  ClientSettings settings = with_password(asked);
+  settings.scram = [](int step, std::string_view server) -> Result<std::string> {
+    return step == 0 ? "first" : step == 1 ? "final after " + std::string(server) : std::string();
+  };
+  ClientDialogue dialogue(settings);
+  play(dialogue,
+       std::string(open_tls) +
+           "S: 250-them\nS: 250 AUTH PLAIN SCRAM-SHA-256\nC: AUTH SCRAM-SHA-256 Zmlyc3Q=\nS: 334 cj14\nC: ZmluYWwgYWZ0ZXIgcj14");
+  EXPECT_EQ(dialogue.receive("235 in, without a proof of mine\r\n").error().kind, ErrorKind::denied);
+  ClientDialogue proved(settings);
+  play(proved, std::string(open_tls) +
+                   "S: 250-them\nS: 250 AUTH PLAIN SCRAM-SHA-256\nC: AUTH SCRAM-SHA-256 Zmlyc3Q=\nS: 334 cj14\nC: "
+                   "ZmluYWwgYWZ0ZXIgcj14\nS: 334 dj14\nC: \nS: 235 in");
+  EXPECT_EQ(proved.wants(), Wants::message);
+  EXPECT_EQ(asked, 0);
+}
+
 TEST(SmtpClientDialogue, a_credential_is_not_even_asked_for_without_tls) {
   int asked = 0;
   ClientSettings settings = with_password(asked);
@@ -235,7 +271,7 @@ TEST(SmtpClientDialogue, a_credential_is_not_even_asked_for_without_tls) {
   ClientDialogue not_offered(with_password(asked));
   play(not_offered,
        "S: 220 hi\nC: EHLO us.example\nS: 250-them\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nTLS\nC: EHLO us.example");
-  EXPECT_EQ(not_offered.receive("250-them\r\n250 AUTH LOGIN\r\n").error().kind, ErrorKind::denied);
+  EXPECT_EQ(not_offered.receive("250-them\r\n250 AUTH CRAM-MD5\r\n").error().kind, ErrorKind::denied);
   EXPECT_EQ(asked, 0);
 }
 

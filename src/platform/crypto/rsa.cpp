@@ -60,9 +60,12 @@ class RecentKeys {
 
 EVP_PKEY* as_key(void* key) { return static_cast<EVP_PKEY*>(key); }
 
-}  // namespace
+bool use_pss(EVP_PKEY_CTX* rules) {
+  return EVP_PKEY_CTX_set_rsa_padding(rules, RSA_PKCS1_PSS_PADDING) == 1 &&
+         EVP_PKEY_CTX_set_rsa_pss_saltlen(rules, RSA_PSS_SALTLEN_DIGEST) == 1;
+}
 
-Result<RsaVerdict> verify_rsa_sha256(std::string_view key_der, std::string_view data, std::string_view signature) {
+Result<RsaVerdict> verify(std::string_view key_der, std::string_view data, std::string_view signature, bool pss) {
   thread_local RecentKeys keys;
   EVP_PKEY* const key = keys.find(key_der);
   if (key == nullptr) return Error{ErrorKind::invalid_input, "not an RSA public key"};
@@ -71,10 +74,21 @@ Result<RsaVerdict> verify_rsa_sha256(std::string_view key_der, std::string_view 
   if (verdict.bits > bits_max) return Error{ErrorKind::invalid_input, "an RSA key of more than 8192 bits"};
   const DigestContext context(EVP_MD_CTX_new());
   require(context != nullptr);
+  EVP_PKEY_CTX* rules = nullptr;
   verdict.valid =
-      EVP_DigestVerifyInit(context.get(), nullptr, sha256_algorithm(), nullptr, key) == 1 &&
+      EVP_DigestVerifyInit(context.get(), &rules, sha256_algorithm(), nullptr, key) == 1 && (!pss || use_pss(rules)) &&
       EVP_DigestVerify(context.get(), octets(signature.data()), signature.size(), octets(data.data()), data.size()) == 1;
   return verdict;
+}
+
+}  // namespace
+
+Result<RsaVerdict> verify_rsa_sha256(std::string_view key_der, std::string_view data, std::string_view signature) {
+  return verify(key_der, data, signature, false);
+}
+
+Result<RsaVerdict> verify_rsa_pss_sha256(std::string_view key_der, std::string_view data, std::string_view signature) {
+  return verify(key_der, data, signature, true);
 }
 
 Result<RsaPrivateKey> RsaPrivateKey::generate(unsigned bits) {
@@ -116,6 +130,22 @@ Result<std::string> RsaPrivateKey::sign_sha256(std::string_view data) const {
   signature.resize(size);
   return signature;
 }
+
+Result<std::string> RsaPrivateKey::sign_pss_sha256(std::string_view data) const {
+  const DigestContext context(EVP_MD_CTX_new());
+  require(context != nullptr);
+  EVP_PKEY_CTX* rules = nullptr;
+  std::string signature(static_cast<std::size_t>(EVP_PKEY_get_size(as_key(key_))), '\0');
+  std::size_t size = signature.size();
+  if (EVP_DigestSignInit(context.get(), &rules, sha256_algorithm(), nullptr, as_key(key_)) != 1 || !use_pss(rules) ||
+      EVP_DigestSign(context.get(), octets(signature.data()), &size, octets(data.data()), data.size()) != 1) {
+    return Error{ErrorKind::bug, "the RSA key does not sign"};
+  }
+  signature.resize(size);
+  return signature;
+}
+
+unsigned RsaPrivateKey::bits() const { return static_cast<unsigned>(EVP_PKEY_get_bits(as_key(key_))); }
 
 std::string RsaPrivateKey::public_key_der() const {
   unsigned char* der = nullptr;

@@ -1,4 +1,4 @@
-// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 section 8.2), as DKIM uses it.
+// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 section 8.2), as DKIM uses it, and RSASSA-PSS (section 8.1), as JWTs do.
 #pragma once
 
 #include <cstddef>
@@ -18,6 +18,9 @@ struct RsaVerdict {
 // invalid_input if the key cannot be read, is not RSA or has more than 8192 bits.
 Result<RsaVerdict> verify_rsa_sha256(std::string_view key_der, std::string_view data, std::string_view signature);
 
+// RSASSA-PSS with SHA-256 and a salt of 32 bytes: PS256 (RFC 7518 section 3.5). As above.
+Result<RsaVerdict> verify_rsa_pss_sha256(std::string_view key_der, std::string_view data, std::string_view signature);
+
 // A private key in memory, wiped at its end. Any number of threads may sign with one object.
 class RsaPrivateKey {
  public:
@@ -29,6 +32,8 @@ class RsaPrivateKey {
   RsaPrivateKey(const RsaPrivateKey&) = delete;
 
   Result<std::string> sign_sha256(std::string_view data) const;
+  Result<std::string> sign_pss_sha256(std::string_view data) const;  // a salt of 32 bytes
+  unsigned bits() const;
   std::string public_key_der() const;  // SubjectPublicKeyInfo
 
  private:

@@ -52,10 +52,17 @@ Status finish_connecting(int socket, const SocketAddress& address, const Deadlin
 
 }  // namespace
 
-Result<int> connect_tcp(std::string_view ip, std::uint16_t port, const Deadline& deadline) {
+Result<int> connect_tcp(std::string_view ip, std::uint16_t port, const Deadline& deadline, std::string_view from) {
   ASSIGN_OR_RETURN(const SocketAddress address, socket_address(ip, port));
   const int socket = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (socket < 0) return Error{ErrorKind::unavailable, std::strerror(errno)};
+  if (!from.empty()) {
+    const auto source = socket_address(from, 0);
+    if (!source || ::bind(socket, reinterpret_cast<const sockaddr*>(&source->storage), source->size) != 0) {
+      ::close(socket);
+      return Error{ErrorKind::invalid_input, "the address to come from is not ours"};
+    }
+  }
   if (Status connected = finish_connecting(socket, address, deadline); !connected) {
     ::close(socket);
     return std::move(connected.error()).while_doing("connecting");

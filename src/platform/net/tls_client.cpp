@@ -61,6 +61,7 @@ struct Wire {
   std::string arrived;  // bytes OpenSSL has not taken yet
   std::size_t taken = 0;
   const Deadline* deadline = nullptr;
+  bool may_wait = true;
   std::optional<Error> error;  // the first failure of the stream
 };
 
@@ -73,9 +74,20 @@ int wire_write(BIO* bio, const char* bytes, int count) {
 }
 
 int wire_read(BIO* bio, char* buffer, int count) {
+  ::BIO_clear_retry_flags(bio);
   auto* wire = static_cast<Wire*>(::BIO_get_data(bio));
   if (wire->taken == wire->arrived.size()) {
-    Result<std::string> bytes = wire->stream->read_some(*wire->deadline);
+    Result<std::string> bytes = std::string();
+    if (wire->may_wait) {
+      bytes = wire->stream->read_some(*wire->deadline);
+    } else {
+      Result<std::optional<std::string>> now = wire->stream->read_if_ready();
+      if (now && !*now) {
+        ::BIO_set_retry_read(bio);
+        return -1;
+      }
+      bytes = now ? Result<std::string>(std::move(**now)) : Result<std::string>(std::move(now.error()));
+    }
     if (!bytes) {
       wire->error = std::move(bytes.error());
       return -1;
@@ -124,6 +136,21 @@ class TlsStream final : public Stream {
     const int count = ::SSL_read(connection_.get(), buffer, sizeof buffer);
     if (count > 0) return std::string(buffer, static_cast<std::size_t>(count));
     if (!wire_->error && ::SSL_get_error(connection_.get(), count) == SSL_ERROR_ZERO_RETURN) return std::string();
+    return failure();
+  }
+
+  Result<std::optional<std::string>> read_if_ready() override {
+    const Deadline brief = Deadline::after(std::chrono::seconds(5));  // for what TLS itself must say
+    wire_->deadline = &brief;
+    wire_->may_wait = false;
+    char buffer[16 * 1024];
+    ::ERR_clear_error();
+    const int count = ::SSL_read(connection_.get(), buffer, sizeof buffer);
+    wire_->may_wait = true;
+    if (count > 0) return std::optional(std::string(buffer, static_cast<std::size_t>(count)));
+    const int why = wire_->error ? SSL_ERROR_SYSCALL : ::SSL_get_error(connection_.get(), count);
+    if (why == SSL_ERROR_WANT_READ) return std::optional<std::string>();
+    if (why == SSL_ERROR_ZERO_RETURN) return std::optional(std::string());
     return failure();
   }
 

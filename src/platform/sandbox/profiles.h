@@ -11,7 +11,7 @@
 namespace mailhold::sandbox {
 
 // The folders are those the supervisor gave the program (Daemon::directory), by name.
-// Names: keyd tokend ledgerd brokerd authd resolverd scannerd scanner gatewayd-in gatewayd-out linkd gossipd
+// Names: keyd tokend ledgerd brokerd authd resolverd scannerd scanner gatewayd-in gatewayd-out linkd workerd gossipd
 // mailhold-witness apid
 Profile profile_of(const std::string& program, const std::map<std::string, std::string>& directories);
 

@@ -2,6 +2,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "core/broker/broker.h"
 #include "core/settings/settings.h"
@@ -14,11 +15,25 @@ namespace {
 
 using namespace mailhold;
 
-Result<ipc::OwnedFd> new_authd(ipc::Client& supervisor) {
-  ASSIGN_OR_RETURN(ipc::Frame reply,
-                   supervisor.call(supervisor::method_new_authd, {}, Deadline::after(std::chrono::seconds(10))));
-  if (reply.fds.size() != 1) return Error{ErrorKind::corrupt, "the supervisor gave no authd"};
-  return std::move(reply.fds.front());
+broker::ProcessControl control_by(std::shared_ptr<ipc::Client> supervisor) {
+  const auto limit = [] { return Deadline::after(std::chrono::seconds(10)); };
+  broker::ProcessControl control;
+  control.new_authd = [supervisor, limit]() -> Result<broker::NewAuthd> {
+    ASSIGN_OR_RETURN(ipc::Frame reply, supervisor->call(supervisor::method_new_authd, {}, limit()));
+    ByteReader reader(reply.bytes);
+    const std::uint32_t process = reader.u32();
+    if (reply.fds.size() != 1 || !reader.finish()) return Error{ErrorKind::corrupt, "the supervisor gave no authd"};
+    return broker::NewAuthd{std::move(reply.fds.front()), process};
+  };
+  control.end_authd = [supervisor, limit](std::uint32_t process) -> Status {
+    RETURN_IF_ERROR(supervisor->call(supervisor::method_end_authd, ByteWriter().u32(process).view(), limit()));
+    return done();
+  };
+  control.program_hash = [supervisor, limit](const std::string& role) -> Result<std::string> {
+    ASSIGN_OR_RETURN(ipc::Frame reply, supervisor->call(supervisor::method_program_hash, role, limit()));
+    return std::move(reply.bytes);
+  };
+  return control;
 }
 
 Status serve(ipc::Daemon& daemon) {
@@ -44,8 +59,12 @@ Status serve(ipc::Daemon& daemon) {
       ipc::calls_to(daemon.peer("ledgerd")),
       [&](Id tenant, const Deadline& until) { return keys.ledger_public_key(tenant, until); }, chosen.region);
   dns::ResolverClient resolver(daemon.peer("resolverd"), clock);
-  const auto supervisor = daemon.peer("supervisor");
-  broker::Broker broker(chosen, {*people, *routes, keys, ledger, resolver, [&] { return new_authd(*supervisor); }, clock});
+  ASSIGN_OR_RETURN(const auto connections,
+                   broker::ConnectionBook::open(*records, configuration_key, chosen.region, clock, deadline));
+  ASSIGN_OR_RETURN(const auto approvals, access::Approvals::open(*records, clock, deadline));
+  ASSIGN_OR_RETURN(const auto usage, broker::UsageBook::open(*records, clock, deadline));
+  broker::Broker broker(chosen, {*people, *routes, keys, ledger, resolver, *approvals, *connections, *usage,
+                                 control_by(daemon.peer("supervisor")), clock});
   daemon.run([&](const std::shared_ptr<ipc::Call>& call) { broker.handle(call); }, 64);
   return done();
 }

@@ -1,49 +1,21 @@
-// person, route, secret: what takes the signature of a person.
+// person, route: what takes the signature of a person.
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
 #include <fstream>
-#include <iostream>
 #include <iterator>
 
-#include "base/bytes.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "core/access/operation.h"
-#include "core/keys/key_types.h"
-#include "formats/sealed/box.h"
-#include "platform/crypto/hash.h"
 #include "programs/mailhold/console.h"
+#include "programs/mailhold/signing.h"
 
 namespace mailhold::cli {
 namespace {
 
 namespace json = boost::json;
-
-constexpr std::string_view key_file_head = "mailhold-person-key-1";
-
-// A person's key: an id and an Ed25519 seed in a file of mode 0600.
-struct PersonKey {
-  Id id;
-  crypto::Ed25519Signer signer;
-};
-
-Result<PersonKey> read_key(const std::string& path) {
-  struct stat state{};
-  if (::stat(path.c_str(), &state) != 0) return Error{ErrorKind::not_found, path + " cannot be read"};
-  if ((state.st_mode & 077) != 0) return Error{ErrorKind::denied, path + " is open to others; chmod 600 it"};
-  std::ifstream file(path);
-  std::string head, id, seed;
-  file >> head >> id >> seed;
-  const auto bytes = from_base64(seed);
-  wipe(seed);
-  if (head != key_file_head || !bytes) return Error{ErrorKind::invalid_input, path + " is no key of a person"};
-  ASSIGN_OR_RETURN(const Id person, Id::parse(id));
-  ASSIGN_OR_RETURN(crypto::Ed25519Signer signer, crypto::Ed25519Signer::from_seed(*bytes));
-  return PersonKey{person, std::move(signer)};
-}
 
 Status new_key(Console& console, const Typed& typed) {
   const std::string path = typed.one("out");
@@ -60,26 +32,6 @@ Status new_key(Console& console, const Typed& typed) {
   console.print(
       json::serialize(json::object{{"person", id.text()}, {"public_key", to_base64(signer.public_key())}, {"key_file", path}}));
   return done();
-}
-
-// Signs the operation with --key and sends it; `more` goes along unsigned.
-Status apply(Console& console, const Typed& typed, const std::string& type, Id tenant,
-             std::map<std::string, std::string> arguments, json::object more = {}) {
-  ASSIGN_OR_RETURN(const PersonKey key, read_key(typed.one("key")));
-  const access::Operation operation{type, tenant, std::move(arguments), key.id, system_clock().now(), Id::random()};
-  const access::SignedOperation signed_operation = access::sign(operation, key.signer);
-  more["verb"] = "operation.apply";
-  more["operation"] = to_base64(signed_operation.bytes);
-  more["signature"] = to_base64(signed_operation.signature);
-  ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(more)));
-  console.print(answer);
-  return done();
-}
-
-Result<Id> tenant_of(Console& console, const Typed& typed) {
-  if (!typed.has("tenant")) return access::region_tenant();
-  ASSIGN_OR_RETURN(const std::string id, console.tenant_id(typed.one("tenant")));
-  return Id::parse(id);
 }
 
 Status add_person(Console& console, const Typed& typed) {
@@ -111,25 +63,6 @@ Status set_route(Console& console, const Typed& typed) {
 Status name_route(Console& console, const Typed& typed, const std::string& type) {
   ASSIGN_OR_RETURN(const Id tenant, tenant_of(console, typed));
   return apply(console, typed, type, tenant, {{"route", typed.one("route")}});
-}
-
-// The secret is sealed here, to keyd, for this route's destination only; nobody in between can read it.
-Status set_secret(Console& console, const Typed& typed) {
-  ASSIGN_OR_RETURN(const std::string answer,
-                   console.ask(json::serialize(json::object{{"verb", "secret.entry"}, {"route", typed.one("route")}})));
-  const json::object entry = json::parse(answer).as_object();
-  const auto text = [&](const char* name) { return std::string(entry.at(name).as_string()); };
-  ASSIGN_OR_RETURN(const Id tenant, Id::parse(text("tenant")));
-  ASSIGN_OR_RETURN(const Id route, Id::parse(text("route")));
-  const std::string policy = from_base64(text("policy")).value_or("");
-  std::cerr << "This secret will work for " << text("host") << ":" << entry.at("port").as_int64() << " only.\n";
-  ASSIGN_OR_RETURN(const SecretText password, read_secret(typed.one("password-file"), "password", true));
-  ASSIGN_OR_RETURN(const SecretText plain, keys::encode_password(typed.one("user"), password.reveal()));
-  ASSIGN_OR_RETURN(const std::string box,
-                   sealed::seal_box(from_base64(text("public_key")).value_or(""),
-                                    keys::entry_context(text("region"), tenant, route, policy), plain.reveal()));
-  return apply(console, typed, "secret.set", tenant, {{"route", route.text()}, {"box_sha256", to_hex(crypto::sha256(box))}},
-               {{"box", to_base64(box)}});
 }
 
 }  // namespace
@@ -194,21 +127,6 @@ std::vector<Command> people_commands() {
        {tenant, route, key},
        "",
        [](Console& console, const Typed& typed) { return name_route(console, typed, "route.remove"); }},
-      {"secret",
-       "set",
-       "Enter user and password of an smtp-auth route; nobody can read them back",
-       {route,
-        {"user", "User name at the next hop", true},
-        {"password-file", "Read the password from this file instead of the terminal"},
-        key},
-       "mailhold secret set --route 8a… --user mailhold --key ~/.mailhold.key",
-       set_secret},
-      {"secret",
-       "remove",
-       "Destroy the secret of a route",
-       {tenant, route, key},
-       "",
-       [](Console& console, const Typed& typed) { return name_route(console, typed, "secret.remove"); }},
   };
 }
 

@@ -176,7 +176,7 @@ void Intake::hand_on(const spool::SpoolEntry& entry, spool::SpoolItem item, bool
   } else if (is_kept) {
     parts_.progress.kept(entry.location.segment);
   } else {
-    parts_.keeper.push({entry.location, accepted, body});
+    parts_.keeper.push({entry.tenant, entry.message, entry.location, accepted, body});
   }
   if (is_settled) {
     parts_.progress.settled(entry.location.segment);

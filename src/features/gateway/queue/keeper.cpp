@@ -1,5 +1,7 @@
 #include "features/gateway/queue/keeper.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "features/gateway/queue/story.h"
 
@@ -49,6 +51,20 @@ bool Keeper::has_full_batch() const {
 segments::Position Keeper::kept_to() const {
   const std::lock_guard lock(mutex_);
   return kept_to_;
+}
+
+Result<std::shared_ptr<const std::string>> Keeper::body_of(Id tenant, Id message) const {
+  spool::Location where;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(waiting_.begin(), waiting_.end(),
+                                    [&](const Arrival& each) { return each.message == message && each.tenant == tenant; });
+    if (found == waiting_.end()) return Error{ErrorKind::not_found, "message " + message.text() + " does not wait to be kept"};
+    if (found->body != nullptr) return found->body;
+    where = found->where;
+  }
+  ASSIGN_OR_RETURN(spool::SpoolItem item, spool_.read(where));
+  return std::make_shared<const std::string>(std::move(item.body));
 }
 
 // Copies of the first ones: they leave the line when they are kept.

@@ -20,6 +20,8 @@ namespace mailhold::queue {
 
 // An item of the spool that must be kept; head and body are empty when they are to be read again.
 struct Arrival {
+  Id tenant;
+  Id message;
   spool::Location where;
   std::shared_ptr<const gateway::AcceptedMessage> head;
   std::shared_ptr<const std::string> body;
@@ -40,6 +42,9 @@ class Keeper {
   // Keeps one batch. Returns the trace events to tell: accepted and stored. Nothing is lost on an error: it is tried again.
   // Empty when there was nothing to do.
   Result<std::vector<store::TraceEvent>> keep_some(const Deadline& deadline);
+
+  // The bytes of a message that is not kept yet; not_found: it is kept, or never came this way.
+  Result<std::shared_ptr<const std::string>> body_of(Id tenant, Id message) const;
 
   // Everything before it is kept.
   segments::Position kept_to() const;

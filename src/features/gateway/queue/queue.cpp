@@ -123,8 +123,13 @@ Result<std::shared_ptr<const std::string>> Queue::load_body(const QueueItem& ite
     Result<spool::SpoolItem> spooled = parts_.spool.read(item.where);
     if (spooled && spooled->message == item.message) return std::make_shared<const std::string>(std::move(spooled->body));
   }
-  ASSIGN_OR_RETURN(std::string bytes,
-                   parts_.store.retrieve(item.tenant, item.message, Deadline::after(std::chrono::seconds(30))));
+  return load_kept(item.tenant, item.message, Deadline::after(std::chrono::seconds(30)));
+}
+
+// The line before the store first: what leaves it is in the store by then.
+Result<std::shared_ptr<const std::string>> Queue::load_kept(Id tenant, Id message, const Deadline& deadline) {
+  if (auto waiting = keeper_->body_of(tenant, message); waiting || waiting.error().kind != ErrorKind::not_found) return waiting;
+  ASSIGN_OR_RETURN(std::string bytes, parts_.store.retrieve(tenant, message, deadline));
   return std::make_shared<const std::string>(std::move(bytes));
 }
 

@@ -70,6 +70,10 @@ class Queue {
   // Queued and held messages whose rows are sealed under the key of that day.
   Result<std::uint64_t> rows_of_day(Id tenant, std::uint32_t day, const Deadline& deadline);
 
+  // The bytes of a message that was accepted, stored already or not yet; not_found, and as MessageStore::retrieve. Of this tenant
+  // only.
+  Result<std::shared_ptr<const std::string>> load_kept(Id tenant, Id message, const Deadline& deadline);
+
   store::TraceLog& trace() { return parts_.trace; }
   store::MessageStore& store() { return parts_.store; }
 

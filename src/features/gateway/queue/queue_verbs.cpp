@@ -238,9 +238,10 @@ Result<QueueVerbs::Object> QueueVerbs::show(const Object& request, const Deadlin
   ASSIGN_OR_RETURN(const Id message, id_of(request, "id"));
   ASSIGN_OR_RETURN(const std::vector<Id> tenants, candidates(request));
   for (const Id& tenant : tenants) {
-    const Result<std::string> bytes = queue_.store().retrieve(tenant, message, deadline);
-    if (!bytes && bytes.error().kind == ErrorKind::not_found) continue;
-    if (!bytes) return bytes.error();
+    const auto loaded = queue_.load_kept(tenant, message, deadline);
+    if (!loaded && loaded.error().kind == ErrorKind::not_found) continue;
+    if (!loaded) return loaded.error();
+    const std::string* const bytes = loaded->get();
     Object reply{{"id", message.text()}, {"tenant", tenant.text()}, {"size", bytes->size()}};
     const std::size_t end = bytes->find("\r\n\r\n");
     reply["headers"] = shown(

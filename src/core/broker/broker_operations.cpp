@@ -1,0 +1,164 @@
+// What signed operations do.
+#include "base/log.h"
+#include "base/text.h"
+#include "core/broker/broker.h"
+#include "core/broker/broker_verbs.h"
+#include "platform/crypto/hash.h"
+
+namespace mailhold::broker {
+namespace {
+
+// What the operation is about: the argument that names it.
+std::string subject_of(const access::Operation& operation) {
+  if (operation.type.starts_with("person.")) return "person";
+  if (operation.type.starts_with("connection.") || operation.arguments.contains("connection")) return "connection";
+  return "route";
+}
+
+std::string proposal_context(std::string_view hash) { return "proposal " + to_hex(hash); }
+
+}  // namespace
+
+Result<std::string> Broker::carry_out(const access::Operation& operation, std::string_view box, const Deadline& deadline) {
+  if (operation.type == "person.add") {
+    ASSIGN_OR_RETURN(const access::Person person, access::People::person_of(operation));
+    RETURN_IF_ERROR(parts_.people.add(person, deadline));
+    return json_of(person);
+  }
+  if (operation.type == "operation.approve") return approve(operation, deadline);
+  if (operation.type == "secret.set") return set_secret(operation, box, deadline);
+  ASSIGN_OR_RETURN(const std::string name, operation.argument(subject_of(operation)));
+  ASSIGN_OR_RETURN(const Id subject, Id::parse(name));
+  if (operation.type == "person.remove") {
+    RETURN_IF_ERROR(parts_.people.remove(subject, deadline));
+    return std::string("{}");
+  }
+  if (operation.type == "secret.remove") {
+    RETURN_IF_ERROR(parts_.keys.destroy_secret(operation.tenant, subject, deadline));
+    return std::string("{}");
+  }
+  if (operation.type.starts_with("route.")) return carry_out_on_route(operation, subject, deadline);
+  if (operation.type.starts_with("connection.")) return carry_out_on_connection(operation, subject, deadline);
+  return Error{ErrorKind::invalid_input, "there is no operation " + operation.type};
+}
+
+Result<std::string> Broker::carry_out_on_route(const access::Operation& operation, Id subject, const Deadline& deadline) {
+  if (operation.type == "route.set") {
+    ASSIGN_OR_RETURN(const access::Route route, route_from(operation, subject));
+    RETURN_IF_ERROR(parts_.routes.set(route, deadline));
+    return json_of(route, false);
+  }
+  if (operation.type == "route.remove") {
+    RETURN_IF_ERROR(parts_.routes.remove(operation.tenant, subject, deadline));
+    if (const Status gone = parts_.keys.destroy_secret(operation.tenant, subject, deadline);
+        !gone && gone.error().kind != ErrorKind::not_found)
+      return gone.error();
+    return std::string("{}");
+  }
+  if (operation.type != "route.default") return Error{ErrorKind::invalid_input, "there is no operation " + operation.type};
+  RETURN_IF_ERROR(parts_.routes.set_default(operation.tenant, subject, deadline));
+  return std::string("{}");
+}
+
+Result<std::string> Broker::carry_out_on_connection(const access::Operation& operation, Id subject, const Deadline& deadline) {
+  const auto found = parts_.connections.find(subject, deadline);
+  if (!found && found.error().kind != ErrorKind::not_found) return found.error();
+  const access::Connection* before = found ? &*found : nullptr;
+  if (before != nullptr && before->tenant != operation.tenant)
+    return Error{ErrorKind::not_found, "no such connection of this tenant"};
+  if (operation.type == "connection.set") {
+    ASSIGN_OR_RETURN(const access::Connection after, connection_from(operation, subject, before));
+    return change_connection(operation, before, after, deadline);
+  }
+  if (before == nullptr) return Error{ErrorKind::not_found, "no such connection of this tenant"};
+  access::Connection after = *before;
+  if (operation.type == "connection.suspend" || operation.type == "connection.resume") {
+    after.suspended = operation.type == "connection.suspend";
+    return change_connection(operation, before, after, deadline);
+  }
+  if (operation.type != "connection.remove") return Error{ErrorKind::invalid_input, "there is no operation " + operation.type};
+  if (const Status gone = parts_.keys.destroy_secret(operation.tenant, subject, deadline);
+      !gone && gone.error().kind != ErrorKind::not_found)
+    return gone.error();
+  RETURN_IF_ERROR(parts_.connections.remove(operation.tenant, subject, deadline));
+  end_sessions(subject);
+  return std::string("{}");
+}
+
+Result<std::string> Broker::change_connection(const access::Operation& operation, const access::Connection* before,
+                                              const access::Connection& after, const Deadline& deadline) {
+  RETURN_IF_ERROR(access::check_connection(after));
+  if (access::widens(before, after)) {
+    ASSIGN_OR_RETURN(const std::vector<access::Person> people, parts_.people.list(deadline));
+    if (access::has_second_person(people, operation)) {
+      const std::string bytes = access::encode(operation);
+      access::Proposal proposal{crypto::sha256(bytes), operation.tenant, operation.signer, parts_.clock.now(), {}};
+      ASSIGN_OR_RETURN(proposal.sealed,
+                       parts_.connections.seal(operation.tenant, proposal_context(proposal.hash), bytes, deadline));
+      RETURN_IF_ERROR(parts_.approvals.propose(proposal, deadline));
+      return json_of_proposal(after, proposal.hash);
+    }
+  }
+  RETURN_IF_ERROR(parts_.connections.set(after, deadline));
+  // Whatever was opened under other rules ends: what goes on is what is allowed now.
+  if (before != nullptr && !(*before == after)) end_sessions(after.id);
+  return json_of(after);
+}
+
+// The second signature: the operation of the first person is carried out as it was signed.
+Result<std::string> Broker::approve(const access::Operation& operation, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const std::string hex, operation.argument("operation"));
+  const auto hash = from_hex(hex);
+  if (!hash) return Error{ErrorKind::invalid_input, "operation must be hex"};
+  ASSIGN_OR_RETURN(const access::Proposal proposal, parts_.approvals.take(operation.tenant, *hash, operation.signer, deadline));
+  ASSIGN_OR_RETURN(const std::string bytes,
+                   parts_.connections.unseal(operation.tenant, proposal_context(proposal.hash), proposal.sealed, deadline));
+  ASSIGN_OR_RETURN(const access::Operation first, access::parse_operation(bytes));
+  // The first signer may have lost that right meanwhile.
+  ASSIGN_OR_RETURN(const std::vector<access::Person> people, parts_.people.list(deadline));
+  const bool still_may = std::any_of(people.begin(), people.end(), [&](const access::Person& person) {
+    return person.id == first.signer && (person.role == access::Role::operator_ || person.tenant == first.tenant);
+  });
+  if (!still_may) return Error{ErrorKind::denied, "the person who signed first may not do that any more"};
+  ASSIGN_OR_RETURN(const std::string name, first.argument("connection"));
+  ASSIGN_OR_RETURN(const Id subject, Id::parse(name));
+  const auto before = parts_.connections.find(subject, deadline);
+  if (!before && before.error().kind != ErrorKind::not_found) return before.error();
+  if (before && before->tenant != first.tenant) return Error{ErrorKind::not_found, "no such connection of this tenant"};
+  access::Connection after;
+  if (first.type == "connection.resume") {
+    if (!before) return Error{ErrorKind::not_found, "no such connection of this tenant"};
+    after = *before;
+    after.suspended = false;
+  } else {
+    ASSIGN_OR_RETURN(after, connection_from(first, subject, before ? &*before : nullptr));
+  }
+  RETURN_IF_ERROR(parts_.connections.set(after, deadline));
+  if (before && !(*before == after)) end_sessions(after.id);
+  return json_of(after);
+}
+
+Result<std::string> Broker::set_secret(const access::Operation& operation, std::string_view box, const Deadline& deadline) {
+  const std::string argument = subject_of(operation);
+  ASSIGN_OR_RETURN(const std::string name, operation.argument(argument));
+  ASSIGN_OR_RETURN(const Id subject, Id::parse(name));
+  std::string policy;
+  if (argument == "connection") {
+    ASSIGN_OR_RETURN(const access::Connection connection, parts_.connections.find(subject, deadline));
+    if (connection.tenant != operation.tenant) return Error{ErrorKind::not_found, "no such connection of this tenant"};
+    policy = access::secret_policy_of(connection);
+  } else {
+    ASSIGN_OR_RETURN(const access::RouteTable table, parts_.routes.table(deadline));
+    const access::Route* route = table.route(subject);
+    if (route == nullptr || route->tenant != operation.tenant) return Error{ErrorKind::not_found, "no such route of this tenant"};
+    policy = policy_of(*route);
+  }
+  ASSIGN_OR_RETURN(const std::string hash, operation.argument("box_sha256"));
+  if (hash != to_hex(crypto::sha256(box)))
+    return Error{ErrorKind::invalid_input, "the sealed secret is not the one that was signed for"};
+  ASSIGN_OR_RETURN(const std::uint64_t version,
+                   parts_.keys.put_secret({operation.tenant, subject, policy, std::string(box)}, deadline));
+  return "{\"version\":" + std::to_string(version) + "}";
+}
+
+}  // namespace mailhold::broker

@@ -1,0 +1,42 @@
+// HttpRules: which requests a worker may make on an http connection: templates of method and path, the mailboxes in scope,
+// and the parts of a $batch, each judged as if it came alone. Pure; any thread.
+//
+//   "GET /v1.0/users/{mailbox}/messages/**"   {mailbox}: one of the connection's, *: any one segment, **: whatever follows
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace mailhold::broker {
+
+struct AllowedRequest {
+  std::vector<std::string> mailboxes;  // that it reaches, in the order of the parts
+  std::size_t parts = 1;               // requests it stands for
+  std::string body;                    // what goes on: of a $batch, written again
+};
+
+class HttpRules {
+ public:
+  HttpRules(const std::vector<std::string>& templates, std::vector<std::string> mailboxes);
+
+  // denied says why not.
+  Result<AllowedRequest> check(std::string_view method, std::string_view target, std::string_view body) const;
+
+  static constexpr std::size_t batch_parts_max = 20;  // as Microsoft Graph documents it
+
+ private:
+  struct Template {
+    std::string method;
+    std::vector<std::string> segments;
+  };
+  Result<std::string> check_path(std::string_view method, std::string_view target) const;
+  Result<AllowedRequest> check_batch(std::string_view prefix, std::string_view body) const;
+
+  std::vector<Template> templates_;
+  std::vector<std::string> mailboxes_;
+};
+
+}  // namespace mailhold::broker

@@ -1,0 +1,51 @@
+#include "core/broker/http_rules.h"
+
+#include <gtest/gtest.h>
+
+namespace mailhold::broker {
+namespace {
+
+const HttpRules rules({"GET /v1.0/users/{mailbox}/messages/**", "POST /v1.0/$batch", "GET /a/*/c", "GET /exact"},
+                      {"ann@example.test"});
+
+TEST(HttpRules, templates_say_what_passes) {
+  EXPECT_EQ(rules.check("GET", "/v1.0/users/Ann@Example.test/messages/1/attachments", "")->mailboxes,
+            std::vector<std::string>{"ann@example.test"});
+  EXPECT_TRUE(rules.check("GET", "/v1.0/users/ann%40example.test/messages?$select=id", ""));
+  EXPECT_TRUE(rules.check("GET", "/a/b/c", ""));
+  EXPECT_TRUE(rules.check("GET", "/exact?x=y", ""));
+  for (const char* target : {"/a//c", "/a/b/c/d", "/a/b", "/exact/", "/Exact", "/v1.0/users/eve@example.test/messages",
+                             "/v1.0/users//messages", "exact"})
+    EXPECT_FALSE(rules.check("GET", target, "")) << target;
+  EXPECT_FALSE(rules.check("HEAD", "/exact", ""));
+}
+
+TEST(HttpRules, T19_a_path_that_could_be_read_in_two_ways_is_refused) {
+  const std::string base = "/v1.0/users/ann@example.test/messages/";
+  for (const char* rest : {"..", "../x", "./x", "%2e%2e/x", ".%2e/x", "..%2fx", "a%2Fb", "a%5cb", "a\\b", "a;b", "%252e", "%",
+                           "%4", "%zz", "a%00b", "a%0d%0ab", "x?a=b#c", "x?a=b\\c"})
+    EXPECT_FALSE(rules.check("GET", base + rest, "")) << rest;
+}
+
+TEST(HttpRules, T19_a_batch_is_judged_part_by_part) {
+  const auto batch = [](const std::string& parts) {
+    return rules.check("POST", "/v1.0/$batch", R"({"requests":[)" + parts + "]}");
+  };
+  const std::string good = R"({"id":"1","method":"GET","url":"/users/ann@example.test/messages/1"})";
+  ASSERT_TRUE(batch(good + "," + good));
+  EXPECT_EQ(batch(good + "," + good)->parts, 2U);
+  EXPECT_FALSE(batch(""));
+  EXPECT_FALSE(batch(R"({"id":"1","method":"GET","url":"/users/eve@example.test/messages/1"})"));
+  EXPECT_FALSE(batch(R"({"id":"1","method":"DELETE","url":"/users/ann@example.test/messages/1"})"));
+  EXPECT_FALSE(batch(R"({"id":"1","method":"POST","url":"/$batch"})"));
+  EXPECT_FALSE(batch(R"({"id":"1","method":"GET","url":"/users/ann@example.test/messages/1","headers":{"Authorization":"x"}})"));
+  EXPECT_FALSE(batch(R"({"id":"1","method":"GET","url":"/users/ann@example.test/messages/1","x":1})"));
+  EXPECT_FALSE(rules.check("POST", "/v1.0/$batch", R"({"requests":[],"requests":[)" + good + "]} x"));
+  EXPECT_FALSE(rules.check("POST", "/v1.0/$batch?x", R"({"requests":[)" + good + "]}"));
+  const auto twice =
+      batch(R"({"id":"1","method":"GET","url":"/users/eve@example.test/messages/1","url":"/users/ann@example.test/messages/1"})");
+  if (twice) EXPECT_EQ(twice->body.find("eve"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mailhold::broker

@@ -1,0 +1,30 @@
+// What a purpose allows a worker to say over IMAP. Whatever is not written here is refused.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace mailhold::imap {
+
+enum class Purpose { backup_read, restore_write, journal };
+Result<Purpose> purpose_of(std::string_view name);  // "backup.read", "restore.write", "journal"; else unsupported
+
+// Whether a folder may be named. Patterns: "*" for all, "Archive/*" for what begins so, else the name; INBOX in any case.
+bool is_in_scope(const std::vector<std::string>& patterns, std::string_view folder);
+
+// The capabilities of a server that a worker may know of.
+std::vector<std::string> shown_capabilities(const std::vector<std::string>& offered);
+
+// A whole command, its words in upper case where they are keywords. `words[0]` is the command.
+struct Words {
+  std::vector<std::string> keywords;   // UID FETCH: two of them
+  std::vector<std::string> arguments;  // decoded astrings and raw lists, in order
+};
+
+// denied says why a purpose does not allow it.
+Status check_command(Purpose purpose, const std::vector<std::string>& folders, const Words& words);
+
+}  // namespace mailhold::imap

@@ -1,0 +1,188 @@
+#!/usr/bin/python3
+"""IMAP sessions with a real Dovecot through brokerd and authd: what each purpose may do (T19), caps to the number and suspension
+within two seconds (T20), two people for whatever widens, and evidence of every use.
+"""
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from connection_world import ConnectionWorld, Imap, sha256_of
+from world import CommandFailed, letter, run, wait_for
+
+HOST = "imap.example.test"
+USER = "ann@example.test"
+
+
+class ImapSessions(ConnectionWorld):
+    dns_records = {}
+
+    @classmethod
+    def build(cls):
+        cls.start_peers()
+        cls.peers.start_mailbox_server(cls.users)
+        cls.dns.set(HOST, "A", "127.0.0.1")
+        cls.start_mailhold()
+        cls.connection = cls.add("backup.read", "restore.write", "journal")
+        imap = Imap(cls.open("imap", cls.connection, "restore.write"))
+        for number in range(20):
+            assert b" OK" in imap.append("INBOX", letter(f"number {number}", body="x" * 2000 + "\r\n"))
+        imap.do("CREATE Archive")
+        imap.close()
+
+    @classmethod
+    def add(cls, *purposes, words=(), **how):
+        port = how.pop("port", cls.peers.imaps_port)
+        return cls.add_connection("imap", HOST, port, USER, cls.users[USER], purposes, cls.peers.certificate, *words, **how)
+
+    def test_1_a_worker_reads_a_mailbox_and_changes_nothing(self):
+        imap = Imap(self.open("imap", self.connection, "backup.read"))
+        self.assertTrue(imap.greeting.startswith(b"* PREAUTH [CAPABILITY IMAP4rev1"), imap.greeting)
+        self.assertNotIn(b"AUTH=", imap.greeting)
+        self.assertIn(b"20 EXISTS", imap.do("EXAMINE INBOX")[1])
+        tagged, data = imap.do("UID FETCH 1:* (UID BODY.PEEK[])")
+        self.assertIn(b" OK", tagged)
+        self.assertEqual(data.count(b"Subject: number"), 20)
+        # T19: refused here; the server still has what it had.
+        for command in ("SELECT INBOX", "STORE 1 +FLAGS (\\Deleted)", "UID STORE 1 +FLAGS (\\Deleted)", "EXPUNGE", "CLOSE", "DELETE Archive", "CREATE More",
+                        "RENAME Archive Other", "COPY 1 Archive", "UID MOVE 1 Archive", "LOGIN a b", "AUTHENTICATE PLAIN", "STARTTLS", "COMPRESS DEFLATE"):
+            self.assertRegex(imap.do(command)[0], rb"^t\d+ NO \[NOPERM\]", command)
+        self.assertRegex(imap.append("INBOX", letter("smuggled")), rb"NO \[NOPERM\]")
+        imap.send(b"a NOOP\r\nb DELETE Archive\r\nc NOOP\r\n")
+        answers = sorted(imap.line() for _ in range(3))
+        self.assertEqual([answer[:4] for answer in answers], [b"a OK", b"b NO", b"c OK"])
+        self.assertIn(b"20 EXISTS", imap.do("EXAMINE INBOX")[1])
+        imap.do("LOGOUT")
+        self.assertTrue(imap.is_over())
+
+    def test_2_every_use_has_its_evidence(self):
+        self.wait_for_no_session()
+        wait_for("the ends before", lambda: self.events_of_connection(self.connection)[-1]["t"] == "use.end")
+        before = len(self.events_of_connection(self.connection))
+        imap = Imap(self.open("imap", self.connection, "backup.read"))
+        events = self.events_of_connection(self.connection)[before:]
+        self.assertEqual([event["t"] for event in events], ["use.intent", "use.outcome"])
+        self.assertEqual((events[0]["purpose"], events[1]["ok"]), ("backup.read", 1))
+        imap.do("EXAMINE INBOX")
+        imap.do("FETCH 1:3 BODY.PEEK[]")
+        imap.do("DELETE Archive")
+        imap.close()
+        wait_for("the end", lambda: self.events_of_connection(self.connection)[-1]["t"] == "use.end")
+        end = self.events_of_connection(self.connection)[-1]
+        self.assertEqual((end["items"], end["refused"], end["end"]), (3, 1, "closed by the worker"))
+
+    def test_3_a_journal_is_emptied_and_a_restore_deletes_nothing(self):
+        restore = Imap(self.open("imap", self.connection, "restore.write"))
+        self.assertIn(b" OK", restore.append("Archive", letter("to be journaled")))
+        self.assertIn(b" OK", restore.do("SELECT Archive")[0])
+        self.assertIn(b"NOPERM", restore.do("STORE 1 +FLAGS (\\Deleted)")[0])
+        self.assertIn(b"NOPERM", restore.do("EXPUNGE")[0])
+        restore.close()
+        journal = Imap(self.open("imap", self.connection, "journal"))
+        self.assertIn(b"1 EXISTS", journal.do("SELECT Archive")[1])
+        self.assertIn(b"NOPERM", journal.do("STORE 1 +FLAGS (\\Seen)")[0])
+        self.assertIn(b" OK", journal.do("STORE 1 +FLAGS (\\Deleted)")[0])
+        self.assertIn(b"1 EXPUNGE", journal.do("EXPUNGE")[1])
+        journal.close()
+
+    def test_4_T20_a_session_stops_exactly_at_its_caps(self):
+        capped = self.add("backup.read", words=("--items-hour", 7))
+        fetched = 0
+        for _ in range(3):
+            try:
+                imap = Imap(self.open("imap", capped, "backup.read"))
+            except AssertionError as refused:
+                self.assertIn("items_hour", str(refused))
+                break
+            imap.do("EXAMINE INBOX")
+            tagged, data = imap.do("FETCH 1:* BODY.PEEK[]")
+            fetched += data.count(b"Subject: number")
+            self.assertEqual(tagged, b"", "the session is over")
+            imap.close()
+            self.wait_for_no_session()
+        else:
+            self.fail("the cap was never reached")
+        self.assertEqual(fetched, 7)
+        self.assertEqual(self.mailhold.cli("connection", "show", "--connection", capped)["this_hour"]["items"], 7)
+        self.assertEqual(self.events_of_connection(capped)[-1]["t"], "use.refused")
+
+        sized = self.add("backup.read", words=("--bytes-day", 20000))
+        imap = Imap(self.open("imap", sized, "backup.read"))
+        received = 0
+        imap.send(b"a EXAMINE INBOX\r\nb FETCH 1:* BODY.PEEK[]\r\n")
+        while chunk := imap.session.recv(65536):
+            received += len(chunk)
+        self.assertEqual(received + len(imap.rest), 20000)
+
+        few = self.add("backup.read", words=("--sessions-hour", 3))
+        for _ in range(3):
+            Imap(self.open("imap", few, "backup.read")).close()
+        self.assertIn("sessions_hour", self.refusal("imap", few, "backup.read"))
+
+    def test_5_T20_suspension_ends_what_runs_within_two_seconds(self):
+        doomed = self.add("backup.read")
+        sessions = [Imap(self.open("imap", doomed, "backup.read")) for _ in range(3)]
+        other = Imap(self.open("imap", self.connection, "backup.read"))
+        begin = time.monotonic()
+        self.mailhold.cli("connection", "suspend", "--tenant", self.tenant, "--connection", doomed, "--key", self.mailhold.operator)
+        for session in sessions:
+            self.assertTrue(session.is_over())
+        self.assertLess(time.monotonic() - begin, 2)
+        self.assertIn("suspended", self.refusal("imap", doomed, "backup.read"))
+        self.assertIn(b" OK", other.do("NOOP")[0])
+        other.close()
+
+    def test_6_purpose_program_and_place_must_fit(self):
+        reading = self.add("backup.read", mailboxes=("INBOX",))
+        self.assertIn("purpose", self.refusal("imap", reading, "restore.write"))
+        self.assertIn("another kind", self.refusal("pop3", reading, "backup.read"))
+        imap = Imap(self.open("imap", reading, "backup.read"))
+        self.assertIn(b" OK", imap.do("EXAMINE INBOX")[0])
+        self.assertIn(b"NOPERM", imap.do("EXAMINE Archive")[0])
+        imap.close()
+        right, wrong = sha256_of(self.worker_program), sha256_of(self.worker_program.parent / "brokerd")
+        Imap(self.open("imap", self.add("backup.read", words=("--worker", right)), "backup.read")).close()
+        self.assertIn("program", self.refusal("imap", self.add("backup.read", words=("--worker", wrong)), "backup.read"))
+        Imap(self.open("imap", self.add("backup.read", words=("--egress", "127.0.0.7")), "backup.read")).close()
+        self.assertIn("rip=127.0.0.7", (self.folder / "peers/mailboxes.log").read_text())
+
+    def test_7_every_way_in_is_taken(self):
+        log = self.folder / "peers/mailboxes.log"
+        for tls, port in (("implicit", self.peers.imaps_port), ("starttls", self.peers.imap_tls_port)):
+            Imap(self.open("imap", self.add("backup.read", tls=tls, port=port), "backup.read")).close()
+        wait_for("the log", lambda: log.read_text().count("method=SCRAM-SHA-256") >= 2)
+        self.assertNotIn("method=PLAIN", log.read_text())
+        wrong = self.add("backup.read")
+        self.enter_secret(wrong, USER, "not the password")
+        self.assertIn("denied", self.refusal("imap", wrong, "backup.read"))
+
+    def test_8_what_widens_takes_two_people(self):
+        narrow = self.add("backup.read", words=("--items-hour", 100))
+        second, person = self.add_person("second")
+        try:
+            proposed = self.set_connection("--connection", narrow, "--items-hour", 200)
+            self.assertEqual(self.mailhold.cli("connection", "show", "--connection", narrow)["caps"], {"items_hour": 100})
+            waiting = self.mailhold.cli("operation", "list")["operations"]
+            self.assertEqual([each["operation"] for each in waiting], [proposed["waits_for_second_person"]])
+            approve = ["operation", "approve", "--tenant", self.tenant, "--operation", proposed["waits_for_second_person"], "--key"]
+            with self.assertRaisesRegex(CommandFailed, "another person"):
+                self.mailhold.cli(*approve, self.mailhold.operator)
+            self.mailhold.cli(*approve, second)
+            self.assertEqual(self.mailhold.cli("connection", "show", "--connection", narrow)["caps"], {"items_hour": 200})
+            with self.assertRaisesRegex(CommandFailed, "no such operation"):
+                self.mailhold.cli(*approve, second)
+            # One person is enough to narrow.
+            self.assertEqual(self.set_connection("--connection", narrow, "--items-hour", 50)["caps"], {"items_hour": 50})
+            self.assertIn("waits_for_second_person", self.set_connection("--connection", narrow, "--purpose", "backup.read", "--purpose", "restore.write"))
+        finally:
+            self.mailhold.cli("person", "remove", "--person", person, "--key", self.mailhold.operator)
+
+    def test_9_a_connection_that_was_moved_has_no_secret(self):
+        moved = self.add("backup.read")
+        self.set_connection("--connection", moved, "--port", self.peers.imap_tls_port, "--tls", "starttls")
+        self.assertIn("corrupt", self.refusal("imap", moved, "backup.read"))
+        self.assertEqual(self.mailhold.cli("connection", "show", "--connection", moved)["custody"], "C3")
+
+
+if __name__ == "__main__":
+    run()
