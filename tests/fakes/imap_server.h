@@ -50,16 +50,16 @@ struct FakeFolder {
 class FakeImapServer final : public mailboxes::SessionSource {
  public:
   struct Faults {
-    std::int64_t drop_after_bytes = -1;      // of what it sends in one session; then it hangs up. One session only
-    std::set<std::uint32_t> unreadable;      // no content is given for these
-    std::set<std::uint32_t> refused;         // a FETCH of contents that names one of these is answered NO
-    bool lies_about_sizes = false;           // RFC822.SIZE
-    bool announces_too_much = false;         // literals end before their announced length
-    bool sends_others_contents = false;      // a content nobody asked for comes along
-    bool hides_new = false;                  // CHANGEDSINCE and VANISHED tell nothing
-    bool ignores_dates = false;              // APPEND
-    bool damages_appended = false;           // a byte of what APPEND brings is changed
-    bool drops_after_append = false;         // takes the message and hangs up without an answer, once
+    std::int64_t drop_after_bytes = -1;  // of what it sends in one session; then it hangs up. One session only
+    std::set<std::uint32_t> unreadable;  // no content is given for these
+    std::set<std::uint32_t> refused;     // a FETCH of contents that names one of these is answered NO
+    bool lies_about_sizes = false;       // RFC822.SIZE
+    bool announces_too_much = false;     // literals end before their announced length
+    bool sends_others_contents = false;  // a content nobody asked for comes along
+    bool hides_new = false;              // CHANGEDSINCE and VANISHED tell nothing
+    bool ignores_dates = false;          // APPEND
+    bool damages_appended = false;       // a byte of what APPEND brings is changed
+    bool drops_after_append = false;     // takes the message and hangs up without an answer, once
   };
 
   FakeImapServer(std::string capabilities = "IMAP4rev1 ENABLE UIDPLUS LITERAL+ CONDSTORE QRESYNC SPECIAL-USE LIST-EXTENDED")
@@ -89,7 +89,9 @@ class FakeImapServer final : public mailboxes::SessionSource {
   std::mutex mutex;                   // guards all of the above while a session runs
 
  private:
-  bool has(std::string_view capability) const { return (" " + capabilities_ + " ").find(" " + std::string(capability) + " ") != std::string::npos; }
+  bool has(std::string_view capability) const {
+    return (" " + capabilities_ + " ").find(" " + std::string(capability) + " ") != std::string::npos;
+  }
 
   class Session {
    public:
@@ -200,8 +202,8 @@ class FakeImapServer final : public mailboxes::SessionSource {
     void select(const std::string& name) {
       if (!server_.folders.contains(name)) return say(tag_ + " NO [NONEXISTENT] no such folder\r\n");
       folder_ = &server_.folders[name];
-      say("* " + std::to_string(folder_->messages.size()) + " EXISTS\r\n* OK [UIDVALIDITY " + std::to_string(folder_->uid_validity) +
-          "] x\r\n* OK [UIDNEXT " + std::to_string(folder_->uid_next) + "] x\r\n" +
+      say("* " + std::to_string(folder_->messages.size()) + " EXISTS\r\n* OK [UIDVALIDITY " +
+          std::to_string(folder_->uid_validity) + "] x\r\n* OK [UIDNEXT " + std::to_string(folder_->uid_next) + "] x\r\n" +
           (server_.has("CONDSTORE") ? "* OK [HIGHESTMODSEQ " + std::to_string(folder_->modseq) + "] x\r\n" : ""));
       ok("READ-WRITE");
     }
@@ -212,10 +214,12 @@ class FakeImapServer final : public mailboxes::SessionSource {
       for (const auto each : split(set, ',')) {
         const std::size_t colon = each.find(':');
         const std::string_view last = colon == std::string_view::npos ? each : each.substr(colon + 1);
-        ranges.push_back({static_cast<std::uint32_t>(*to_number(each.substr(0, colon))), last == "*" ? 0xffffffffU : static_cast<std::uint32_t>(*to_number(last))});
+        ranges.push_back({static_cast<std::uint32_t>(*to_number(each.substr(0, colon))),
+                          last == "*" ? 0xffffffffU : static_cast<std::uint32_t>(*to_number(last))});
       }
       const auto is_in = [&](std::uint32_t number) {
-        return std::any_of(ranges.begin(), ranges.end(), [&](const auto& range) { return number >= range.first && number <= range.last; });
+        return std::any_of(ranges.begin(), ranges.end(),
+                           [&](const auto& range) { return number >= range.first && number <= range.last; });
       };
       const bool wants_content = command.find("BODY.PEEK[]") != std::string::npos;
       const std::size_t since_at = command.find("CHANGEDSINCE ");
@@ -227,18 +231,21 @@ class FakeImapServer final : public mailboxes::SessionSource {
       const auto& faults = server_.faults;
       for (std::size_t i = 0; i < folder_->messages.size() && is_open_; ++i) {
         const FakeMessage& message = folder_->messages[i];
-        if (!is_in(by_uid ? message.uid : static_cast<std::uint32_t>(i + 1)) && !(wants_content && faults.sends_others_contents)) continue;
+        if (!is_in(by_uid ? message.uid : static_cast<std::uint32_t>(i + 1)) && !(wants_content && faults.sends_others_contents))
+          continue;
         if (since > 0 && (message.modseq <= since || faults.hides_new)) continue;
         if (wants_content && faults.refused.contains(message.uid)) return say(tag_ + " NO [SERVERBUG] cannot read it\r\n");
         std::string line = "* " + std::to_string(i + 1) + " FETCH (UID " + std::to_string(message.uid);
         if (command.find("FLAGS") != std::string::npos) {
           line += " FLAGS (";
           for (const auto& flag : message.flags) line += (line.ends_with('(') ? "" : " ") + flag;
-          line += ") INTERNALDATE \"" + message.date + "\" RFC822.SIZE " + std::to_string(faults.lies_about_sizes ? 7 : message.content.size());
+          line += ") INTERNALDATE \"" + message.date + "\" RFC822.SIZE " +
+                  std::to_string(faults.lies_about_sizes ? 7 : message.content.size());
         }
         if (wants_content && faults.unreadable.contains(message.uid)) continue;
         if (wants_content) {
-          line += " BODY[] {" + std::to_string(message.content.size() + (faults.announces_too_much ? 100 : 0)) + "}\r\n" + message.content;
+          line += " BODY[] {" + std::to_string(message.content.size() + (faults.announces_too_much ? 100 : 0)) + "}\r\n" +
+                  message.content;
         }
         say(line + ")\r\n");
       }

@@ -48,8 +48,8 @@ struct Folder {
 struct ItemHead {
   std::string id;  // the source's own, opaque; names one content in this folder for ever
   ItemType type = ItemType::mail;
-  Milliseconds received_at = 0;  // whole seconds
-  int zone_minutes = 0;          // in which zone the server wrote it
+  Milliseconds received_at = 0;           // whole seconds
+  int zone_minutes = 0;                   // in which zone the server wrote it
   std::vector<std::string> flags{};       // sorted; of mail: "\\Seen", "$Forwarded"
   std::vector<std::string> categories{};  // sorted
   std::uint64_t bytes_claimed = 0;        // a hint, and no more: servers are wrong about it

@@ -1,8 +1,8 @@
 #include "features/mailboxes/mailbox_contract.h"
 
-#include "features/mailboxes/imap/imap_mailbox.h"
 #include "fakes/imap_dialer.h"
 #include "fakes/imap_server.h"
+#include "features/mailboxes/imap/imap_mailbox.h"
 #include "formats/imap/folder_name.h"
 
 namespace mailhold::mailboxes {
@@ -14,7 +14,8 @@ TEST_P(MailboxContract, a_folder_that_was_made_is_listed_and_made_again_without_
   EXPECT_EQ(again->id, folder.id);
   auto folders = session->folders(soon());
   ASSERT_TRUE(folders);
-  EXPECT_EQ(std::count_if(folders->begin(), folders->end(), [&](const Folder& each) { return each.path == account->folder(); }), 1);
+  EXPECT_EQ(std::count_if(folders->begin(), folders->end(), [&](const Folder& each) { return each.path == account->folder(); }),
+            1);
   EXPECT_TRUE(std::any_of(folders->begin(), folders->end(), [](const Folder& each) { return each.use == SpecialUse::inbox; }));
 }
 
@@ -55,7 +56,8 @@ TEST_P(MailboxContract, a_change_of_flags_is_told) {
   ASSERT_TRUE(session->set_flags(folder, first.items[0].id, {"\\Flagged", "\\Seen"}, soon()));
   reader = account->session();
   const Changes changes = all_changes(*reader, mark);
-  const auto found = std::find_if(changes.items.begin(), changes.items.end(), [&](const ItemHead& head) { return head.id == first.items[0].id; });
+  const auto found = std::find_if(changes.items.begin(), changes.items.end(),
+                                  [&](const ItemHead& head) { return head.id == first.items[0].id; });
   ASSERT_NE(found, changes.items.end());
   EXPECT_EQ(found->flags, (std::vector<std::string>{"\\Flagged", "\\Seen"}));
 }
@@ -98,7 +100,8 @@ TEST_P(MailboxContract, a_folder_that_is_gone_is_not_found) {
   const Folder gone{"Nowhere", {"Nowhere"}};
   auto changes = session->changes(gone, "", 10, soon());
   ASSERT_FALSE(changes);
-  EXPECT_TRUE(changes.error().kind == ErrorKind::not_found || changes.error().kind == ErrorKind::denied) << changes.error().detail;
+  EXPECT_TRUE(changes.error().kind == ErrorKind::not_found || changes.error().kind == ErrorKind::denied)
+      << changes.error().detail;
 }
 
 // The fake server, with and without what good servers have.
@@ -165,7 +168,8 @@ INSTANTIATE_TEST_SUITE_P(PlainImap, MailboxContract, testing::Values(&plain));
 INSTANTIATE_TEST_SUITE_P(Peer, MailboxContract, testing::Values(&peer));
 
 TEST(FolderPath, is_shown_and_read_again) {
-  for (const FolderPath& path : {FolderPath{"INBOX"}, FolderPath{"a/b", "c\\d", "e"}, FolderPath{}}) EXPECT_EQ(parse_path(path_text(path)), path);
+  for (const FolderPath& path : {FolderPath{"INBOX"}, FolderPath{"a/b", "c\\d", "e"}, FolderPath{}})
+    EXPECT_EQ(parse_path(path_text(path)), path);
 }
 
 }  // namespace

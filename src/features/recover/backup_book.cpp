@@ -23,7 +23,8 @@ const records::Schema schema{
      "CREATE TABLE backup_items (item bytea NOT NULL, since bigint NOT NULL, until bigint, folder bytea NOT NULL,"
      " message bytea NOT NULL, day bigint NOT NULL, sealed bytea NOT NULL, PRIMARY KEY (item, since));"
      "CREATE INDEX backup_items_by_folder ON backup_items (folder, since);"
-     "CREATE TABLE backup_restores (job bytea PRIMARY KEY, tenant bytea NOT NULL, revision bigint NOT NULL, sealed bytea NOT NULL)"}};
+     "CREATE TABLE backup_restores (job bytea PRIMARY KEY, tenant bytea NOT NULL, revision bigint NOT NULL, sealed bytea NOT "
+     "NULL)"}};
 
 Value bytes_of(Id id) { return Value::bytes_of(id.bytes()); }
 Value time_of(const std::optional<Milliseconds>& time) { return time ? Value(*time) : Value(); }
@@ -80,14 +81,15 @@ Result<std::string> BackupBook::open(Id tenant, Id object, std::string_view what
 
 Status BackupBook::put_mailbox(const Mailbox& mailbox, const Deadline& deadline) {
   const auto work = [&](records::Session& session) -> Status {
-    ASSIGN_OR_RETURN(const records::Rows rows, session.query("SELECT revision FROM backup_mailboxes WHERE mailbox = $1",
-                                                             {bytes_of(mailbox.id)}, deadline));
+    ASSIGN_OR_RETURN(const records::Rows rows,
+                     session.query("SELECT revision FROM backup_mailboxes WHERE mailbox = $1", {bytes_of(mailbox.id)}, deadline));
     const std::uint64_t revision = rows.empty() ? 1 : static_cast<std::uint64_t>(rows[0][0].number()) + 1;
     ASSIGN_OR_RETURN(const std::string row,
                      seal(mailbox.tenant, mailbox.id, "backup.mailbox", revision, write_mailbox(mailbox), deadline));
-    RETURN_IF_ERROR(session.execute("INSERT INTO backup_mailboxes (mailbox, tenant, revision, sealed) VALUES ($1, $2, $3, $4)"
-                                    " ON CONFLICT (mailbox) DO UPDATE SET revision = excluded.revision, sealed = excluded.sealed",
-                                    {bytes_of(mailbox.id), bytes_of(mailbox.tenant), revision, Value::bytes_of(row)}, deadline));
+    RETURN_IF_ERROR(
+        session.execute("INSERT INTO backup_mailboxes (mailbox, tenant, revision, sealed) VALUES ($1, $2, $3, $4)"
+                        " ON CONFLICT (mailbox) DO UPDATE SET revision = excluded.revision, sealed = excluded.sealed",
+                        {bytes_of(mailbox.id), bytes_of(mailbox.tenant), revision, Value::bytes_of(row)}, deadline));
     return done();
   };
   return records_.transaction(work, deadline);
@@ -112,8 +114,9 @@ Result<Mailbox> BackupBook::mailbox(Id id, const Deadline& deadline) {
 }
 
 Result<std::vector<Mailbox>> BackupBook::mailboxes(const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const records::Rows rows,
-                   records_.query("SELECT mailbox, tenant, revision, sealed FROM backup_mailboxes ORDER BY mailbox", {}, deadline));
+  ASSIGN_OR_RETURN(
+      const records::Rows rows,
+      records_.query("SELECT mailbox, tenant, revision, sealed FROM backup_mailboxes ORDER BY mailbox", {}, deadline));
   std::vector<Mailbox> all;
   for (const Values& row : rows) {
     Result<Mailbox> mailbox = read_mailbox(row, deadline);
@@ -122,8 +125,8 @@ Result<std::vector<Mailbox>> BackupBook::mailboxes(const Deadline& deadline) {
     } else if (mailbox.error().is_temporary()) {
       return mailbox.error();
     } else {
-      log_error("backup", "mailbox " + Id::from_bytes(row[0].bytes()).text() + " does not open: " +
-                              std::string(name_of(mailbox.error().kind)));
+      log_error("backup", "mailbox " + Id::from_bytes(row[0].bytes()).text() +
+                              " does not open: " + std::string(name_of(mailbox.error().kind)));
     }
   }
   return all;
@@ -181,16 +184,17 @@ Status BackupBook::apply(const FolderStep& step, const Deadline& deadline) {
   std::vector<Values> added, closed;
   for (const ItemRow& item : step.added) {
     ASSIGN_OR_RETURN(const std::string row, seal_.seal(place_of(item), write_item(item), deadline));
-    added.push_back({bytes_of(item.id), item.since, bytes_of(item.folder), bytes_of(item.message), item.day, Value::bytes_of(row)});
+    added.push_back(
+        {bytes_of(item.id), item.since, bytes_of(item.folder), bytes_of(item.message), item.day, Value::bytes_of(row)});
   }
   for (const auto& [item, since] : step.closed) closed.push_back({bytes_of(item), since, step.moment});
   const auto work = [&](records::Session& session) -> Status {
     RETURN_IF_ERROR(session.execute_batch("UPDATE backup_items SET until = $3 WHERE item = $1 AND since = $2 AND until IS NULL",
                                           closed, deadline));
-    RETURN_IF_ERROR(
-        session.execute_batch("INSERT INTO backup_items (item, since, folder, message, day, sealed) VALUES ($1, $2, $3, $4, $5, $6)"
-                              " ON CONFLICT (item, since) DO UPDATE SET sealed = excluded.sealed",
-                              added, deadline));
+    RETURN_IF_ERROR(session.execute_batch(
+        "INSERT INTO backup_items (item, since, folder, message, day, sealed) VALUES ($1, $2, $3, $4, $5, $6)"
+        " ON CONFLICT (item, since) DO UPDATE SET sealed = excluded.sealed",
+        added, deadline));
     return write_folder(session, step.folder, deadline);
   };
   return records_.transaction(work, deadline);
@@ -236,17 +240,18 @@ Status BackupBook::put_restore(Id tenant, Id job, std::string_view report, const
                      session.query("SELECT revision FROM backup_restores WHERE job = $1", {bytes_of(job)}, deadline));
     const std::uint64_t revision = rows.empty() ? 1 : static_cast<std::uint64_t>(rows[0][0].number()) + 1;
     ASSIGN_OR_RETURN(const std::string row, seal(tenant, job, "backup.restore", revision, report, deadline));
-    RETURN_IF_ERROR(session.execute("INSERT INTO backup_restores (job, tenant, revision, sealed) VALUES ($1, $2, $3, $4)"
-                                    " ON CONFLICT (job) DO UPDATE SET revision = excluded.revision, sealed = excluded.sealed",
-                                    {bytes_of(job), bytes_of(tenant), revision, Value::bytes_of(row)}, deadline));
+    RETURN_IF_ERROR(
+        session.execute("INSERT INTO backup_restores (job, tenant, revision, sealed) VALUES ($1, $2, $3, $4)"
+                        " ON CONFLICT (job) DO UPDATE SET revision = excluded.revision, sealed = excluded.sealed",
+                        {bytes_of(job), bytes_of(tenant), revision, Value::bytes_of(row)}, deadline));
     return done();
   };
   return records_.transaction(work, deadline);
 }
 
 Result<std::string> BackupBook::restore(Id job, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const records::Rows rows,
-                   records_.query("SELECT tenant, revision, sealed FROM backup_restores WHERE job = $1", {bytes_of(job)}, deadline));
+  ASSIGN_OR_RETURN(const records::Rows rows, records_.query("SELECT tenant, revision, sealed FROM backup_restores WHERE job = $1",
+                                                            {bytes_of(job)}, deadline));
   if (rows.empty()) return Error{ErrorKind::not_found, "no such restore: " + job.text(), "no such restore"};
   return open(Id::from_bytes(rows[0][0].bytes()), job, "backup.restore", static_cast<std::uint64_t>(rows[0][1].number()),
               rows[0][2].bytes(), deadline);

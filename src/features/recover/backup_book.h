@@ -30,11 +30,11 @@ struct Mailbox {
   Id restore_connection;  // restores write over, with purpose restore.write; may be the same
   bool paused = false;
   MailboxState state = MailboxState::waiting;
-  std::string reason;           // why it needs attention, and what to do
-  Milliseconds synced_at = 0;   // the moment of the last sync that came to its end; 0: none did
+  std::string reason;          // why it needs attention, and what to do
+  Milliseconds synced_at = 0;  // the moment of the last sync that came to its end; 0: none did
   Milliseconds tried_at = 0;
-  std::uint64_t items = 0;      // that were there at synced_at
-  std::uint64_t unreadable = 0; // of them, without content
+  std::uint64_t items = 0;       // that were there at synced_at
+  std::uint64_t unreadable = 0;  // of them, without content
 };
 
 // An item the source lists and does not give.
@@ -65,8 +65,8 @@ struct ItemRow {
   mailboxes::ItemHead head;
   mailboxes::ContentForm form = mailboxes::ContentForm::mime;
   std::uint64_t bytes = 0;
-  std::string sha256;      // of the content
-  std::uint32_t day = 0;   // whose key seals this row, and wraps the content for it
+  std::string sha256;     // of the content
+  std::uint32_t day = 0;  // whose key seals this row, and wraps the content for it
   Milliseconds since = 0;
   std::optional<Milliseconds> until;
 };

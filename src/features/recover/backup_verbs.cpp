@@ -53,9 +53,9 @@ json::object shown_mailbox(const Backups::View& view) {
   if (mailbox.synced_at != 0) one["synced_at"] = to_iso8601(mailbox.synced_at);
   if (mailbox.tried_at != 0) one["tried_at"] = to_iso8601(mailbox.tried_at);
   if (view.running) {
-    one["running"] = json::object{{"folders_done", view.running->folders_done}, {"folders", view.running->folders},
-                                  {"new", view.running->items_new},             {"changed", view.running->items_changed},
-                                  {"gone", view.running->items_gone},           {"bytes", view.running->bytes}};
+    one["running"] = json::object{
+        {"folders_done", view.running->folders_done}, {"folders", view.running->folders}, {"new", view.running->items_new},
+        {"changed", view.running->items_changed},     {"gone", view.running->items_gone}, {"bytes", view.running->bytes}};
   }
   return one;
 }
@@ -76,8 +76,11 @@ json::object shown_report(Id job, const RestoreReport& report) {
   json::array differing;
   for (const RestoredItem& item : report.items) {
     if (item.outcome != Outcome::differs && item.outcome != Outcome::failed) continue;
-    differing.push_back(json::object{{"item", item.item.text()}, {"folder", shown(mailboxes::path_text(item.folder))},
-                                     {"id", shown(item.target_id)}, {"outcome", std::string(name_of(item.outcome))}, {"what", item.detail}});
+    differing.push_back(json::object{{"item", item.item.text()},
+                                     {"folder", shown(mailboxes::path_text(item.folder))},
+                                     {"id", shown(item.target_id)},
+                                     {"outcome", std::string(name_of(item.outcome))},
+                                     {"what", item.detail}});
   }
   json::object one{{"restore", job.text()},
                    {"mailbox", report.request.mailbox.text()},
@@ -95,7 +98,8 @@ json::object shown_report(Id job, const RestoreReport& report) {
   return one;
 }
 
-Result<json::object> mailbox_verb(Backups& backups, std::string_view verb, const json::object& request, const Deadline& deadline) {
+Result<json::object> mailbox_verb(Backups& backups, std::string_view verb, const json::object& request,
+                                  const Deadline& deadline) {
   if (verb == "mailbox.list") {
     ASSIGN_OR_RETURN(const Id tenant, id_of(request, "tenant", false));
     ASSIGN_OR_RETURN(const auto views, backups.list(deadline));
@@ -144,7 +148,8 @@ Result<json::object> backup_verb(Backups& backups, BackupBook& book, std::string
     }
     return json::object{{"folders", std::move(list)}};
   }
-  if (verb != "backup.items") return Error{ErrorKind::not_found, "there is no verb " + std::string(verb), "there is no verb " + std::string(verb)};
+  if (verb != "backup.items")
+    return Error{ErrorKind::not_found, "there is no verb " + std::string(verb), "there is no verb " + std::string(verb)};
   const mailboxes::FolderPath path = mailboxes::parse_path(text_of(request, "folder"));
   for (const FolderRow& folder : folders) {
     if (folder.folder.path != path) continue;
@@ -156,7 +161,8 @@ Result<json::object> backup_verb(Backups& backups, BackupBook& book, std::string
   return Error{ErrorKind::not_found, "no such folder at that moment", "no such folder at that moment"};
 }
 
-Result<json::object> restore_verb(Backups& backups, std::string_view verb, const json::object& request, const Deadline& deadline) {
+Result<json::object> restore_verb(Backups& backups, std::string_view verb, const json::object& request,
+                                  const Deadline& deadline) {
   if (verb == "restore.start") {
     RestoreRequest wanted;
     ASSIGN_OR_RETURN(wanted.mailbox, id_of(request, "mailbox"));
@@ -174,7 +180,8 @@ Result<json::object> restore_verb(Backups& backups, std::string_view verb, const
     RETURN_IF_ERROR(backups.verify(job, deadline));
     return json::object{{"restore", job.text()}};
   }
-  if (verb != "restore.show") return Error{ErrorKind::not_found, "there is no verb " + std::string(verb), "there is no verb " + std::string(verb)};
+  if (verb != "restore.show")
+    return Error{ErrorKind::not_found, "there is no verb " + std::string(verb), "there is no verb " + std::string(verb)};
   ASSIGN_OR_RETURN(const RestoreReport report, backups.restore_report(job, deadline));
   return shown_report(job, report);
 }
@@ -187,10 +194,11 @@ Result<std::string> BackupVerbs::answer(std::string_view text, const Deadline& d
   if (problem || !parsed.is_object()) return Error{ErrorKind::invalid_input, "not a JSON object", "not a JSON object"};
   const json::object& request = parsed.as_object();
   const std::string verb = text_of(request, "verb");
-  Result<json::object> reply = verb.starts_with("mailbox.")   ? mailbox_verb(backups_, verb, request, deadline)
-                               : verb.starts_with("backup.")  ? backup_verb(backups_, book_, verb, request, deadline)
-                               : verb.starts_with("restore.") ? restore_verb(backups_, verb, request, deadline)
-                                                              : Result<json::object>(Error{ErrorKind::not_found, "there is no verb " + verb});
+  Result<json::object> reply = verb.starts_with("mailbox.")  ? mailbox_verb(backups_, verb, request, deadline)
+                               : verb.starts_with("backup.") ? backup_verb(backups_, book_, verb, request, deadline)
+                               : verb.starts_with("restore.")
+                                   ? restore_verb(backups_, verb, request, deadline)
+                                   : Result<json::object>(Error{ErrorKind::not_found, "there is no verb " + verb});
   if (!reply) return reply.error();
   return json::serialize(*reply);
 }

@@ -8,10 +8,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto look_time = 1s;         // how soon a due mailbox is seen
-constexpr auto retry_time = 30s;       // after a failure that may pass by itself
+constexpr auto look_time = 1s;    // how soon a due mailbox is seen
+constexpr auto retry_time = 30s;  // after a failure that may pass by itself
 constexpr auto row_time = 60s;
-constexpr auto session_time = 4h;      // as long as brokerd lets a session live
+constexpr auto session_time = 4h;  // as long as brokerd lets a session live
 
 std::string reason_of(const Error& error) {
   switch (error.kind) {
@@ -100,8 +100,7 @@ Result<std::unique_ptr<mailboxes::MailboxTarget>> Backups::open(const Mailbox& m
 void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   const Deadline deadline = Deadline::after(session_time, stop);
   const Milliseconds moment = std::max(parts_.clock.now(), mailbox.synced_at + 1);
-  if (mailbox.synced_at == 0)
-    (void)change(mailbox.id, [](Mailbox& row) { row.state = MailboxState::first_sync; }, deadline);
+  if (mailbox.synced_at == 0) (void)change(mailbox.id, [](Mailbox& row) { row.state = MailboxState::first_sync; }, deadline);
   SyncProgress progress;
   const auto source = open(mailbox, false, deadline);
   Status status = source ? done() : Status(source.error());
@@ -131,7 +130,8 @@ void Backups::finish_sync(Id mailbox, Milliseconds moment, const Status& status,
     const auto row = parts_.book.mailbox(mailbox, deadline);
     const auto folders = row ? parts_.book.folders_as_of(*row, moment, deadline) : Result<std::vector<FolderRow>>(row.error());
     if (folders) {
-      for (const FolderRow& folder : *folders) items += parts_.book.count_items(folder.id, moment, deadline) ? *parts_.book.count_items(folder.id, moment, deadline) : 0;
+      for (const FolderRow& folder : *folders)
+        items += parts_.book.count_items(folder.id, moment, deadline) ? *parts_.book.count_items(folder.id, moment, deadline) : 0;
     }
   }
   const Status written = change(
@@ -154,7 +154,9 @@ void Backups::finish_sync(Id mailbox, Milliseconds moment, const Status& status,
                                std::to_string(progress.too_large) + " of them too large: look at them in the mailbox";
       },
       deadline);
-  if (!written) log_error("backup", "the state of mailbox " + mailbox.text() + " cannot be written: " + std::string(name_of(written.error().kind)));
+  if (!written)
+    log_error("backup",
+              "the state of mailbox " + mailbox.text() + " cannot be written: " + std::string(name_of(written.error().kind)));
 }
 
 void Backups::restore_one(Id job, RestoreReport report, bool only_verify, const std::stop_token& stop) {
@@ -171,14 +173,20 @@ void Backups::restore_one(Id job, RestoreReport report, bool only_verify, const 
   }
   if (stop.stop_requested()) return;  // taken up again at the next start
   report.is_over = true;
-  report.failure = status ? "" : reason_of(status.error()).empty() ? std::string(name_of(status.error().kind)) + ": try again" : reason_of(status.error());
+  report.failure = status                              ? ""
+                   : reason_of(status.error()).empty() ? std::string(name_of(status.error().kind)) + ": try again"
+                                                       : reason_of(status.error());
   const Status written = mailbox ? parts_.book.put_restore(mailbox->tenant, job, write_report(report), deadline) : done();
-  if (!written) log_error("backup", "the report of restore " + job.text() + " cannot be written: " + std::string(name_of(written.error().kind)));
+  if (!written)
+    log_error("backup",
+              "the report of restore " + job.text() + " cannot be written: " + std::string(name_of(written.error().kind)));
   log_info("backup", "restore " + job.text() + ": " + std::to_string(report.count(Outcome::restored)) + " restored, " +
                          std::to_string(report.count(Outcome::differs) + report.count(Outcome::failed)) + " not as they were");
   const std::lock_guard lock(mutex_);
-  if (written) restoring_.erase(job);
-  else restoring_[job] = std::move(report);
+  if (written)
+    restoring_.erase(job);
+  else
+    restoring_[job] = std::move(report);
 }
 
 Result<std::vector<Backups::View>> Backups::list(const Deadline& deadline) {
@@ -233,7 +241,8 @@ Result<Id> Backups::restore(RestoreRequest request, const Deadline& deadline) {
 
 Status Backups::verify(Id job, const Deadline& deadline) {
   ASSIGN_OR_RETURN(RestoreReport report, restore_report(job, deadline));
-  if (!report.is_over || report.request.dry_run) return Error{ErrorKind::denied, "the restore is not over", "the restore is not over, or was a dry run"};
+  if (!report.is_over || report.request.dry_run)
+    return Error{ErrorKind::denied, "the restore is not over", "the restore is not over, or was a dry run"};
   report.is_over = false;
   const std::lock_guard lock(mutex_);
   restoring_[job] = std::move(report);

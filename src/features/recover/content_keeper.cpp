@@ -15,9 +15,9 @@ constexpr std::size_t base64_line_min = 40;
 
 bool is_base64_line(std::string_view line) {
   return line.size() >= base64_line_min && line.size() % 4 == 0 && std::all_of(line.begin(), line.end(), [](char letter) {
-    return (letter >= 'A' && letter <= 'Z') || (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') ||
-           letter == '+' || letter == '/' || letter == '=';
-  });
+           return (letter >= 'A' && letter <= 'Z') || (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') ||
+                  letter == '+' || letter == '/' || letter == '=';
+         });
 }
 
 // The lines of a message with their ends.
@@ -91,8 +91,8 @@ std::vector<store::BodySpan> bodies_by_lines(std::string_view message) {
   return spans;
 }
 
-Result<std::vector<ContentKeeper::KeptContent>> ContentKeeper::keep(const std::vector<mailboxes::MailboxSource::Content>& contents,
-                                                                   const Deadline& deadline) {
+Result<std::vector<ContentKeeper::KeptContent>> ContentKeeper::keep(
+    const std::vector<mailboxes::MailboxSource::Content>& contents, const Deadline& deadline) {
   if (token_key_.empty()) {
     ASSIGN_OR_RETURN(token_key_, keys_.token_key(tenant_, deadline));
   }

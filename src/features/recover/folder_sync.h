@@ -36,9 +36,9 @@ class FolderSync {
   const Milliseconds moment_;
   const SyncSettings& settings_;
   SyncProgress& progress_;
-  std::map<std::string, ItemRow> known_;                  // by the source's id; what is there now
-  std::map<std::string, mailboxes::ItemHead> unread_;     // listed, without content yet
-  std::map<std::string, bool> pending_;                   // listed and not given; whether it is too large
+  std::map<std::string, ItemRow> known_;               // by the source's id; what is there now
+  std::map<std::string, mailboxes::ItemHead> unread_;  // listed, without content yet
+  std::map<std::string, bool> pending_;                // listed and not given; whether it is too large
   std::vector<Content> batch_;
   std::uint64_t batch_bytes_ = 0;
   bool was_reconciled_ = false;

@@ -1,6 +1,6 @@
-// One sync of one mailbox: from the source into store and book. Whatever happens, and wherever the process ends, the mark of a folder
-// is never ahead of what is durable: contents first, then rows and mark in one transaction. What left the source is
-// closed in the book and stays in the store; nothing is ever written to the source.
+// One sync of one mailbox: from the source into store and book. Whatever happens, and wherever the process ends, the mark of a
+// folder is never ahead of what is durable: contents first, then rows and mark in one transaction. What left the source is closed
+// in the book and stays in the store; nothing is ever written to the source.
 #pragma once
 
 #include <functional>
@@ -12,9 +12,9 @@
 namespace mailhold::recover {
 
 struct SyncSettings {
-  std::size_t step_items = 500;             // items between two marks
-  std::uint64_t batch_bytes = 16U << 20;    // contents in memory before they are kept
-  std::size_t single_tries_max = 50;        // items of a failed batch that are asked for one by one
+  std::size_t step_items = 500;           // items between two marks
+  std::uint64_t batch_bytes = 16U << 20;  // contents in memory before they are kept
+  std::size_t single_tries_max = 50;      // items of a failed batch that are asked for one by one
 };
 
 struct SyncProgress {

@@ -22,12 +22,12 @@ struct RestoreRequest {
 };
 
 enum class Outcome : std::uint8_t {
-  present = 1,   // it was there already
-  restored = 2,  // put back, and read back equal
-  would = 3,     // dry run: it is missing
-  flags_set = 4, // it was there, and has its flags of that moment again
-  differs = 5,   // what the server gives back is not what was backed up; `detail` says in what
-  failed = 6,    // the server refused it, or the backup does not open; `detail`
+  present = 1,    // it was there already
+  restored = 2,   // put back, and read back equal
+  would = 3,      // dry run: it is missing
+  flags_set = 4,  // it was there, and has its flags of that moment again
+  differs = 5,    // what the server gives back is not what was backed up; `detail` says in what
+  failed = 6,     // the server refused it, or the backup does not open; `detail`
 };
 std::string_view name_of(Outcome outcome);
 

@@ -51,7 +51,8 @@ Result<RestoreReport> parse_report(std::string_view bytes) {
     item.target_id = reader.text();
     item.outcome = static_cast<Outcome>(reader.u8());
     item.detail = reader.text();
-    if (item.outcome < Outcome::present || item.outcome > Outcome::failed) return Error{ErrorKind::corrupt, "a report of an unknown version"};
+    if (item.outcome < Outcome::present || item.outcome > Outcome::failed)
+      return Error{ErrorKind::corrupt, "a report of an unknown version"};
     report.items.push_back(std::move(item));
   }
   RETURN_IF_ERROR(reader.finish());

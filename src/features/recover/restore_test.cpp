@@ -1,6 +1,6 @@
 #include "features/recover/restore.h"
 
-#include "features/recover/recover_fixture.h"
+#include "fakes/recover_fixture.h"
 
 namespace mailhold::recover {
 namespace {
@@ -141,7 +141,8 @@ TEST_F(RestoreTest, a_byte_that_the_server_changed_is_named) {
   ASSERT_TRUE(report);
   EXPECT_FALSE(report->is_exact());
   EXPECT_EQ(report->count(Outcome::differs), 1U);
-  const auto found = std::find_if(report->items.begin(), report->items.end(), [](const auto& item) { return item.outcome == Outcome::differs; });
+  const auto found =
+      std::find_if(report->items.begin(), report->items.end(), [](const auto& item) { return item.outcome == Outcome::differs; });
   EXPECT_EQ(found->detail, "content");
 }
 

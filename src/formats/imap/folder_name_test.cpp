@@ -13,12 +13,9 @@ TEST(FolderName, goes_to_modified_utf7_and_back) {
     const char* name;
   };
   const Row rows[] = {
-      {"INBOX", "INBOX"},
-      {"~peter/mail/台北/日本語", "~peter/mail/&U,BTFw-/&ZeVnLIqe-"},  // the example of RFC 3501
-      {"Entwürfe", "Entw&APw-rfe"},
-      {"Q&A", "Q&-A"},
-      {"pää", "p&AOQA5A-"},
-      {"party 🎉", "party &2DzfiQ-"},
+      {"INBOX", "INBOX"},           {"~peter/mail/台北/日本語", "~peter/mail/&U,BTFw-/&ZeVnLIqe-"},  // the example of RFC 3501
+      {"Entwürfe", "Entw&APw-rfe"}, {"Q&A", "Q&-A"},
+      {"pää", "p&AOQA5A-"},         {"party 🎉", "party &2DzfiQ-"},
       {"a\tb", "a&AAk-b"},
   };
   for (const Row& row : rows) {

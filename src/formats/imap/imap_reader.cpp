@@ -79,7 +79,8 @@ Status ImapReader::begin_literal(std::uint64_t size) {
   }
   const bool content = is_content(line_);
   if (!content && size > limits_.literal_bytes_max) {
-    return Error{ErrorKind::limit_exceeded, "the server sends a literal of " + std::to_string(size) + " bytes that is no message"};
+    return Error{ErrorKind::limit_exceeded,
+                 "the server sends a literal of " + std::to_string(size) + " bytes that is no message"};
   }
   literal_left_ = size;
   literal_is_dropped_ = content && size > limits_.content_bytes_max;
@@ -96,8 +97,7 @@ Status ImapReader::begin_literal(std::uint64_t size) {
 
 Status ImapReader::finish() {
   pieces_.push_back(std::exchange(line_, {}));
-  Result<Response> response =
-      parse_response(pieces_, literals_, {limits_.values_max, limits_.depth_max, bytes_dropped_});
+  Result<Response> response = parse_response(pieces_, literals_, {limits_.values_max, limits_.depth_max, bytes_dropped_});
   pieces_.clear();
   literals_.clear();
   response_bytes_ = 0;

@@ -6,11 +6,13 @@
 
 std::vector<std::string> fuzz_seeds() {
   return {"* PREAUTH [CAPABILITY IMAP4rev1 QRESYNC] hello\r\n* LIST (\\Sent) \"/\" {4}\r\nSent\r\n",
-          "* 12 FETCH (UID 41 FLAGS (\\Seen) INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" MODSEQ (12) BODY[] {3}\r\na\r\n)\r\na1 OK done\r\n",
+          "* 12 FETCH (UID 41 FLAGS (\\Seen) INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" MODSEQ (12) BODY[] {3}\r\na\r\n)\r\na1 "
+          "OK done\r\n",
           "* VANISHED (EARLIER) 3:5,9\r\n* SEARCH 1 2\r\n* 3 EXISTS\r\n+ go\r\na2 NO [LIMIT] later\r\n"};
 }
 
-// Any bytes a hostile server may send, in any pieces: no crash, the same responses however they were cut, no more than the limits.
+// Any bytes a hostile server may send, in any pieces: no crash, the same responses however they were cut, no more than the
+// limits.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace mailhold::imap;
   ReaderLimits limits;

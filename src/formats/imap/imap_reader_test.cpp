@@ -40,7 +40,8 @@ TEST(ImapReader, gives_the_same_whatever_the_pieces_are) {
       "* 1 FETCH (UID 5 BODY[] ~{6}\r\na\000b\r\nc FLAGS ())\r\n* VANISHED (EARLIER) 3:5,9\r\n+ go\r\na2 NO [LIMIT] later {5}\r\n"s;
   for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
     ImapReader reader;
-    for (std::size_t at = 0; at < bytes.size(); at += piece) ASSERT_TRUE(reader.receive(std::string_view(bytes).substr(at, piece)));
+    for (std::size_t at = 0; at < bytes.size(); at += piece)
+      ASSERT_TRUE(reader.receive(std::string_view(bytes).substr(at, piece)));
     std::vector<Response> all;
     while (auto response = reader.next()) all.push_back(std::move(*response));
     ASSERT_EQ(all.size(), 6U) << piece;
@@ -57,7 +58,8 @@ TEST(ImapReader, gives_the_same_whatever_the_pieces_are) {
 TEST(ImapReader, reads_past_a_message_above_the_limit_and_says_so) {
   ReaderLimits limits;
   limits.content_bytes_max = 10;
-  const auto responses = read_all("* 1 FETCH (UID 5 BODY[] {11}\r\n12345678901)\r\n* 2 FETCH (UID 6 BODY[] {10}\r\n1234567890)\r\n", limits);
+  const auto responses =
+      read_all("* 1 FETCH (UID 5 BODY[] {11}\r\n12345678901)\r\n* 2 FETCH (UID 6 BODY[] {10}\r\n1234567890)\r\n", limits);
   ASSERT_EQ(responses.size(), 2U);
   EXPECT_EQ(responses[0].message.content_bytes_dropped, 11U);
   EXPECT_FALSE(responses[0].message.content);
@@ -73,9 +75,20 @@ TEST(ImapReader, refuses_what_has_no_end) {
       {"line", std::string(9000, 'x')},
       {"line after a literal", "* LIST () {1}\r\na" + std::string(9000, ' ')},
       {"literal that is no message", "* LIST () \"/\" {99999999999}\r\n"},
-      {"number of literals", "* LIST " + [] { std::string all; for (int i = 0; i < 70; ++i) all += "{1}\r\na "; return all; }()},
+      {"number of literals", "* LIST " +
+                                 [] {
+                                   std::string all;
+                                   for (int i = 0; i < 70; ++i) all += "{1}\r\na ";
+                                   return all;
+                                 }()},
       {"depth", "* 1 FETCH (BODYSTRUCTURE " + std::string(100, '(') + std::string(100, ')') + ")\r\n"},
-      {"number of values", "* 1 FETCH (FLAGS (" + [] { std::string all; for (int i = 0; i < 3000; ++i) all += "a "; return all; }() + "))\r\n"},
+      {"number of values", "* 1 FETCH (FLAGS (" +
+                               [] {
+                                 std::string all;
+                                 for (int i = 0; i < 3000; ++i) all += "a ";
+                                 return all;
+                               }() +
+                               "))\r\n"},
   };
   ReaderLimits limits;
   limits.line_bytes_max = 8192;
@@ -142,13 +155,15 @@ TEST(ImapReader, a_word_of_the_fuzzing_dictionary_never_harms) {
 }
 
 TEST(InternalDate, comes_back_as_it_was) {
-  for (const char* text : {"17-Jul-1996 02:44:25 -0700", "01-Jan-1970 00:00:00 +0000", "29-Feb-2024 23:59:59 +1345", "31-Dec-1969 23:00:00 -0030"}) {
+  for (const char* text :
+       {"17-Jul-1996 02:44:25 -0700", "01-Jan-1970 00:00:00 +0000", "29-Feb-2024 23:59:59 +1345", "31-Dec-1969 23:00:00 -0030"}) {
     const auto date = parse_internal_date(text);
     ASSERT_TRUE(date) << text;
     EXPECT_EQ(write_internal_date(*date), text);
   }
   EXPECT_EQ(parse_internal_date(" 1-Jul-1996 02:44:25 -0700")->time, parse_internal_date("01-Jul-1996 09:44:25 +0000")->time);
-  for (const char* text : {"", "17-Jul-1996", "30-Feb-2024 00:00:00 +0000", "17-Jul-1996 24:00:00 +0000", "17-Jul-1996 02:44:25 0700"})
+  for (const char* text :
+       {"", "17-Jul-1996", "30-Feb-2024 00:00:00 +0000", "17-Jul-1996 24:00:00 +0000", "17-Jul-1996 02:44:25 0700"})
     EXPECT_FALSE(parse_internal_date(text)) << text;
 }
 

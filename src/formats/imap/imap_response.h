@@ -41,7 +41,7 @@ struct FetchedMessage {
   std::optional<InternalDate> date{};
   std::optional<std::uint64_t> size{};  // RFC822.SIZE: a claim
   std::optional<std::uint64_t> modseq{};
-  std::optional<std::string> content{};    // BODY[]
+  std::optional<std::string> content{};     // BODY[]
   std::uint64_t content_bytes_dropped = 0;  // its announced length, where it was above the limit and was not kept
 };
 

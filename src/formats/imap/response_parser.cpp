@@ -177,7 +177,8 @@ void read_fetch_value(const std::string& name, Value& value, FetchedMessage& mes
   if (name == "UID") message.uid = small_number(value.text).value_or(0);
   if (name == "RFC822.SIZE") message.size = to_number(value.text);
   if (name == "INTERNALDATE") message.date = parse_internal_date(value.text);
-  if (name == "MODSEQ" && value.kind == Value::Kind::list && !value.items.empty()) message.modseq = to_number(value.items[0].text);
+  if (name == "MODSEQ" && value.kind == Value::Kind::list && !value.items.empty())
+    message.modseq = to_number(value.items[0].text);
   if (name == "FLAGS" && value.kind == Value::Kind::list) {
     message.flags.emplace();
     for (const Value& flag : value.items) message.flags->push_back(flag.text);

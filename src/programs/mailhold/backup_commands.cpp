@@ -12,7 +12,8 @@ namespace json = boost::json;
 
 Status add_mailbox(Console& console, const Typed& typed) {
   ASSIGN_OR_RETURN(const std::string tenant, console.tenant_id(typed.one("tenant")));
-  json::object request{{"verb", "mailbox.add"}, {"tenant", tenant}, {"name", typed.one("name")}, {"connection", typed.one("connection")}};
+  json::object request{
+      {"verb", "mailbox.add"}, {"tenant", tenant}, {"name", typed.one("name")}, {"connection", typed.one("connection")}};
   if (typed.has("restore-connection")) request["restore_connection"] = typed.one("restore-connection");
   ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(request)));
   console.print(answer);
@@ -44,7 +45,8 @@ Status await(Console& console, const std::string& job) {
     if (const json::value* failure = report.if_contains("failure"))
       return Error{ErrorKind::unavailable, "the restore came to no end: " + std::string(failure->as_string())};
     if (!report.at("exact").as_bool())
-      return Error{ErrorKind::corrupt, std::to_string(report.at("not_as_it_was").as_array().size()) + " items are not as they were"};
+      return Error{ErrorKind::corrupt,
+                   std::to_string(report.at("not_as_it_was").as_array().size()) + " items are not as they were"};
     return done();
   }
 }
@@ -86,7 +88,12 @@ std::vector<Command> backup_commands() {
         {"restore-connection", "Id of a connection with purpose restore.write, if it is another one"}},
        "mailhold mailbox add --tenant example --name alice@example.com --connection 8a…",
        add_mailbox},
-      {"mailbox", "list", "Show all mailboxes and how current they are", {{"tenant", "Only of this tenant (name or id)"}}, "", list_mailboxes},
+      {"mailbox",
+       "list",
+       "Show all mailboxes and how current they are",
+       {{"tenant", "Only of this tenant (name or id)"}},
+       "",
+       list_mailboxes},
       {"mailbox", "pause", "Sync it no more until it is resumed", {mailbox}, "", {}},
       {"mailbox", "resume", "Sync it again", {mailbox}, "", {}},
       {"backup", "run", "Sync a mailbox now", {mailbox}, "", {}},

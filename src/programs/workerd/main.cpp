@@ -98,7 +98,8 @@ Status serve(ipc::Daemon& daemon) {
   ASSIGN_OR_RETURN(const auto book, recover::BackupBook::open(*records, region, worker_keys, configuration, opening));
   recover::BackupSettings backup_settings;
   backup_settings.every = std::chrono::seconds(std::max<std::int64_t>(1, settings.number("backup.every_seconds")));
-  backup_settings.sessions_max = static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("backup.sessions_max"), 1, 64));
+  backup_settings.sessions_max =
+      static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("backup.sessions_max"), 1, 64));
   recover::Backups backups(backup_settings, {*book, *store, worker_keys, sessions, system_clock()});
   recover::BackupVerbs verbs(backups, *book);
   backups.start();

@@ -42,8 +42,9 @@ std::string flag_list(const std::vector<std::string>& flags) {
 
 SpecialUse use_of(const imap::ListedFolder& folder) {
   constexpr std::pair<std::string_view, SpecialUse> uses[] = {
-      {"\\All", SpecialUse::all},   {"\\Archive", SpecialUse::archive}, {"\\Drafts", SpecialUse::drafts}, {"\\Flagged", SpecialUse::flagged},
-      {"\\Junk", SpecialUse::junk}, {"\\Sent", SpecialUse::sent},       {"\\Trash", SpecialUse::trash}};
+      {"\\All", SpecialUse::all},         {"\\Archive", SpecialUse::archive}, {"\\Drafts", SpecialUse::drafts},
+      {"\\Flagged", SpecialUse::flagged}, {"\\Junk", SpecialUse::junk},       {"\\Sent", SpecialUse::sent},
+      {"\\Trash", SpecialUse::trash}};
   if (equals_ignoring_case(folder.name, "INBOX")) return SpecialUse::inbox;
   for (const std::string& attribute : folder.attributes) {
     for (const auto& [name, use] : uses) {
@@ -104,7 +105,8 @@ Result<std::vector<Folder>> ImapMailbox::folders(const Deadline& deadline) {
     if (response.kind != imap::Response::Kind::list) return done();
     const imap::ListedFolder& listed = response.folder;
     if (separator_.empty()) separator_ = listed.separator;
-    if (listed.name.empty() || listed.name.size() > imap::folder_name_bytes_max || !names.insert(listed.name).second) return done();
+    if (listed.name.empty() || listed.name.size() > imap::folder_name_bytes_max || !names.insert(listed.name).second)
+      return done();
     if (folders.size() == folders_max) return Error{ErrorKind::limit_exceeded, "the mailbox has too many folders"};
     Folder folder{listed.name, path_of_name(listed.name), use_of(listed), holds_items(listed)};
     while (folder.path.size() > 1 && folder.path.back().empty()) folder.path.pop_back();  // "a/": only below it
@@ -125,7 +127,8 @@ Status ImapMailbox::select(const Folder& folder, const Deadline& deadline) {
       return response.code_words.empty() ? 0 : to_number(response.code_words.front()).value_or(0);
     };
     if (response.kind == imap::Response::Kind::exists) opened.count = response.number;
-    if (response.code == "UIDVALIDITY") opened.uid_validity = static_cast<std::uint32_t>(std::min<std::uint64_t>(word(), 0xffffffffU));
+    if (response.code == "UIDVALIDITY")
+      opened.uid_validity = static_cast<std::uint32_t>(std::min<std::uint64_t>(word(), 0xffffffffU));
     if (response.code == "UIDNEXT") opened.uid_next = static_cast<std::uint32_t>(std::min<std::uint64_t>(word(), 0xffffffffU));
     if (response.code == "HIGHESTMODSEQ") opened.modseq = word();
     if (response.code == "NOMODSEQ") opened.modseq = 0;
@@ -157,8 +160,13 @@ Status ImapMailbox::heads_of(const std::string& command, std::vector<ItemHead>& 
     imap::FetchedMessage& message = response.message;
     if (response.kind != imap::Response::Kind::fetch || message.uid == 0 || !message.flags || !message.date) return done();
     if (!seen.insert(message.uid).second) return done();
-    heads.push_back({item_id(opened_->uid_validity, message.uid), ItemType::mail, message.date->time, message.date->zone_minutes,
-                     kept_flags(std::move(*message.flags)), {}, message.size.value_or(0)});
+    heads.push_back({item_id(opened_->uid_validity, message.uid),
+                     ItemType::mail,
+                     message.date->time,
+                     message.date->zone_minutes,
+                     kept_flags(std::move(*message.flags)),
+                     {},
+                     message.size.value_or(0)});
     return done();
   };
   RETURN_IF_ERROR(session_->run(command, take, deadline));
@@ -201,7 +209,8 @@ Result<std::uint64_t> ImapMailbox::position_after(std::uint32_t uid, std::uint64
   return low;
 }
 
-Result<Changes> ImapMailbox::changes(const Folder& folder, std::string_view mark_bytes, std::size_t limit, const Deadline& deadline) {
+Result<Changes> ImapMailbox::changes(const Folder& folder, std::string_view mark_bytes, std::size_t limit,
+                                     const Deadline& deadline) {
   RETURN_IF_ERROR(select(folder, deadline));
   ImapMark mark = parse_mark(mark_bytes);
   if (mark.uid_validity != opened_->uid_validity) {
@@ -255,8 +264,8 @@ Status ImapMailbox::read_on(ImapMark& mark, std::size_t limit, Changes& changes,
     if (heads.empty()) return contradicts("messages of the folder cannot be asked for");
     for (ItemHead& head : heads) {
       const std::uint32_t uid = uid_of(head.id, mark.uid_validity);
-      if (uid <= mark.uid_last && std::find_if(changes.items.begin(), changes.items.end(), [&](const ItemHead& known) {
-            return known.id == head.id; }) != changes.items.end())
+      if (uid <= mark.uid_last && std::find_if(changes.items.begin(), changes.items.end(),
+                                               [&](const ItemHead& known) { return known.id == head.id; }) != changes.items.end())
         continue;
       changes.items.push_back(std::move(head));
     }
@@ -271,7 +280,8 @@ Status ImapMailbox::read_on(ImapMark& mark, std::size_t limit, Changes& changes,
   mark.must_list = false;
   changes.present.emplace();
   if (opened_->count == 0) return done();
-  ASSIGN_OR_RETURN(const std::vector<std::uint32_t> uids, uids_of("FETCH 1:" + std::to_string(opened_->count) + " (UID)", deadline));
+  ASSIGN_OR_RETURN(const std::vector<std::uint32_t> uids,
+                   uids_of("FETCH 1:" + std::to_string(opened_->count) + " (UID)", deadline));
   for (const std::uint32_t uid : uids) changes.present->push_back(item_id(mark.uid_validity, uid));
   return done();
 }
@@ -291,8 +301,9 @@ Status ImapMailbox::fetch(const Folder& folder, const std::vector<std::string>& 
   }
   std::sort(uids.begin(), uids.end());
   for (std::size_t at = 0; at < uids.size(); at += contents_at_once) {
-    const std::vector<std::uint32_t> batch(uids.begin() + static_cast<std::ptrdiff_t>(at),
-                                           uids.begin() + static_cast<std::ptrdiff_t>(std::min(at + contents_at_once, uids.size())));
+    const std::vector<std::uint32_t> batch(
+        uids.begin() + static_cast<std::ptrdiff_t>(at),
+        uids.begin() + static_cast<std::ptrdiff_t>(std::min(at + contents_at_once, uids.size())));
     std::set<std::uint32_t> wanted(batch.begin(), batch.end());
     const auto take = [&](imap::Response& response) -> Status {
       imap::FetchedMessage& message = response.message;
@@ -318,18 +329,29 @@ Result<Folder> ImapMailbox::make_folder(const FolderPath& path, const Deadline& 
   if (path.empty() || path.size() > folder_depth_max) return Error{ErrorKind::invalid_input, "no path of a folder"};
   for (const std::string& name : path) {
     if (name.empty() || (!separator_.empty() && name.find(separator_) != std::string::npos))
-      return Error{ErrorKind::unsupported, "a name that this server cannot give to a folder", "a folder cannot be called so here"};
+      return Error{ErrorKind::unsupported, "a name that this server cannot give to a folder",
+                   "a folder cannot be called so here"};
   }
   const bool has_levels = !separator_.empty();
   if (!has_levels && path.size() > 1) return Error{ErrorKind::unsupported, "the server has no folders in folders"};
-  for (std::size_t depth = 1; depth <= path.size(); ++depth) {
-    const FolderPath above(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(depth));
-    const bool is_last = depth == path.size();
-    if (const Folder* found = find(above); found != nullptr && (found->holds_items || !is_last)) continue;
-    ASSIGN_OR_RETURN(const std::string name, quoted(name_of_path(above)));
+  const Folder* there = find(path);
+  if (there != nullptr && there->holds_items) return *there;
+  const auto create = [&](const FolderPath& wanted) -> Status {
+    ASSIGN_OR_RETURN(const std::string name, quoted(name_of_path(wanted)));
     RETURN_IF_ERROR(session_->run("CREATE " + name, ignore, deadline));
     (void)session_->run("SUBSCRIBE " + name, ignore, deadline);  // so that mail programs show it; it is there in any case
+    return done();
+  };
+  // A server makes the levels above by itself (RFC 9051 section 6.3.4); for one that does not they are made one by one.
+  Status created = create(path);
+  if (!created && created.error().kind != ErrorKind::denied && created.error().kind != ErrorKind::not_found)
+    return created.error();
+  for (std::size_t depth = 1; !created && depth < path.size(); ++depth) {
+    const FolderPath above(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(depth));
+    if (find(above) == nullptr) RETURN_IF_ERROR(create(above));
+    if (depth + 1 == path.size()) created = create(path);
   }
+  RETURN_IF_ERROR(created);
   ASSIGN_OR_RETURN(known, folders(deadline));
   const Folder* made = find(path);
   if (made == nullptr) return contradicts("a folder it made is not there");

@@ -1,4 +1,4 @@
-// A fake IMAP server, a store and a book in a fresh folder. For the tests of this room.
+// A fake IMAP server, a store and a book in a fresh folder. For the tests of features/recover.
 #pragma once
 
 #include "core/store/store_fixture.h"
@@ -102,7 +102,8 @@ class RecoverFixture : public store::StoreFixture {
     return text;
   }
   void fill(std::size_t inbox = 12, std::size_t archive = 5) {
-    for (std::size_t i = 0; i < inbox; ++i) server.folders["INBOX"].add(letter("in " + std::to_string(i), i % 3 == 0 ? 2000 : 0), {"\\Seen"});
+    for (std::size_t i = 0; i < inbox; ++i)
+      server.folders["INBOX"].add(letter("in " + std::to_string(i), i % 3 == 0 ? 2000 : 0), {"\\Seen"});
     for (std::size_t i = 0; i < archive; ++i) server.folders["Archive/2026"].add(letter("old " + std::to_string(i)), {});
   }
 
