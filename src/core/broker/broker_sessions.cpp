@@ -92,6 +92,8 @@ void Broker::end_sessions(Id connection) {
 
 Status Broker::check_use(const access::Connection& connection, const OpenConnection& request, const std::string& role) {
   if (connection.kind != request.kind) return Error{ErrorKind::unsupported, "the connection is of another kind"};
+  if (!request.tenant.is_none() && request.tenant != connection.tenant)
+    return Error{ErrorKind::denied, "the connection is of another tenant"};
   if (connection.suspended) return Error{ErrorKind::denied, "the connection is suspended"};
   if (std::find(connection.purposes.begin(), connection.purposes.end(), request.purpose) == connection.purposes.end())
     return Error{ErrorKind::denied, "the connection is not for this purpose"};

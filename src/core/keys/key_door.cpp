@@ -21,6 +21,7 @@ const Permission permissions[] = {
      {Method::spool_private_keys, Method::day_key, Method::destroy_day, Method::purpose_key, Method::token_key,
       Method::end_day_rotation}},
     {"linkd", {Method::link_key}},
+    {"workerd", {Method::day_key, Method::purpose_key, Method::token_key}},
     {"apid",
      {Method::status, Method::initialise, Method::unseal, Method::create_tenant, Method::destroy_tenant, Method::purpose_key,
       Method::ledger_public_key, Method::open_ledger_box, Method::ledger_verifying_key, Method::secret_public_key,
@@ -36,7 +37,7 @@ const Permission permissions[] = {
 // purpose_key is not one question but several: each role has its one purpose.
 bool may_have(std::string_view role, Purpose purpose) {
   return (role == "gatewayd-out" && purpose == Purpose::trace) ||
-         ((role == "apid" || role == "brokerd") && purpose == Purpose::configuration);
+         ((role == "apid" || role == "brokerd" || role == "workerd") && purpose == Purpose::configuration);
 }
 
 Error denied(std::string_view role, std::string_view method) {

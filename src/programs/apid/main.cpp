@@ -26,7 +26,8 @@ using namespace std::chrono_literals;
 constexpr std::pair<std::string_view, std::string_view> owners[] = {
     {"queue", "gatewayd-out"}, {"held", "gatewayd-out"}, {"message", "gatewayd-out"}, {"gateway", "gatewayd-in"},
     {"link", "linkd"},         {"operation", "brokerd"}, {"person", "brokerd"},       {"route", "brokerd"},
-    {"secret", "brokerd"},     {"ledger", "ledgerd"},    {"connection", "brokerd"},   {"session", "workerd"}};
+    {"secret", "brokerd"},     {"ledger", "ledgerd"},    {"connection", "brokerd"},   {"session", "workerd"},
+    {"mailbox", "workerd"},    {"backup", "workerd"},    {"restore", "workerd"}};
 
 // gatewayd and linkd ask for what they need of the tenants.
 void answer_peer(tenants::TenantBook& book, const std::shared_ptr<ipc::Call>& call) {

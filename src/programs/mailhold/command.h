@@ -62,6 +62,7 @@ std::vector<Command> people_commands();      // person, route
 std::vector<Command> connection_commands();  // connection, secret, operation
 std::vector<Command> tenant_commands();      // tenant, domain, link
 std::vector<Command> host_commands();        // host
+std::vector<Command> backup_commands();  // mailbox, backup, restore
 std::vector<Command> mail_commands();        // message, queue, held, gateway, ledger
 
 }  // namespace mailhold::cli
