@@ -228,23 +228,24 @@ class FakeImapServer final : public mailboxes::SessionSource {
         for (const auto& [uid, modseq] : folder_->vanished)
           if (modseq > since && is_in(uid)) say("* VANISHED (EARLIER) " + std::to_string(uid) + "\r\n");
       }
-      const auto& faults = server_.faults;
       for (std::size_t i = 0; i < folder_->messages.size() && is_open_; ++i) {
         const FakeMessage& message = folder_->messages[i];
-        if (!is_in(by_uid ? message.uid : static_cast<std::uint32_t>(i + 1)) && !(wants_content && faults.sends_others_contents))
+        if (!is_in(by_uid ? message.uid : static_cast<std::uint32_t>(i + 1)) &&
+            !(wants_content && server_.faults.sends_others_contents))
           continue;
-        if (since > 0 && (message.modseq <= since || faults.hides_new)) continue;
-        if (wants_content && faults.refused.contains(message.uid)) return say(tag_ + " NO [SERVERBUG] cannot read it\r\n");
+        if (since > 0 && (message.modseq <= since || server_.faults.hides_new)) continue;
+        if (wants_content && server_.faults.refused.contains(message.uid))
+          return say(tag_ + " NO [SERVERBUG] cannot read it\r\n");
         std::string line = "* " + std::to_string(i + 1) + " FETCH (UID " + std::to_string(message.uid);
         if (command.find("FLAGS") != std::string::npos) {
           line += " FLAGS (";
           for (const auto& flag : message.flags) line += (line.ends_with('(') ? "" : " ") + flag;
           line += ") INTERNALDATE \"" + message.date + "\" RFC822.SIZE " +
-                  std::to_string(faults.lies_about_sizes ? 7 : message.content.size());
+                  std::to_string(server_.faults.lies_about_sizes ? 7 : message.content.size());
         }
-        if (wants_content && faults.unreadable.contains(message.uid)) continue;
+        if (wants_content && server_.faults.unreadable.contains(message.uid)) continue;
         if (wants_content) {
-          line += " BODY[] {" + std::to_string(message.content.size() + (faults.announces_too_much ? 100 : 0)) + "}\r\n" +
+          line += " BODY[] {" + std::to_string(message.content.size() + (server_.faults.announces_too_much ? 100 : 0)) + "}\r\n" +
                   message.content;
         }
         say(line + ")\r\n");

@@ -27,13 +27,7 @@ class RecoverFixture : public store::StoreFixture {
   void open_all() {
     book.reset();
     open();
-    book = std::move(*BackupBook::open(
-        *records, "test", keys,
-        [this](Id of, const Deadline& deadline) -> Result<keys::PurposeKey> {
-          ASSIGN_OR_RETURN(store::EpochKey key, keys.trace_key(of, deadline));
-          return keys::PurposeKey{key.version, std::move(key.key)};
-        },
-        soon()));
+    book = *BackupBook::open(*records, "test", keys, soon());
   }
   std::unique_ptr<mailboxes::ImapMailbox> session(bool writes) {
     auto socket = server.open(tenant, mailbox.connection, writes ? "restore.write" : "backup.read", soon());

@@ -21,7 +21,7 @@ const Permission permissions[] = {
      {Method::spool_private_keys, Method::day_key, Method::destroy_day, Method::purpose_key, Method::token_key,
       Method::end_day_rotation}},
     {"linkd", {Method::link_key}},
-    {"workerd", {Method::day_key, Method::purpose_key, Method::token_key}},
+    {"workerd", {Method::day_key, Method::token_key}},
     {"apid",
      {Method::status, Method::initialise, Method::unseal, Method::create_tenant, Method::destroy_tenant, Method::purpose_key,
       Method::ledger_public_key, Method::open_ledger_box, Method::ledger_verifying_key, Method::secret_public_key,
@@ -37,8 +37,11 @@ const Permission permissions[] = {
 // purpose_key is not one question but several: each role has its one purpose.
 bool may_have(std::string_view role, Purpose purpose) {
   return (role == "gatewayd-out" && purpose == Purpose::trace) ||
-         ((role == "apid" || role == "brokerd" || role == "workerd") && purpose == Purpose::configuration);
+         ((role == "apid" || role == "brokerd") && purpose == Purpose::configuration);
 }
+
+// Keys of backups are for workerd, and no others are.
+bool may_have_epoch(std::string_view role, std::uint32_t epoch) { return (role == "workerd") == (epoch >= backup_epoch_first); }
 
 Error denied(std::string_view role, std::string_view method) {
   log_warning("keys", std::string(role) + " asked for " + std::string(method) + ": denied");
@@ -199,6 +202,8 @@ Result<std::string> KeyDoor::answer_simple(std::string_view role, Method method,
       const std::uint32_t which = question.number();
       const std::uint32_t version = method == Method::day_key ? question.number() : 0;
       RETURN_IF_ERROR(question.finish());
+      if ((method == Method::day_key || method == Method::destroy_day) && !may_have_epoch(role, which))
+        return denied(role, "a key of other epochs");
       if (method == Method::spool_private_keys) return spool_private_keys(service_, tenant, which);
       if (method == Method::link_key) return answer_with(service_.link_key(tenant, which));
       if (method == Method::day_key) return answer_with(service_.day_key(tenant, which, version));

@@ -46,12 +46,15 @@ std::string_view name_of(MailboxState state) {
 }
 
 Result<std::unique_ptr<BackupBook>> BackupBook::open(records::Records& records, std::string region, store::StoreKeys& keys,
-                                                     ConfigurationKey configuration, const Deadline& deadline) {
+                                                     const Deadline& deadline) {
   RETURN_IF_ERROR(records.migrate(schema, deadline));
-  return std::unique_ptr<BackupBook>(new BackupBook(records, std::move(region), keys, std::move(configuration)));
+  return std::unique_ptr<BackupBook>(new BackupBook(records, std::move(region), keys));
 }
 
 namespace {
+
+constexpr store::Epoch lasting_epoch = 0;  // of the rows that no day ends
+
 sealed::Context context_of(const std::string& region, Id tenant, Id object, std::string_view what, std::uint64_t revision,
                            std::uint32_t key_version) {
   sealed::Context context;
@@ -65,17 +68,19 @@ sealed::Context context_of(const std::string& region, Id tenant, Id object, std:
   context.extra = what;
   return context;
 }
+
 }  // namespace
 
 Result<std::string> BackupBook::seal(Id tenant, Id object, std::string_view what, std::uint64_t revision,
                                      std::string_view plaintext, const Deadline& deadline) const {
-  ASSIGN_OR_RETURN(const keys::PurposeKey key, configuration_(tenant, deadline));
+  ASSIGN_OR_RETURN(const store::EpochKey key, keys_.day_key(tenant, lasting_epoch, deadline));
   return sealed::seal(key.key.reveal(), context_of(region_, tenant, object, what, revision, key.version), plaintext);
 }
 
 Result<std::string> BackupBook::open(Id tenant, Id object, std::string_view what, std::uint64_t revision, std::string_view row,
                                      const Deadline& deadline) const {
-  ASSIGN_OR_RETURN(const keys::PurposeKey key, configuration_(tenant, deadline));
+  ASSIGN_OR_RETURN(const sealed::RowHeader header, sealed::read_row_header(row));
+  ASSIGN_OR_RETURN(const store::EpochKey key, keys_.day_key(tenant, lasting_epoch, header.key_version, deadline));
   return sealed::open(key.key.reveal(), context_of(region_, tenant, object, what, revision, key.version), row);
 }
 

@@ -2,7 +2,7 @@
 // from and until which it was there. Rows are only added and closed, so that the mailbox can be seen as of any moment.
 // Names, dates, flags and the source's ids are sealed; ids of ours and times stand in the clear. Any thread.
 //
-// Design: docs/formats/backup.md
+// Design: docs/formats/mailbox_backup.md
 #pragma once
 
 #include <map>
@@ -11,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "core/keys/key_types.h"
 #include "core/store/store_keys.h"
 #include "features/held/row_seal.h"
 #include "features/mailboxes/mailbox.h"
@@ -81,11 +80,9 @@ struct FolderStep {
 
 class BackupBook {
  public:
-  using ConfigurationKey = std::function<Result<keys::PurposeKey>(Id tenant, const Deadline& deadline)>;
-
-  // The records, and what the keys lead to, must outlive the book.
+  // The records and the keys must outlive the book.
   static Result<std::unique_ptr<BackupBook>> open(records::Records& records, std::string region, store::StoreKeys& keys,
-                                                  ConfigurationKey configuration, const Deadline& deadline);
+                                                  const Deadline& deadline);
 
   Status put_mailbox(const Mailbox& mailbox, const Deadline& deadline);
   Result<Mailbox> mailbox(Id id, const Deadline& deadline);  // not_found
@@ -108,9 +105,9 @@ class BackupBook {
   Result<std::vector<Id>> restores(const Deadline& deadline);     // newest first
 
  private:
-  BackupBook(records::Records& records, std::string region, store::StoreKeys& keys, ConfigurationKey configuration)
-      : records_(records), region_(region), configuration_(std::move(configuration)), seal_(std::move(region), keys) {}
-  // Seal and open under the tenant's configuration key, for rows that outlive every day.
+  BackupBook(records::Records& records, std::string region, store::StoreKeys& keys)
+      : records_(records), region_(region), keys_(keys), seal_(std::move(region), keys) {}
+  // Seal and open under the tenant's key of day 0, for rows that outlive every day.
   Result<std::string> seal(Id tenant, Id object, std::string_view what, std::uint64_t revision, std::string_view plaintext,
                            const Deadline& deadline) const;
   Result<std::string> open(Id tenant, Id object, std::string_view what, std::uint64_t revision, std::string_view row,
@@ -120,7 +117,7 @@ class BackupBook {
 
   records::Records& records_;
   const std::string region_;
-  const ConfigurationKey configuration_;
+  store::StoreKeys& keys_;
   const held::RowSeal seal_;
 };
 

@@ -1,6 +1,6 @@
 // The bytes inside the seals of the backup's rows. Internal to this room.
 //
-// Design: docs/formats/backup.md
+// Design: docs/formats/mailbox_backup.md
 #pragma once
 
 #include "features/recover/backup_book.h"

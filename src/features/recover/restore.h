@@ -12,12 +12,12 @@
 namespace mailhold::recover {
 
 struct RestoreRequest {
-  Id mailbox;
+  Id mailbox = {};
   Milliseconds as_of = 0;
-  mailboxes::FolderPath from;  // this folder and what is below it; empty: all
-  Id item;                     // only this one; none: all
-  mailboxes::FolderPath to;    // put below this folder; empty: where they were
-  bool sets_flags = false;     // of items that are there already ("overwrite")
+  mailboxes::FolderPath from = {};  // this folder and what is below it; empty: all
+  Id item = {};                     // only this one; none: all
+  mailboxes::FolderPath to = {};    // put below this folder; empty: where they were
+  bool sets_flags = false;          // of items that are there already ("overwrite")
   bool dry_run = false;
 };
 

@@ -51,15 +51,15 @@ class BrokerSessions final : public mailboxes::SessionSource {
   broker::BrokerClient& brokerd_;
 };
 
-// The keys of tenants that the store and the rows of backups need.
+// The keys of tenants that the store and the rows of backups need. Their days are epochs of their own.
 class WorkerKeys final : public store::StoreKeys {
  public:
   explicit WorkerKeys(keys::KeyClient& keys) : keys_(keys) {}
   Result<store::EpochKey> day_key(Id tenant, store::Epoch epoch, const Deadline& deadline) override {
-    return epoch_key(keys_.day_key(tenant, epoch, deadline));
+    return epoch_key(keys_.day_key(tenant, keys::backup_epoch_first + epoch, deadline));
   }
   Result<store::EpochKey> day_key(Id tenant, store::Epoch epoch, std::uint32_t version, const Deadline& deadline) override {
-    return epoch_key(keys_.day_key(tenant, epoch, version, deadline));
+    return epoch_key(keys_.day_key(tenant, keys::backup_epoch_first + epoch, version, deadline));
   }
   Result<SecretText> token_key(Id tenant, const Deadline& deadline) override {
     ASSIGN_OR_RETURN(keys::PurposeKey key, keys_.token_key(tenant, deadline));
@@ -92,10 +92,7 @@ Status serve(ipc::Daemon& daemon) {
   store_settings.folder = folder;
   store_settings.region = region;
   ASSIGN_OR_RETURN(const auto store, store::MessageStore::open(store_settings, *records, *blobs, worker_keys));
-  const auto configuration = [&](Id tenant, const Deadline& until) {
-    return keys.purpose_key(tenant, keys::Purpose::configuration, until);
-  };
-  ASSIGN_OR_RETURN(const auto book, recover::BackupBook::open(*records, region, worker_keys, configuration, opening));
+  ASSIGN_OR_RETURN(const auto book, recover::BackupBook::open(*records, region, worker_keys, opening));
   recover::BackupSettings backup_settings;
   backup_settings.every = std::chrono::seconds(std::max<std::int64_t>(1, settings.number("backup.every_seconds")));
   backup_settings.sessions_max =
