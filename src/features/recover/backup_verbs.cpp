@@ -10,6 +10,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::size_t name_bytes_max = 320;  // an address, RFC 5321 section 4.5.3.1
+
 std::string text_of(const json::object& request, std::string_view name) {
   const json::value* value = request.if_contains(name);
   return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
@@ -38,6 +40,23 @@ std::string shown(std::string_view text) {
   std::string safe;
   for (std::size_t at = 0; at < text.size();) append_utf8(safe, next_code_point(text, at));
   return safe;
+}
+
+// By its id, or by its name where that is one's alone.
+Result<Id> mailbox_of(Backups& backups, const json::object& request, const Deadline& deadline) {
+  const std::string named = text_of(request, "mailbox");
+  if (const auto id = Id::parse(named); id && !id->is_none()) return id;
+  ASSIGN_OR_RETURN(const auto views, backups.list(deadline));
+  Id found;
+  for (const Backups::View& view : views) {
+    if (view.mailbox.name != named) continue;
+    const std::string what = "more than one mailbox has that name: give the id";
+    if (!found.is_none()) return Error{ErrorKind::invalid_input, what, what};
+    found = view.mailbox.id;
+  }
+  const std::string what = "no such mailbox; see mailhold mailbox list";
+  if (found.is_none()) return Error{ErrorKind::not_found, what, what};
+  return found;
 }
 
 json::object shown_mailbox(const Backups::View& view) {
@@ -114,11 +133,13 @@ Result<json::object> mailbox_verb(Backups& backups, std::string_view verb, const
     ASSIGN_OR_RETURN(mailbox.tenant, id_of(request, "tenant"));
     ASSIGN_OR_RETURN(mailbox.connection, id_of(request, "connection"));
     ASSIGN_OR_RETURN(mailbox.restore_connection, id_of(request, "restore_connection", false));
-    mailbox.name = text_of(request, "name").substr(0, 320);
+    mailbox.name = text_of(request, "name");
+    const std::string what = "a mailbox needs a name of at most 320 bytes";
+    if (mailbox.name.empty() || mailbox.name.size() > name_bytes_max) return Error{ErrorKind::invalid_input, what, what};
     ASSIGN_OR_RETURN(const Id id, backups.add(std::move(mailbox), deadline));
     return json::object{{"mailbox", id.text()}};
   }
-  ASSIGN_OR_RETURN(const Id mailbox, id_of(request, "mailbox"));
+  ASSIGN_OR_RETURN(const Id mailbox, mailbox_of(backups, request, deadline));
   if (verb == "mailbox.pause" || verb == "mailbox.resume") {
     const bool pause = verb == "mailbox.pause";
     RETURN_IF_ERROR(backups.change(mailbox, [pause](Mailbox& row) { row.paused = pause; }, deadline));
@@ -129,7 +150,7 @@ Result<json::object> mailbox_verb(Backups& backups, std::string_view verb, const
 
 Result<json::object> backup_verb(Backups& backups, BackupBook& book, std::string_view verb, const json::object& request,
                                  const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const Id id, id_of(request, "mailbox"));
+  ASSIGN_OR_RETURN(const Id id, mailbox_of(backups, request, deadline));
   if (verb == "backup.run") {
     RETURN_IF_ERROR(backups.sync_soon(id, deadline));
     return json::object{{"done", true}};
@@ -165,7 +186,7 @@ Result<json::object> restore_verb(Backups& backups, std::string_view verb, const
                                   const Deadline& deadline) {
   if (verb == "restore.start") {
     RestoreRequest wanted;
-    ASSIGN_OR_RETURN(wanted.mailbox, id_of(request, "mailbox"));
+    ASSIGN_OR_RETURN(wanted.mailbox, mailbox_of(backups, request, deadline));
     ASSIGN_OR_RETURN(wanted.item, id_of(request, "item", false));
     wanted.as_of = time_of(request, "at");
     wanted.from = mailboxes::parse_path(text_of(request, "folder"));

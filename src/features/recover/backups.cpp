@@ -12,16 +12,36 @@ constexpr auto look_time = 1s;    // how soon a due mailbox is seen
 constexpr auto retry_time = 30s;  // after a failure that may pass by itself
 constexpr auto row_time = 60s;
 constexpr auto session_time = 4h;  // as long as brokerd lets a session live
+constexpr auto under_way = std::chrono::steady_clock::time_point::max();  // a sync that nobody asked for again since it began
+
+// Why a session did not come about, and what to do. What passes by itself is tried again.
+std::string reason_without_session(const Error& error) {
+  if (error.is_temporary()) return "not reached, and tried again: " + error.detail;
+  switch (error.kind) {
+    case ErrorKind::limit_exceeded: return "the connection is used up for now: " + error.detail;
+    case ErrorKind::corrupt: return "the connection's secret does not open: enter it again (mailhold secret set)";
+    case ErrorKind::not_found: return "the connection or its secret is missing: " + error.detail;
+    default: return "no session: " + error.detail + "; see mailhold connection check";
+  }
+}
 
 std::string reason_of(const Error& error) {
+  if (error.is_temporary()) return "broken off, and tried again: " + error.detail;
   switch (error.kind) {
-    case ErrorKind::denied: return "the server or the broker refuses: check the connection's purpose, secret and permissions";
-    case ErrorKind::not_found: return "the connection or a folder is gone: check it, then run the backup again";
+    case ErrorKind::denied: return "the server refuses to be read: check the permissions of the connection's account";
+    case ErrorKind::not_found: return "a folder is gone: run the backup again";
     case ErrorKind::corrupt: return "the server breaks its protocol: " + error.detail;
     case ErrorKind::limit_exceeded: return "a limit was reached: " + error.detail;
     case ErrorKind::unsupported: return "not supported: " + error.detail;
     default: return {};
   }
+}
+
+// It ends there: whoever asked runs it again.
+std::string reason_of_restore(const Error& error) {
+  if (error.is_temporary()) return "broken off: " + error.detail + "; run it again";
+  if (!error.for_peer.empty() && error.kind == ErrorKind::not_found) return error.for_peer;
+  return reason_of(error);
 }
 
 }  // namespace
@@ -84,6 +104,7 @@ std::optional<std::function<void(const std::stop_token&)>> Backups::next_job() {
     if (mailbox.paused || running_.contains(mailbox.id)) continue;
     if (due != due_.end() && due->second > std::chrono::steady_clock::now()) continue;
     running_[mailbox.id] = {};
+    due_[mailbox.id] = under_way;
     return [this, mailbox](const std::stop_token& stop) { sync_one(mailbox, stop); };
   }
   return std::nullopt;
@@ -113,17 +134,19 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
     progress = sync.progress();
   }
   if (!status) log_warning("backup", "mailbox " + mailbox.id.text() + ": " + std::string(name_of(status.error().kind)));
-  if (!stop.stop_requested()) finish_sync(mailbox.id, moment, status, progress);
+  const std::string reason = status ? "" : source ? reason_of(status.error()) : reason_without_session(status.error());
+  if (!stop.stop_requested()) finish_sync(mailbox.id, moment, status, reason, progress);
   const std::lock_guard lock(mutex_);
   running_.erase(mailbox.id);
-  const bool comes_back = !status && reason_of(status.error()).empty();
+  const bool comes_back = !status && status.error().is_temporary();
   const auto wait = comes_back ? std::min<std::chrono::seconds>(retry_time, settings_.every) : settings_.every;
   // Whoever asked for another sync meanwhile gets it.
-  due_.try_emplace(mailbox.id);
-  if (due_[mailbox.id] <= std::chrono::steady_clock::now()) due_[mailbox.id] = std::chrono::steady_clock::now() + wait;
+  const auto due = due_.find(mailbox.id);
+  if (due != due_.end() && due->second == under_way) due->second = std::chrono::steady_clock::now() + wait;
 }
 
-void Backups::finish_sync(Id mailbox, Milliseconds moment, const Status& status, const SyncProgress& progress) {
+void Backups::finish_sync(Id mailbox, Milliseconds moment, const Status& status, const std::string& reason,
+                          const SyncProgress& progress) {
   const Deadline deadline = Deadline::after(row_time);
   std::uint64_t items = 0;
   if (status) {
@@ -139,9 +162,9 @@ void Backups::finish_sync(Id mailbox, Milliseconds moment, const Status& status,
       [&](Mailbox& row) {
         row.tried_at = moment;
         if (!status) {
-          row.reason = reason_of(status.error());
+          row.reason = reason;
           // What may pass by itself keeps the state it had.
-          if (!row.reason.empty()) row.state = MailboxState::needs_attention;
+          if (!status.error().is_temporary()) row.state = MailboxState::needs_attention;
           return;
         }
         row.synced_at = moment;
@@ -163,8 +186,14 @@ void Backups::restore_one(Id job, RestoreReport report, bool only_verify, const 
   const Deadline deadline = Deadline::after(session_time, stop);
   const auto mailbox = parts_.book.mailbox(report.request.mailbox, deadline);
   Status status = mailbox ? done() : Status(mailbox.error());
+  std::string reason;
   if (mailbox) {
-    Restore restore({parts_.book, parts_.store, [&](const Deadline& until) { return open(*mailbox, true, until); }});
+    const auto open_target = [&](const Deadline& until) {
+      auto target = open(*mailbox, true, until);
+      if (!target) reason = reason_without_session(target.error());
+      return target;
+    };
+    Restore restore({parts_.book, parts_.store, open_target});
     const auto progress = [&] {
       const std::lock_guard lock(mutex_);
       restoring_[job] = report;
@@ -173,9 +202,7 @@ void Backups::restore_one(Id job, RestoreReport report, bool only_verify, const 
   }
   if (stop.stop_requested()) return;  // taken up again at the next start
   report.is_over = true;
-  report.failure = status                              ? ""
-                   : reason_of(status.error()).empty() ? std::string(name_of(status.error().kind)) + ": try again"
-                                                       : reason_of(status.error());
+  report.failure = status ? "" : !reason.empty() ? reason : reason_of_restore(status.error());
   const Status written = mailbox ? parts_.book.put_restore(mailbox->tenant, job, write_report(report), deadline) : done();
   if (!written)
     log_error("backup",

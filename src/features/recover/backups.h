@@ -55,7 +55,8 @@ class Backups {
   void sync_one(const Mailbox& mailbox, const std::stop_token& stop);
   void restore_one(Id job, RestoreReport report, bool only_verify, const std::stop_token& stop);
   Result<std::unique_ptr<mailboxes::MailboxTarget>> open(const Mailbox& mailbox, bool writes, const Deadline& deadline);
-  void finish_sync(Id mailbox, Milliseconds moment, const Status& status, const SyncProgress& progress);
+  void finish_sync(Id mailbox, Milliseconds moment, const Status& status, const std::string& reason,
+                   const SyncProgress& progress);
   void take_up_restores();
 
   const BackupSettings settings_;

@@ -79,6 +79,8 @@ Result<std::vector<Group>> select(BackupBook& book, const RestoreRequest& reques
     if (!request.item.is_none()) std::erase_if(group.items, [&](const ItemRow& item) { return item.id != request.item; });
     if (folder.folder.holds_items && (request.item.is_none() || !group.items.empty())) groups.push_back(std::move(group));
   }
+  if (folders.empty())
+    return Error{ErrorKind::not_found, "nothing was backed up at that moment", "nothing was backed up at that moment"};
   if (!is_known) return Error{ErrorKind::not_found, "no such folder at that moment", "no such folder at that moment"};
   if (!request.item.is_none() && groups.empty())
     return Error{ErrorKind::not_found, "no such item at that moment", "no such item at that moment"};
@@ -173,6 +175,9 @@ Status Restore::verify(RestoreReport& report, const Deadline& deadline) {
       if (!what.empty()) {
         one.outcome = Outcome::differs;
         one.detail = what;
+      } else if (one.outcome == Outcome::differs) {
+        one.outcome = Outcome::present;  // an earlier reading found it otherwise
+        one.detail.clear();
       }
     }
   }

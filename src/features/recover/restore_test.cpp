@@ -172,6 +172,25 @@ TEST_F(RestoreTest, a_backup_that_does_not_open_is_a_failure_of_that_item_alone)
   EXPECT_FALSE(report->is_exact());
 }
 
+TEST_F(RestoreTest, what_differed_and_is_right_again_is_exact_again) {
+  server.folders.erase("Archive/2026");
+  auto report = restore({.from = {"Archive"}});
+  ASSERT_TRUE(report);
+  server.folders["Archive/2026"].messages[1].content[10] ^= 1;
+  Restore again(restore_parts());
+  ASSERT_TRUE(again.verify(*report, soon()));
+  EXPECT_FALSE(report->is_exact());
+  server.folders["Archive/2026"].messages[1].content[10] ^= 1;
+  ASSERT_TRUE(again.verify(*report, soon()));
+  EXPECT_TRUE(report->is_exact());
+}
+
+TEST_F(RestoreTest, before_the_first_backup_there_is_nothing_to_restore) {
+  const auto report = restore({.as_of = now - 48 * hour});
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, ErrorKind::not_found);
+}
+
 TEST_F(RestoreTest, a_report_is_kept_and_read_again) {
   auto report = restore({.as_of = now, .from = {"a/b"}, .to = {"c"}, .dry_run = true});
   EXPECT_FALSE(report);

@@ -11,6 +11,11 @@ std::vector<std::string> fuzz_seeds() {
           "* VANISHED (EARLIER) 3:5,9\r\n* SEARCH 1 2\r\n* 3 EXISTS\r\n+ go\r\na2 NO [LIMIT] later\r\n"};
 }
 
+std::vector<std::string> fuzz_words() {
+  return {"\r\n", "\n", "{1}\r\n", "~{3}\r\n", "* ", "LIST () \"", "FETCH (", "BODY[]", "UID ",
+          "\"",   "\\", "(",       ")",        "[",  "]",          " NIL ",   "&AOk-",  "4294967295"};
+}
+
 // Any bytes a hostile server may send, in any pieces: no crash, the same responses however they were cut, no more than the
 // limits.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

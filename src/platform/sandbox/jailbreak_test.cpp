@@ -19,6 +19,9 @@
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "platform/sandbox/layers.h"
 #include "platform/sandbox/profiles.h"
@@ -319,6 +322,22 @@ TEST(Sandbox, enters_every_profile_after_its_self_test_and_still_serves) {
     EXPECT_EQ(status, 0) << name;
   }
   std::filesystem::remove_all(std::filesystem::path(folders.at("spool")).parent_path());
+}
+
+// A session that relayed more than a few hundred KiB once ended like this.
+TEST(Sandbox, threads_may_take_and_give_back_much_memory) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!enter(profile_of("authd", {}))) ::_exit(1);
+    std::thread([] {
+      std::vector<std::string> pieces;
+      for (int i = 0; i < 500; ++i) pieces.emplace_back(std::size_t{60'000}, 'x');
+    }).join();
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(Sandbox, a_zygote_forks_copies_that_tighten_themselves) {

@@ -1,6 +1,7 @@
 #include "platform/sandbox/sandbox.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -13,6 +14,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 
 #include "base/log.h"
 #include "platform/sandbox/layers.h"
@@ -85,6 +87,8 @@ Status restrict_process(const Profile& profile) {
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_NOFILE, profile.open_files_max);
   if (profile.address_space_bytes_max > 0) limit(RLIMIT_AS, profile.address_space_bytes_max);
+  // glibc opens a file below /proc before it gives memory of a thread back for the first time, which would end the process.
+  if (has(profile, Right::threads) && !has(profile, Right::files)) ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   return done();
 }
 

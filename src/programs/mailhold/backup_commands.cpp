@@ -60,7 +60,7 @@ Status start(Console& console, const Command& command, const Typed& typed) {
 }  // namespace
 
 std::vector<Command> backup_commands() {
-  const Option mailbox{"mailbox", "Id of the mailbox", true, Form::position};
+  const Option mailbox{"mailbox", "Name or id of the mailbox", true, Form::position};
   const Option at{"at", "As of this moment (UTC); without it: the last sync", false, Form::time};
   const Option job{"restore", "Id of the restore", true, Form::position};
   Command starting{"restore",
@@ -73,7 +73,7 @@ std::vector<Command> backup_commands() {
                     {"to", "Put it below this folder instead"},
                     {"overwrite", "Also give items that are there the flags of that moment", false, Form::flag},
                     {"dry-run", "Say what is missing and write nothing", false, Form::flag}},
-                   "mailhold restore start 5f… --at 2026-11-21T18:00:00Z --folder Projects",
+                   "mailhold restore start alice@example.com --at 2026-11-21T18:00:00Z --folder Projects",
                    {}};
   starting.run = [plain = starting](Console& console, const Typed& typed) { return start(console, plain, typed); };
   Command verifying{"restore", "verify", "Read everything of a restore back once more and compare", {job}, "", {}};
