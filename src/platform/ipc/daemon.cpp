@@ -1,6 +1,7 @@
 #include "platform/ipc/daemon.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <ctime>
@@ -9,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "platform/crypto/prepare.h"
+#include "platform/ipc/unit_socket.h"
 
 namespace mailhold::ipc {
 namespace {
@@ -63,15 +65,28 @@ std::string encode_peer(std::string_view role, Side side) {
 }
 std::string encode_go() { return ByteWriter().u8(static_cast<std::uint8_t>(Kind::go)).take(); }
 std::string encode_stop() { return ByteWriter().u8(static_cast<std::uint8_t>(Kind::stop)).take(); }
+std::string encode_ready(std::int64_t process) {
+  return ByteWriter().text("ready").u64(static_cast<std::uint64_t>(process)).take();
+}
+std::optional<std::int64_t> parse_ready(std::string_view bytes) {
+  ByteReader reader(bytes);
+  if (reader.text() != "ready") return std::nullopt;
+  const auto process = static_cast<std::int64_t>(reader.u64());
+  return reader.finish() ? std::optional(process) : std::nullopt;
+}
 
 std::unique_ptr<Daemon> Daemon::start(std::string_view program_name) {
   set_program_name(program_name);
   crypto::prepare();
   ::tzset();  // reads /etc/localtime now: checking a certificate asks for it, when no file can be opened any more
   if (::fcntl(control_descriptor, F_SETFD, FD_CLOEXEC) != 0) {
-    give_up("this program is started by `mailhold up`, not by hand");
+    give_up("this program is started by `mailhold up` or by its unit, not by hand");
   }
   std::unique_ptr<Daemon> daemon(new Daemon());
+  daemon->is_unit_ = is_started_by_unit();
+  if (daemon->is_unit_) {
+    if (const Status checked = check_unit_connection(control_descriptor); !checked) give_up(checked.error().detail);
+  }
   daemon->control_ = std::make_shared<Channel>(OwnedFd(control_descriptor));
   bool go = false;
   bool stop = false;
@@ -206,11 +221,13 @@ int Daemon::run(Handler handler, int workers) {
     }
   };
   serve_waiting();
-  (void)control_->send("ready", Deadline::after(std::chrono::seconds(5)));
+  (void)control_->send(encode_ready(::getpid()), Deadline::after(std::chrono::seconds(5)));
   const Deadline forever{std::chrono::steady_clock::now() + std::chrono::hours(24 * 365), stop_.get_token()};
   for (bool go = false, stopping = false; !stopping;) {
     Result<Frame> frame = control_->receive(forever);
-    if (!frame) break;  // the supervisor is gone, or stop() was called
+    // The supervisor is gone. A child of its would be killed with it; in a unit of its own the program sees to that itself.
+    if (!frame && is_unit_ && frame.error().kind != ErrorKind::cancelled) std::_Exit(0);
+    if (!frame) break;  // or stop() was called
     if (const Status taken = take(std::move(*frame), go, stopping); !taken) log_error("daemon", taken.error().detail);
     serve_waiting();
   }

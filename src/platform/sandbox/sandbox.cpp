@@ -14,7 +14,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <limits>
+#include <thread>
 
 #include "base/log.h"
 #include "platform/sandbox/layers.h"
@@ -26,6 +26,16 @@ void limit(__rlimit_resource resource, std::uint64_t value) {
   const rlimit both{value, value};
   // The system call of that name: the C library would take prlimit64, which no profile may use to set a limit.
   (void)::syscall(SYS_setrlimit, resource, &both);
+}
+
+// What the C library would look up in a file when it is too late, in the jail: how many heaps the processors of this machine
+// allow (with the ninth thread that allocates), and how a heap gives memory back (when one of a thread first shrinks).
+void settle_heaps() {
+  ::mallopt(M_ARENA_MAX, 8 * static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
+  std::thread([] {
+    std::vector<std::string> blocks;
+    for (int i = 0; i < 4; ++i) blocks.emplace_back().reserve(64U << 10U);
+  }).join();
 }
 
 // What nobody may do, and what only those with the right may do.
@@ -46,15 +56,42 @@ bool traces_itself() { return ::syscall(SYS_ptrace, 0, 0, 0, 0) == 0; }
 constexpr int got_through = 77;
 constexpr int refused = 0;
 
+}  // namespace
+
+bool has(const Profile& profile, Right right) {
+  return std::find(profile.rights.begin(), profile.rights.end(), right) != profile.rights.end();
+}
+
+Status restrict_process(const Profile& profile) {
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Error{ErrorKind::unsupported, "no_new_privs is refused"};
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  limit(RLIMIT_CORE, 0);
+  limit(RLIMIT_NOFILE, profile.open_files_max);
+  if (profile.address_space_bytes_max > 0) limit(RLIMIT_AS, profile.address_space_bytes_max);
+  return done();
+}
+
+Result<PreparedProfile> PreparedProfile::make(Profile profile) {
+  settle_heaps();
+  ASSIGN_OR_RETURN(CallFilter calls, make_call_filter(profile));
+  return PreparedProfile(std::move(profile), std::make_shared<const CallFilter>(std::move(calls)));
+}
+
+Status PreparedProfile::tighten() const {
+  RETURN_IF_ERROR(restrict_process(profile_));
+  RETURN_IF_ERROR(restrict_files(profile_));
+  return restrict_calls(*calls_);
+}
+
 // A child puts the same layers on and makes the attempt. execve that got through ends with true's 0,
 // so the child marks "entered" in a pipe and a close-on-exec pipe end tells a successful exec.
-Status must_be_refused(const Profile& profile, const char* what, bool (*attempt)()) {
+Status PreparedProfile::must_be_refused(const char* what, bool (*attempt)()) const {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return Error{ErrorKind::unavailable, std::strerror(errno)};
   const pid_t child = ::fork();
   if (child < 0) return Error{ErrorKind::unavailable, std::string("sandbox: fork: ") + std::strerror(errno)};
   if (child == 0) {
-    if (!tighten(profile)) ::_exit(3);
+    if (!tighten()) ::_exit(3);
     (void)!::write(ends[1], "e", 1);
     const bool through = attempt();
     (void)!::write(ends[1], through ? "t" : "r", 1);
@@ -69,52 +106,18 @@ Status must_be_refused(const Profile& profile, const char* what, bool (*attempt)
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  if (count == 0) return Error{ErrorKind::unsupported, "sandbox: " + profile.name + ": a layer could not be put on"};
+  if (count == 0) return Error{ErrorKind::unsupported, "sandbox: " + profile_.name + ": a layer could not be put on"};
   const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
   if (killed || (count == 2 && marks[1] == 'r')) return done();
-  return Error{ErrorKind::bug, "sandbox: " + profile.name + " does not hold: " + what};
+  return Error{ErrorKind::bug, "sandbox: " + profile_.name + " does not hold: " + what};
 }
 
-}  // namespace
-
-bool has(const Profile& profile, Right right) {
-  return std::find(profile.rights.begin(), profile.rights.end(), right) != profile.rights.end();
-}
-
-Status restrict_process(const Profile& profile) {
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Error{ErrorKind::unsupported, "no_new_privs is refused"};
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  limit(RLIMIT_CORE, 0);
-  limit(RLIMIT_NOFILE, profile.open_files_max);
-  if (profile.address_space_bytes_max > 0) limit(RLIMIT_AS, profile.address_space_bytes_max);
-  // glibc opens a file below /proc before it gives memory of a thread back for the first time, which would end the process.
-  if (has(profile, Right::threads) && !has(profile, Right::files)) ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-  return done();
-}
-
-Result<PreparedProfile> PreparedProfile::make(Profile profile) {
-  ASSIGN_OR_RETURN(CallFilter calls, make_call_filter(profile));
-  return PreparedProfile(std::move(profile), std::make_shared<const CallFilter>(std::move(calls)));
-}
-
-Status PreparedProfile::tighten() const {
-  RETURN_IF_ERROR(restrict_process(profile_));
-  RETURN_IF_ERROR(restrict_files(profile_));
-  return restrict_calls(*calls_);
-}
-
-Status tighten(const Profile& profile) {
-  ASSIGN_OR_RETURN(const PreparedProfile prepared, PreparedProfile::make(profile));
-  return prepared.tighten();
-}
-
-Status self_test(const Profile& profile) {
-  RETURN_IF_ERROR(must_be_refused(profile, "it opens a foreign file", opens_a_foreign_file));
-  RETURN_IF_ERROR(must_be_refused(profile, "it runs a program", runs_a_program));
-  RETURN_IF_ERROR(must_be_refused(profile, "it makes runnable memory", makes_runnable_memory));
-  RETURN_IF_ERROR(must_be_refused(profile, "it may be traced or trace", traces_itself));
-  if (!has(profile, Right::connect))
-    RETURN_IF_ERROR(must_be_refused(profile, "it makes an internet socket", makes_an_internet_socket));
+Status PreparedProfile::self_test() const {
+  RETURN_IF_ERROR(must_be_refused("it opens a foreign file", opens_a_foreign_file));
+  RETURN_IF_ERROR(must_be_refused("it runs a program", runs_a_program));
+  RETURN_IF_ERROR(must_be_refused("it makes runnable memory", makes_runnable_memory));
+  RETURN_IF_ERROR(must_be_refused("it may be traced or trace", traces_itself));
+  if (!has(profile_, Right::connect)) RETURN_IF_ERROR(must_be_refused("it makes an internet socket", makes_an_internet_socket));
   return done();
 }
 
@@ -122,8 +125,9 @@ Status enter(const Profile& profile) {
   if (profile.lock_memory && ::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
     log_warning("sandbox", "MEMORY MAY BE SWAPPED OUT: mlockall is refused; raise the memlock limit or turn swap off");
   }
-  RETURN_IF_ERROR(self_test(profile));
-  return tighten(profile);
+  ASSIGN_OR_RETURN(const PreparedProfile prepared, PreparedProfile::make(profile));
+  RETURN_IF_ERROR(prepared.self_test());
+  return prepared.tighten();
 }
 
 void enter_or_exit(const Profile& profile) {

@@ -6,7 +6,7 @@
 
 #include "core/backup/backup.h"
 #include "core/settings/settings.h"
-#include "core/supervisor/preparation.h"
+#include "core/supervisor/topology.h"
 #include "programs/mailhold/console.h"
 
 namespace mailhold::cli {
@@ -46,14 +46,14 @@ Status back_up(Console& console, const Typed& typed) {
 
 Status restore(Console& console, const Typed& typed) {
   ASSIGN_OR_RETURN(const Settings settings, settings_of(typed));
-  const supervisor::Topology topology = supervisor::topology_of(settings);
+  ASSIGN_OR_RETURN(const supervisor::Topology topology, supervisor::topology_of(settings));
   const auto first = settings.number("mailhold.users_first");
   const auto owner_of = [&](const std::string& name) -> Result<backup::Owner> {
     for (const auto& folder : topology.folders) {
       if (folder.name != name) continue;
-      const auto user = static_cast<unsigned>(first + supervisor::user_of(topology, folder.owner));
+      const auto user = static_cast<unsigned>(first + supervisor::program_of(topology, folder.owner)->user);
       const std::string& group = folder.group.empty() ? folder.owner : folder.group;
-      return backup::Owner{user, static_cast<unsigned>(first + supervisor::user_of(topology, group))};
+      return backup::Owner{user, static_cast<unsigned>(first + supervisor::program_of(topology, group)->user)};
     }
     return Error{ErrorKind::invalid_input, "the settings know no folder " + name + "; is keys.pkcs11_module missing?"};
   };
