@@ -143,6 +143,7 @@ TEST_F(RestoreTest, a_byte_that_the_server_changed_is_named) {
   EXPECT_EQ(report->count(Outcome::differs), 1U);
   const auto found =
       std::find_if(report->items.begin(), report->items.end(), [](const auto& item) { return item.outcome == Outcome::differs; });
+  ASSERT_NE(found, report->items.end());
   EXPECT_EQ(found->detail, "content");
 }
 
