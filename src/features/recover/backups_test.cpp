@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/log.h"
 #include "fakes/recover_fixture.h"
 #include "features/recover/backup_verbs.h"
 
@@ -53,7 +54,7 @@ class BackupsTest : public RecoverFixture {
   }
   boost::json::object ask(boost::json::object request) {
     const auto answer = BackupVerbs(*backups, *book).answer(boost::json::serialize(request), soon());
-    if (!answer) return {{"error", std::string(name_of(answer.error().kind))}, {"said", answer.error().detail}};
+    if (!answer) return {{"error", std::string(mailhold::name_of(answer.error().kind))}, {"said", answer.error().detail}};
     return boost::json::parse(*answer).as_object();
   }
 

@@ -8,6 +8,7 @@ std::vector<std::string> fuzz_seeds() {
   return {"* PREAUTH [CAPABILITY IMAP4rev1 QRESYNC] hello\r\n* LIST (\\Sent) \"/\" {4}\r\nSent\r\n",
           "* 12 FETCH (UID 41 FLAGS (\\Seen) INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" MODSEQ (12) BODY[] {3}\r\na\r\n)\r\na1 "
           "OK done\r\n",
+          "* LIST () \"\\\\\" \"a\\\"b\\\\c\\\"\"\r\n* LIST () \"/\" \"\\\"\\\\\"\r\n",
           "* VANISHED (EARLIER) 3:5,9\r\n* SEARCH 1 2\r\n* 3 EXISTS\r\n+ go\r\na2 NO [LIMIT] later\r\n"};
 }
 
