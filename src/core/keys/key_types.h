@@ -29,6 +29,11 @@ enum class Purpose : std::uint8_t {
   store = 8,          // one per day; wraps the data keys of what was stored that day
 };
 
+// The epochs of store keys: days since 1970 of what mail left here, holds, and the days of mailbox backups, which have keys of
+// their own: shredding or rotating a day of mail must not take backups with it, and who reads the one cannot read the other.
+inline constexpr std::uint32_t hold_epoch_first = 0x80000000;
+inline constexpr std::uint32_t backup_epoch_first = 0xC0000000;
+
 struct SpoolKey {  // for those who seal
   std::uint32_t version = 0;
   std::string public_key{};

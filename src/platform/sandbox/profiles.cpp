@@ -38,7 +38,7 @@ const std::vector<Row>& rows() {
       {"linkd", {threads, files, accept}, {"links"}, {}, Violation::refuse, 8192},
       {"gossipd", {threads, connect}, {}, {}, Violation::refuse, 256},
       {"mailhold-witness", {threads, files, accept}, {}, {"witness"}, Violation::refuse, 256},
-      {"workerd", {threads}, {}, {}, Violation::refuse, 4096},
+      {"workerd", {threads, files}, {}, {"backup"}, Violation::refuse, 4096},
       {"apid", {threads, files, accept}, {}, {"directory"}, Violation::refuse, 1024},
   };
   return all;

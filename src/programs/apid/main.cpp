@@ -27,7 +27,8 @@ using namespace std::chrono_literals;
 constexpr std::pair<std::string_view, std::string_view> owners[] = {
     {"queue", "gatewayd-out"}, {"held", "gatewayd-out"}, {"message", "gatewayd-out"}, {"gateway", "gatewayd-in"},
     {"link", "linkd"},         {"operation", "brokerd"}, {"person", "brokerd"},       {"route", "brokerd"},
-    {"secret", "brokerd"},     {"ledger", "ledgerd"},    {"connection", "brokerd"},   {"session", "workerd"}};
+    {"secret", "brokerd"},     {"ledger", "ledgerd"},    {"connection", "brokerd"},   {"session", "workerd"},
+    {"mailbox", "workerd"},    {"backup", "workerd"},    {"restore", "workerd"}};
 
 // gatewayd and linkd ask for what they need of the tenants.
 void answer_peer(tenants::TenantBook& book, const std::shared_ptr<ipc::Call>& call) {
@@ -64,7 +65,7 @@ class Router {
       (void)region_.carry_events(deadline);  // what does not go through now goes with the next round
       return answer;
     }
-    if (noun == "backup") return region_.backup(request.json, deadline);
+    if (verb == "backup.record") return region_.backup(request.json, deadline);
     if (verb == "ledger.show") return region_.show_ledger(request.json, deadline);
     if (tenants::TenantVerbs::knows(verb)) return tenants_.answer(request.json, deadline);
     if (verb == "message.shred" || verb == "message.shred-day")
