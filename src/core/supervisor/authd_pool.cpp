@@ -1,6 +1,5 @@
 #include "core/supervisor/authd_pool.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "core/supervisor/spawn.h"
 #include "platform/ipc/daemon.h"
 #include "platform/ipc/zygote.h"
+#include "platform/net/wait.h"
 
 namespace mailhold::supervisor {
 namespace {
@@ -38,8 +38,7 @@ void AuthdPool::Authd::end() const {
 
 bool AuthdPool::Authd::has_ended() const {
   if (!process.is_open()) return has_closed(*control);
-  pollfd look{process.get(), POLLIN, 0};
-  return ::poll(&look, 1, 0) > 0;
+  return bool(net::wait_until(process.get(), net::Ready::to_read, Deadline::after(0s)));
 }
 
 Status AuthdPool::start_zygote() {

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "corpora.h"
+#include "platform/net/wait.h"
 
 namespace mailhold::ipc {
 namespace {
@@ -65,9 +65,8 @@ class ZygoteTest : public testing::Test {
     EXPECT_TRUE(copy) << copy.error().detail;
     return {std::move(*copy), std::make_unique<Channel>(std::move(ends->first))};
   }
-  static bool has_ended(const Copy& copy, int milliseconds) {
-    pollfd look{copy.process.get(), POLLIN, 0};
-    return ::poll(&look, 1, milliseconds) == 1;
+  static bool has_ended(const Copy& copy, const Deadline& deadline) {
+    return bool(net::wait_until(copy.process.get(), net::Ready::to_read, deadline));
   }
 
   pid_t pid_ = -1;
@@ -79,9 +78,9 @@ TEST_F(ZygoteTest, a_copy_has_its_user_and_its_channel_and_nothing_else) {
   const auto told = started.control->receive(soon());
   ASSERT_TRUE(told);
   EXPECT_EQ(told->bytes, ByteWriter().u32(nobody).u32(nobody).u32(0).u32(3).view());
-  EXPECT_FALSE(has_ended(started.copy, 0));
+  EXPECT_FALSE(has_ended(started.copy, Deadline::after(0s)));
   ASSERT_TRUE(started.control->send("go", soon()));
-  EXPECT_TRUE(has_ended(started.copy, 10'000));
+  EXPECT_TRUE(has_ended(started.copy, soon()));
 }
 
 TEST_F(ZygoteTest, many_copies_live_at_once_and_end_with_the_zygote) {
@@ -94,7 +93,7 @@ TEST_F(ZygoteTest, many_copies_live_at_once_and_end_with_the_zygote) {
   }
   EXPECT_EQ(processes.size(), all.size());
   ::kill(pid_, SIGKILL);
-  for (const Started& each : all) EXPECT_TRUE(has_ended(each.copy, 10'000));
+  for (const Started& each : all) EXPECT_TRUE(has_ended(each.copy, soon()));
 }
 
 TEST_F(ZygoteTest, no_copy_is_made_for_root) {
