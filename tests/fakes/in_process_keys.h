@@ -35,6 +35,7 @@ class InProcessKeys {
     } else if (!service.unseal(keys::SealKind::passphrase, passphrase)) {
       std::abort();
     }
+    if (!service.confirm({}, false)) std::abort();  // there is no ledger that could know of a newer keystore
   }
 
   std::unique_ptr<keys::KeyClient> client(const std::string& role) {

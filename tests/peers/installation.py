@@ -118,6 +118,9 @@ class Mailhold:
         """Keys, the first operator; the ledger is open when this returns."""
         self.shares = self.cli("key", "initialise", "--passphrase-file", self.passphrase)["shares"]
         self.wait_for_ledger()
+        self.add_first_operator()
+
+    def add_first_operator(self):
         made = self.cli("person", "new-key", "--out", self.operator)
         self.cli("person", "add", "--person", made["person"], "--public-key", made["public_key"], "--key", self.operator)
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "core/broker/open_session.h"
+#include "core/broker/use_policy.h"
 #include "platform/crypto/hash.h"
 #include "platform/net/connect.h"
 
@@ -82,12 +83,8 @@ Result<ipc::OwnedFd> Broker::dial(const Destination& destination, std::string& a
 Result<ipc::OwnedFd> Broker::open_session(const OpenSession& request, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const access::RouteTable table, parts_.routes.table(deadline));
   const access::Route* found = table.route(request.route);
-  if (found == nullptr || found->tenant != request.tenant) return Error{ErrorKind::not_found, "no such route of this tenant"};
-  access::Route route = *found;
-  if (route.kind != access::RouteKind::smtp_auth || route.tls != access::RouteTls::required) {
-    return Error{ErrorKind::denied, "sessions with a credential are for smtp-auth routes with TLS"};
-  }
-  if (route.paused) return Error{ErrorKind::denied, "the route is paused"};
+  RETURN_IF_ERROR(check_route_use(found, request.tenant));
+  const access::Route& route = *found;
 
   // Evidence before use: without a durable intent there is no receipt, and without one keyd opens nothing.
   ledger::Entry intent{request.tenant, request.route, std::string(intent_type), {}};

@@ -92,6 +92,7 @@ class Broker {
   Result<std::string> set_secret(const access::Operation& operation, std::string_view box, const Deadline& deadline);
   Result<std::string> answer_connection_verb(const std::string& verb, Id connection, const Deadline& deadline);
   Result<std::string> list_operations(const Deadline& deadline);
+  Result<ipc::OwnedFd> answer_open(Method method, const ipc::Call& call, const Deadline& deadline);
   Status check_use(const access::Connection& connection, const OpenConnection& request, const std::string& role);
   void end_sessions(Id connection);
   Result<std::string> answer_verb(std::string_view json, const Deadline& deadline);

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "core/broker/open_session.h"
+#include "core/broker/use_policy.h"
 #include "platform/crypto/hash.h"
 
 namespace mailhold::broker {
@@ -91,15 +92,9 @@ void Broker::end_sessions(Id connection) {
 }
 
 Status Broker::check_use(const access::Connection& connection, const OpenConnection& request, const std::string& role) {
-  if (connection.kind != request.kind) return Error{ErrorKind::unsupported, "the connection is of another kind"};
-  if (connection.suspended) return Error{ErrorKind::denied, "the connection is suspended"};
-  if (std::find(connection.purposes.begin(), connection.purposes.end(), request.purpose) == connection.purposes.end())
-    return Error{ErrorKind::denied, "the connection is not for this purpose"};
-  if (connection.workers.empty()) return done();
-  ASSIGN_OR_RETURN(const std::string hash, parts_.processes.program_hash(role));
-  if (std::find(connection.workers.begin(), connection.workers.end(), hash) == connection.workers.end())
-    return Error{ErrorKind::denied, "the program that asks is not one of the connection's workers"};
-  return done();
+  if (connection.workers.empty()) return check_connection_use(connection, request, {});
+  ASSIGN_OR_RETURN(const std::string program, parts_.processes.program_hash(role));
+  return check_connection_use(connection, request, program);
 }
 
 Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, const std::string& role, const Deadline& deadline) {

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "core/broker/broker.h"
+#include "core/broker/use_policy.h"
 #include "platform/ipc/messages.h"
 
 namespace mailhold::broker {
@@ -169,28 +170,28 @@ Result<std::string> Broker::answer_verb(std::string_view text, const Deadline& d
 void Broker::handle(const std::shared_ptr<ipc::Call>& call) {
   if (call->method() == ipc::method_api && call->peer == "apid")
     return call->answer(answer_verb(call->body(), Deadline::after(30s)));
-  if (call->peer == "gatewayd-out" && call->method() == static_cast<std::uint16_t>(Method::routes)) {
+  const Method method = static_cast<Method>(call->method());
+  if (!may_call(call->peer, method)) {
+    log_warning("broker", call->peer + " asked for what it may not have");
+    return call->fail(Error{ErrorKind::denied, "not for " + call->peer});
+  }
+  if (method == Method::routes) {
     const auto table = parts_.routes.table(Deadline::after(10s));
     return table ? call->reply(access::write_routes(*table)) : call->fail(table.error());
   }
-  if (call->peer == "gatewayd-out" && call->method() == static_cast<std::uint16_t>(Method::open_session)) {
-    const auto request = parse_open_session(call->body());
-    if (!request) return call->fail(request.error());
-    const auto session = open_session(*request, Deadline::after(120s));
-    if (!session) return call->fail(session.error());
-    const int fds[] = {session->get()};
-    return call->reply({}, fds);
+  const auto session = answer_open(method, *call, Deadline::after(120s));
+  if (!session) return call->fail(session.error());
+  const int fds[] = {session->get()};
+  call->reply({}, fds);
+}
+
+Result<ipc::OwnedFd> Broker::answer_open(Method method, const ipc::Call& call, const Deadline& deadline) {
+  if (method == Method::open_session) {
+    ASSIGN_OR_RETURN(const OpenSession request, parse_open_session(call.body()));
+    return open_session(request, deadline);
   }
-  if (call->peer == "workerd" && call->method() == static_cast<std::uint16_t>(Method::open_connection)) {
-    const auto request = parse_open_connection(call->body());
-    if (!request) return call->fail(request.error());
-    const auto session = open_connection(*request, call->peer, Deadline::after(120s));
-    if (!session) return call->fail(session.error());
-    const int fds[] = {session->get()};
-    return call->reply({}, fds);
-  }
-  log_warning("broker", call->peer + " asked for what it may not have");
-  call->fail(Error{ErrorKind::denied, "not for " + call->peer});
+  ASSIGN_OR_RETURN(const OpenConnection request, parse_open_connection(call.body()));
+  return open_connection(request, call.peer, deadline);
 }
 
 }  // namespace mailhold::broker

@@ -22,15 +22,10 @@ std::int64_t hour_of(Milliseconds now) { return now / hour * 2; }
 std::int64_t day_of(Milliseconds now) { return now / (24 * hour) * 2 + 1; }
 
 constexpr std::uint64_t endless = UINT64_MAX;
-std::uint64_t left_of(std::uint64_t cap, std::uint64_t used) { return cap == 0 ? endless : cap > used ? cap - used : 0; }
 
 // A quarter of what is left, so that one session does not take all of it; what is small is given whole.
 std::uint64_t share(std::uint64_t wanted, std::uint64_t left, std::uint64_t at_least) {
   return left == endless ? wanted : std::min({wanted, left, std::max(left / 4, at_least)});
-}
-
-Status reached(const char* cap) {
-  return Error{ErrorKind::limit_exceeded, std::string("the connection has reached its cap ") + cap};
 }
 
 }  // namespace
@@ -71,13 +66,7 @@ Status UsageBook::begin_session(const access::Connection& connection, const Dead
   const Milliseconds now = clock_.now();
   ASSIGN_OR_RETURN(const Usage in_hour, read(connection.id, hour_of(now), deadline));
   ASSIGN_OR_RETURN(const Usage in_day, read(connection.id, day_of(now), deadline));
-  const access::Caps& caps = connection.caps;
-  if (left_of(caps.sessions_hour, in_hour.sessions) == 0) return reached("sessions_hour");
-  if (left_of(caps.sessions_day, in_day.sessions) == 0) return reached("sessions_day");
-  if (left_of(caps.items_hour, in_hour.items) == 0) return reached("items_hour");
-  if (left_of(caps.items_day, in_day.items) == 0) return reached("items_day");
-  if (left_of(caps.bytes_hour, in_hour.bytes) == 0) return reached("bytes_hour");
-  if (left_of(caps.bytes_day, in_day.bytes) == 0) return reached("bytes_day");
+  RETURN_IF_ERROR(check_caps(connection.caps, in_hour, in_day));
   RETURN_IF_ERROR(add(connection.id, 1, 0, 0, deadline));
   return done();
 }

@@ -9,13 +9,10 @@
 #include "base/clock.h"
 #include "core/access/connection.h"
 #include "core/broker/session_meter.h"
+#include "core/broker/use_policy.h"
 #include "platform/records/records.h"
 
 namespace mailhold::broker {
-
-struct Usage {
-  std::uint64_t sessions = 0, items = 0, bytes = 0, mailboxes = 0;
-};
 
 class UsageBook {
  public:

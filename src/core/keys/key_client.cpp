@@ -200,6 +200,12 @@ Status KeyClient::forget_event(Id event, const Deadline& deadline) {
   return state_->tell(Method::forget_event, about(event), deadline);
 }
 
+Status KeyClient::confirm(Id event, bool accept, const Deadline& deadline) {
+  return state_->tell(Method::confirm, ByteWriter().raw(event.bytes()).u8(accept ? 1 : 0).take(), deadline);
+}
+
+Status KeyClient::seal(const Deadline& deadline) { return state_->tell(Method::seal, {}, deadline); }
+
 void KeyClient::forget_leases() { state_->leases.clear(); }
 
 }  // namespace mailhold::keys

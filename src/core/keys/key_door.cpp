@@ -21,11 +21,29 @@ const Permission permissions[] = {
      {Method::spool_private_keys, Method::day_key, Method::destroy_day, Method::purpose_key, Method::token_key,
       Method::end_day_rotation}},
     {"linkd", {Method::link_key}},
+    {"workerd", {Method::day_key, Method::token_key}},
     {"apid",
-     {Method::status, Method::initialise, Method::unseal, Method::create_tenant, Method::destroy_tenant, Method::purpose_key,
-      Method::ledger_public_key, Method::open_ledger_box, Method::ledger_verifying_key, Method::secret_public_key,
-      Method::put_secret, Method::destroy_secret, Method::rotate_link_key, Method::add_seal, Method::remove_seal, Method::drill,
-      Method::rotate, Method::events, Method::forget_event}},
+     {Method::status,
+      Method::initialise,
+      Method::unseal,
+      Method::create_tenant,
+      Method::destroy_tenant,
+      Method::purpose_key,
+      Method::ledger_public_key,
+      Method::open_ledger_box,
+      Method::ledger_verifying_key,
+      Method::secret_public_key,
+      Method::put_secret,
+      Method::destroy_secret,
+      Method::rotate_link_key,
+      Method::add_seal,
+      Method::remove_seal,
+      Method::drill,
+      Method::rotate,
+      Method::events,
+      Method::forget_event,
+      Method::confirm,
+      Method::seal}},
     {"brokerd",
      {Method::purpose_key, Method::ledger_public_key, Method::ledger_verifying_key, Method::secret_public_key, Method::put_secret,
       Method::destroy_secret}},
@@ -38,6 +56,9 @@ bool may_have(std::string_view role, Purpose purpose) {
   return (role == "gatewayd-out" && purpose == Purpose::trace) ||
          ((role == "apid" || role == "brokerd") && purpose == Purpose::configuration);
 }
+
+// Keys of backups are for workerd, and no others are.
+bool may_have_epoch(std::string_view role, std::uint32_t epoch) { return (role == "workerd") == (epoch >= backup_epoch_first); }
 
 Error denied(std::string_view role, std::string_view method) {
   log_warning("keys", std::string(role) + " asked for " + std::string(method) + ": denied");
@@ -165,8 +186,13 @@ Result<std::string> KeyDoor::answer_simple(std::string_view role, Method method,
     case Method::ledger_signing_seed:
     case Method::ledger_verifying_key:
     case Method::secret_public_key:
+    case Method::seal:
     case Method::events: {
       RETURN_IF_ERROR(question.finish());
+      if (method == Method::seal) {
+        service_.seal();
+        return std::string();
+      }
       if (method == Method::events) {
         ASSIGN_OR_RETURN(const std::vector<KeyEvent> events, service_.events());
         return encode(events);
@@ -198,6 +224,8 @@ Result<std::string> KeyDoor::answer_simple(std::string_view role, Method method,
       const std::uint32_t which = question.number();
       const std::uint32_t version = method == Method::day_key ? question.number() : 0;
       RETURN_IF_ERROR(question.finish());
+      if ((method == Method::day_key || method == Method::destroy_day) && !may_have_epoch(role, which))
+        return denied(role, "a key of other epochs");
       if (method == Method::spool_private_keys) return spool_private_keys(service_, tenant, which);
       if (method == Method::link_key) return answer_with(service_.link_key(tenant, which));
       if (method == Method::day_key) return answer_with(service_.day_key(tenant, which, version));
@@ -230,6 +258,12 @@ Result<std::string> KeyDoor::answer_simple(std::string_view role, Method method,
       const Id which = question.id();
       RETURN_IF_ERROR(question.finish());
       return empty_answer(method == Method::remove_seal ? service_.remove_seal(which) : service_.forget_event(which));
+    }
+    case Method::confirm: {
+      const Id event = question.id();
+      const bool accept = question.small_number() != 0;
+      RETURN_IF_ERROR(question.finish());
+      return empty_answer(service_.confirm(event, accept));
     }
     case Method::destroy_secret: {
       const Id tenant = question.id();

@@ -40,6 +40,8 @@ std::string_view name_of(Method method) {
     case Method::end_day_rotation: return "end_day_rotation";
     case Method::events: return "events";
     case Method::forget_event: return "forget_event";
+    case Method::confirm: return "confirm";
+    case Method::seal: return "seal";
   }
   return "unknown";
 }
@@ -47,7 +49,10 @@ std::string_view name_of(Method method) {
 std::string encode(const KeyStatus& status) {
   ByteWriter writer;
   writer.u8(static_cast<std::uint8_t>(status.seal)).text(status.region).u32(status.tenants).text(status.secret_public_key);
-  writer.text(status.ledger_verifying_key).u8(status.memory_is_secret ? 1 : 0).u32(status.region_version);
+  writer.text(status.ledger_verifying_key)
+      .u8(status.confirmed ? 1 : 0)
+      .u8(status.memory_is_secret ? 1 : 0)
+      .u32(status.region_version);
   writer.u32(static_cast<std::uint32_t>(status.seals.size()));
   for (const SealInfo& seal : status.seals) writer.text(encode(seal));
   writer.u32(static_cast<std::uint32_t>(status.rotations.size()));
@@ -66,6 +71,7 @@ Result<KeyStatus> parse_status(std::string_view bytes) {
   status.tenants = reader.u32();
   status.secret_public_key = std::string(reader.text());
   status.ledger_verifying_key = std::string(reader.text());
+  const std::uint8_t confirmed = reader.u8();
   const std::uint8_t secret = reader.u8();
   status.region_version = reader.u32();
   for (std::uint32_t left = reader.count(4); left > 0; --left) {
@@ -89,9 +95,11 @@ Result<KeyStatus> parse_status(std::string_view bytes) {
     each.detail = std::string(reader.text());
     status.host_findings.push_back(std::move(each));
   }
-  if (!reader.finish() || seal > static_cast<std::uint8_t>(Seal::unsealed) || secret > 1 || asked > 1) return malformed();
+  if (!reader.finish() || seal > static_cast<std::uint8_t>(Seal::unsealed) || secret > 1 || asked > 1 || confirmed > 1)
+    return malformed();
   status.host_is_asked = asked == 1;
   status.seal = static_cast<Seal>(seal);
+  status.confirmed = confirmed == 1;
   status.memory_is_secret = secret == 1;
   return status;
 }

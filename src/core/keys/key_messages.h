@@ -42,6 +42,8 @@ enum class Method : std::uint16_t {
   end_day_rotation = 26,      // tenant, day, u64 rows -> ()
   events = 27,                // () -> events
   forget_event = 28,          // event -> ()
+  confirm = 29,               // event, u8 accept -> ()
+  seal = 30,                  // () -> ()
 };
 
 std::string_view name_of(Method method);  // "spool_public_key"; "unknown" for a number that is none

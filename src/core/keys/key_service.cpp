@@ -14,9 +14,8 @@ namespace mailhold::keys {
 namespace {
 
 constexpr std::size_t policy_bytes_max = 64 * 1024;
-constexpr std::uint32_t past_days_max = 35;             // how late a day may still get its key
-constexpr std::uint32_t spool_days_min = 14;            // how long spool keys outlive their day
-constexpr std::uint32_t hold_epoch_first = 0x80000000;  // epochs from here on are legal holds, not days
+constexpr std::uint32_t past_days_max = 35;   // how late a day may still get its key
+constexpr std::uint32_t spool_days_min = 14;  // how long spool keys outlive their day
 constexpr std::uint32_t events_at_once = 200;
 
 Slot slot_of(Purpose purpose) { return static_cast<Slot>(purpose); }
@@ -64,6 +63,7 @@ KeyStatus KeyService::status() const {
   }
   if (!state.hierarchy) return status;
   status.seal = Seal::unsealed;
+  status.confirmed = state.confirmed;
   status.region_version = state.hierarchy->region_version();
   if (const auto tenants = state.keystore->count_tenants()) status.tenants = *tenants;
   status.secret_public_key = crypto::x25519_public_key(state.hierarchy->entry_private_key()).value();
@@ -73,6 +73,7 @@ KeyStatus KeyService::status() const {
 
 void KeyService::seal() {
   const std::lock_guard lock(state_->mutex);
+  state_->confirmed = false;
   if (state_->hierarchy) state_->hierarchy->close();
   state_->hierarchy.reset();
 }
@@ -226,13 +227,18 @@ Result<std::uint64_t> KeyService::put_secret(const SecretRecord& record) {
     if (const auto before = state_->keystore->secret(record.tenant, record.connection))
       row.connection_key_version = before->connection_key_version;
     seal_secret(row, region, key, crypto::sha256(record.policy), secret.reveal());
-    RETURN_IF_ERROR(state_->keystore->put_secret(row));
+    RETURN_IF_ERROR(state_->keystore->put_secret(
+        row, state_->event("key.secret_put", record.tenant,
+                           {{"of_connection", record.connection.text()}, {"version", std::to_string(row.version)}})));
     return row.version;
   });
 }
 
 Status KeyService::destroy_secret(Id tenant, Id connection) {
-  return state_->unsealed([&](Hierarchy&) { return state_->keystore->destroy_secret(tenant, connection); });
+  return state_->unsealed([&](Hierarchy&) {
+    return state_->keystore->destroy_secret(
+        tenant, connection, state_->event("key.secret_destroyed", tenant, {{"of_connection", connection.text()}}));
+  });
 }
 
 Result<SecretText> KeyService::use(const UseRequest& request) {
@@ -243,6 +249,7 @@ Result<SecretText> KeyService::use(const UseRequest& request) {
   const Milliseconds now = state_->clock.now();
   ASSIGN_OR_RETURN(const VerifiedReceipt receipt, state_->verifier(request, verifying_key, now));
   Result<SecretText> secret = state_->unsealed([&](Hierarchy& keys) -> Result<SecretText> {
+    if (!state_->confirmed) return Error{ErrorKind::unavailable, "the keystore has not been compared with the ledger yet"};
     RETURN_IF_ERROR(state_->spent.spend(receipt.leaf_hash, receipt.issued_at, receipt.expires_at, now));
     ASSIGN_OR_RETURN(const SecretRow row, state_->keystore->secret(request.tenant, request.connection));
     const std::string policy_hash = crypto::sha256(request.policy);
@@ -291,7 +298,7 @@ Result<std::vector<KeyEvent>> KeyService::events() {
 Status KeyService::forget_event(Id event) {
   const std::lock_guard lock(state_->mutex);
   RETURN_IF_ERROR(state_->open_keystore());
-  return state_->keystore->forget_event(event);
+  return state_->keystore->forget_event(event, state_->clock.now());
 }
 
 }  // namespace mailhold::keys

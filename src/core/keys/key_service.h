@@ -73,6 +73,10 @@ class KeyService {
   // date of the drill. All shares that are needed must be given at once.
   Result<SealInfo> drill(SealKind kind, std::string_view secret);
   void seal();  // forgets every key
+  // Of an unsealed region: that this keystore is not an older copy of itself. `event` is the newest of its events that the ledger
+  // has; none if it has none. Until then no secret of a connection is used. denied: this keystore knows nothing of that event,
+  // so it is older than the ledger, or another one's. `accept`: somebody decided that it is to be used nevertheless.
+  Status confirm(Id event, bool accept);
 
   Status create_tenant(Id tenant);   // already_exists, also for a destroyed one
   Status destroy_tenant(Id tenant);  // afterwards nothing of the tenant opens any more, here or in later copies

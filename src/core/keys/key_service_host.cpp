@@ -26,7 +26,8 @@ void KeyService::look_at_host() {
   std::set<std::pair<std::string, std::string>> told;
   for (const HostFinding& finding : findings) {
     const std::pair which(finding.kind, finding.subject);
-    if (!state.known_findings.contains(which) && !told.contains(which)) {
+    if (told.contains(which)) continue;
+    if (!state.known_findings.contains(which)) {
       log_error("keys", "R19: " + finding.kind + (finding.subject.empty() ? "" : " " + finding.subject));
       std::map<std::string, std::string> fields{{"rule", "R19"}, {"finding", finding.kind}};
       if (!finding.subject.empty()) fields["subject"] = finding.subject;

@@ -111,6 +111,7 @@ Result<std::vector<SecretText>> KeyService::initialise(const std::vector<SealReq
                                          state.event("key.initialised", {}, {{"seals", std::to_string(rows.size())}})));
   RETURN_IF_ERROR(hierarchy.take(made.root.reveal()));
   state.hierarchy.emplace(std::move(hierarchy));
+  state.confirmed = true;
   log_info("keys", "made a new keystore");
   return shares;
 }
@@ -172,6 +173,23 @@ Result<SecretText> KeyService::open_root(const std::vector<SealRow>& seals, Seal
   const std::vector<ShamirShare> complete = as_shamir(gathered.values);
   gathered = {};
   return state.seals.open_by_shares(seal, complete);
+}
+
+Status KeyService::confirm(Id event, bool accept) {
+  State& state = *state_;
+  return state.unsealed([&](Hierarchy&) -> Status {
+    if (!event.is_none()) {
+      ASSIGN_OR_RETURN(const Keystore::Knowledge knowledge, state.keystore->knows_event(event));
+      if (knowledge == Keystore::Knowledge::unknown && !accept)
+        return Error{ErrorKind::denied,
+                     "the keystore is an older copy: the ledger has its event " + event.text() + ", of which it knows nothing"};
+      std::optional<KeyEvent> why;
+      if (knowledge == Keystore::Knowledge::unknown) why = state.event("key.older_copy_accepted", {}, {{"newest", event.text()}});
+      if (knowledge != Keystore::Knowledge::known) RETURN_IF_ERROR(state.keystore->adopt_event(event, state.clock.now(), why));
+    }
+    state.confirmed = true;
+    return done();
+  });
 }
 
 Result<std::vector<SecretText>> KeyService::add_seal(const SealRequest& request) {

@@ -43,6 +43,7 @@ struct KeyService::State {
   std::set<std::pair<std::string, std::string>> known_findings;  // kind and subject, that have become events
 
   std::vector<HostFinding> host_findings() const { return settings.host ? settings.host() : std::vector<HostFinding>(); }
+  bool confirmed = false;  // the ledger knows of nothing newer
 
   Status open_keystore() {
     if (keystore) return done();

@@ -272,7 +272,7 @@ TEST_F(KeyServiceTest, a_row_of_a_replaced_secret_does_not_open_when_put_back) {
   ASSERT_TRUE(service().put_secret(record(tenant_, connection, "policy", "new")));
   SecretRow forged = old;
   forged.version = 3;  // the old bytes in a new row, with its own key and all
-  ASSERT_TRUE(keystore->put_secret(forged));
+  ASSERT_TRUE(keystore->put_secret(forged, {}));
   EXPECT_EQ(failure(service().use(use_of(tenant_, connection, "policy", "leaf 1"))), ErrorKind::corrupt);
 }
 

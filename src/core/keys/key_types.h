@@ -29,6 +29,11 @@ enum class Purpose : std::uint8_t {
   store = 8,          // one per day; wraps the data keys of what was stored that day
 };
 
+// The epochs of store keys: days since 1970 of what mail left here, holds, and the days of mailbox backups, which have keys of
+// their own: shredding or rotating a day of mail must not take backups with it, and who reads the one cannot read the other.
+inline constexpr std::uint32_t hold_epoch_first = 0x80000000;
+inline constexpr std::uint32_t backup_epoch_first = 0xC0000000;
+
 struct SpoolKey {  // for those who seal
   std::uint32_t version = 0;
   std::string public_key{};
@@ -100,6 +105,7 @@ struct KeyStatus {
   std::uint32_t tenants = 0;           // 0 while sealed
   std::string secret_public_key{};     // empty while sealed
   std::string ledger_verifying_key{};  // Ed25519, empty while sealed
+  bool confirmed = false;              // compared with the ledger: not an older copy of the keystore
   bool memory_is_secret = false;       // root keys lie in memfd_secret pages
   std::vector<SealInfo> seals{};
   std::uint32_t region_version = 0;  // of the region key; 0 while sealed

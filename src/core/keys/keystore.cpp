@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "core/keys/keystore_rows.h"
+#include "platform/records/sqlite/sqlite_records.h"
 
 namespace mailhold::keys {
 namespace {
@@ -43,6 +44,11 @@ ALTER TABLE connection_secret ADD COLUMN key_id bytea NOT NULL DEFAULT x'';
 ALTER TABLE connection_secret ADD COLUMN connection_key_version bigint NOT NULL DEFAULT 0;
 ALTER TABLE connection_secret ADD COLUMN key_version bigint NOT NULL DEFAULT 1;
 ALTER TABLE connection_secret ADD COLUMN sealed_key bytea NOT NULL DEFAULT x'';
+)";
+
+// Events that are in the ledger: what is known of the history that this file belongs to.
+constexpr const char* carried_events_table = R"(
+CREATE TABLE carried_event (id bytea PRIMARY KEY, carried_at bigint NOT NULL);
 )";
 
 constexpr std::int64_t format_one = 1;
@@ -99,8 +105,8 @@ Error no_secret() { return Error{ErrorKind::not_found, "the connection has no se
 }  // namespace
 
 Result<Keystore> Keystore::open(const std::filesystem::path& file) {
-  ASSIGN_OR_RETURN(auto records, records::open("sqlite:" + file.string(), soon()));
-  RETURN_IF_ERROR(records->migrate({"keys", {tables, format_two_tables}}, soon()));
+  ASSIGN_OR_RETURN(auto records, records::open_sqlite(file.string(), soon()));
+  RETURN_IF_ERROR(records->migrate({"keys", {tables, format_two_tables, carried_events_table}}, soon()));
   RETURN_IF_ERROR(update_format(*records));
   return Keystore(std::move(records));
 }
@@ -121,6 +127,8 @@ Status Keystore::create(const std::string& region, const std::vector<SealRow>& s
             {Value(format_two), Value(region), Value::bytes_of("")}, soon()));
         for (const SealRow& seal : seals) RETURN_IF_ERROR(insert_seal(session, seal));
         RETURN_IF_ERROR(insert_event(session, event));
+        // Never empty from here on: that is how a file of before this table is known.
+        RETURN_IF_ERROR(session.execute("INSERT INTO carried_event (id, carried_at) VALUES ($1,0)", {id_of(Id())}, soon()));
         return insert_keys(session, rows);
       },
       soon());
@@ -201,7 +209,7 @@ Status Keystore::destroy_key(const KeyPlace& place, const KeyEvent& event) {
   return records_->forget_deleted(soon());
 }
 
-Status Keystore::put_secret(const SecretRow& row) {
+Status Keystore::put_secret(const SecretRow& row, const KeyEvent& event) {
   RETURN_IF_ERROR(records_->transaction(
       [&](Session& session) -> Status {
         const Values values = secret_values(row);
@@ -217,7 +225,7 @@ Status Keystore::put_secret(const SecretRow& row) {
                       values, soon());
         if (!written) return written.error();
         if (*written != 1) return replaced_meanwhile();
-        return done();
+        return insert_event(session, event);
       },
       soon()));
   return records_->forget_deleted(soon());
@@ -253,11 +261,16 @@ Result<std::uint64_t> Keystore::secret_version(Id tenant, Id connection) {
   return rows.empty() ? 0 : static_cast<std::uint64_t>(rows[0][0].number());
 }
 
-Status Keystore::destroy_secret(Id tenant, Id connection) {
-  ASSIGN_OR_RETURN(const std::uint64_t changed,
-                   records_->execute("UPDATE connection_secret SET sealed=$3, sealed_key=$3 WHERE tenant=$1 AND connection=$2",
-                                     {id_of(tenant), id_of(connection), Value::bytes_of("")}, soon()));
-  if (changed == 0) return no_secret();
+Status Keystore::destroy_secret(Id tenant, Id connection, const KeyEvent& event) {
+  RETURN_IF_ERROR(records_->transaction(
+      [&](Session& session) -> Status {
+        ASSIGN_OR_RETURN(
+            const std::uint64_t changed,
+            session.execute("UPDATE connection_secret SET sealed=$3, sealed_key=$3 WHERE tenant=$1 AND connection=$2",
+                            {id_of(tenant), id_of(connection), Value::bytes_of("")}, soon()));
+        return changed == 0 ? Status(no_secret()) : insert_event(session, event);
+      },
+      soon()));
   return records_->forget_deleted(soon());
 }
 

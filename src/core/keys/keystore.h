@@ -86,7 +86,11 @@ class Keystore {
   // Events for the ledger, oldest first. An event lies here until it is forgotten by its id.
   Status add_event(const KeyEvent& event);  // limit_exceeded above events_max, so that wrong passphrases can't fill the disk
   Result<std::vector<KeyEvent>> events(std::uint32_t limit);
-  Status forget_event(Id event);
+  // The event is in the ledger by now. It is remembered as carried, the newest for ever and older ones for 36 days.
+  Status forget_event(Id event, Milliseconds now);
+  enum class Knowledge { unknown, known, of_before };  // of_before: the file is older than this memory and knows of no event
+  Result<Knowledge> knows_event(Id event);             // whether it waits here or was carried from here
+  Status adopt_event(Id event, Milliseconds now, const std::optional<KeyEvent>& why);
   static constexpr std::uint32_t events_max = 10'000;
 
   Status insert(const std::vector<KeyRow>& rows);                    // all or none; already_exists if a place is taken
@@ -100,12 +104,12 @@ class Keystore {
   Status destroy_key(const KeyPlace& place, const KeyEvent& event);           // not_found
 
   // Replaces what is there: only the newest version of a secret is kept. already_exists if `row.version` is not the next.
-  Status put_secret(const SecretRow& row);
+  Status put_secret(const SecretRow& row, const KeyEvent& event);
   // The same secret under another key: already_exists if row.version is not the one that is stored.
   Status reseal_secret(const SecretRow& row, const std::optional<KeyEvent>& event);
-  Result<SecretRow> secret(Id tenant, Id connection);              // not_found, also when it was destroyed
-  Result<std::uint64_t> secret_version(Id tenant, Id connection);  // 0 if there never was one
-  Status destroy_secret(Id tenant, Id connection);                 // not_found
+  Result<SecretRow> secret(Id tenant, Id connection);                      // not_found, also when it was destroyed
+  Result<std::uint64_t> secret_version(Id tenant, Id connection);          // 0 if there never was one
+  Status destroy_secret(Id tenant, Id connection, const KeyEvent& event);  // not_found
 
   // Rotations, by tenant (none: the region) and day (0: the tenant or region itself).
   struct RotationRow {

@@ -34,6 +34,16 @@ Result<std::map<std::string, std::string>> parse_fields(std::string_view bytes) 
   return fields;
 }
 
+// Copies of this file and of the ledger live for 35 days, so the ledger may name an event that is as old.
+constexpr Milliseconds carried_life = 36LL * 24 * 60 * 60 * 1000;
+
+Status insert_carried(Session& session, Id event, Milliseconds now) {
+  RETURN_IF_ERROR(session.execute("DELETE FROM carried_event WHERE carried_at<$1", {Value(now - carried_life)}, soon()));
+  RETURN_IF_ERROR(
+      session.execute("INSERT INTO carried_event (id, carried_at) VALUES ($1,$2)", {id_of(event), Value(now)}, soon()));
+  return done();
+}
+
 Values rotation_of(const RotationProgress& progress) { return {id_of(progress.tenant), progress.day}; }
 
 Error no_rotation() { return Error{ErrorKind::not_found, "no such rotation is under way"}; }
@@ -50,6 +60,25 @@ Result<std::vector<SealRow>> Keystore::seals() {
                      row[4].bytes(), row[5].bytes()});
   }
   return seals;
+}
+
+Result<Keystore::Knowledge> Keystore::knows_event(Id event) {
+  ASSIGN_OR_RETURN(const std::uint64_t known,
+                   number_of(records_->query("SELECT (SELECT count(*) FROM carried_event WHERE id=$1) + "
+                                             "(SELECT count(*) FROM key_event WHERE id=$1)",
+                                             {id_of(event)}, soon())));
+  if (known > 0) return Knowledge::known;
+  ASSIGN_OR_RETURN(const std::uint64_t carried, number_of(records_->query("SELECT count(*) FROM carried_event", {}, soon())));
+  return carried > 0 ? Knowledge::unknown : Knowledge::of_before;
+}
+
+Status Keystore::adopt_event(Id event, Milliseconds now, const std::optional<KeyEvent>& why) {
+  return records_->transaction(
+      [&](Session& session) -> Status {
+        if (why) RETURN_IF_ERROR(insert_event(session, *why));
+        return insert_carried(session, event, now);
+      },
+      soon());
 }
 
 Status Keystore::add_seal(const SealRow& seal, const KeyEvent& event) {
@@ -101,8 +130,14 @@ Result<std::vector<KeyEvent>> Keystore::events(std::uint32_t limit) {
   return events;
 }
 
-Status Keystore::forget_event(Id event) {
-  RETURN_IF_ERROR(records_->execute("DELETE FROM key_event WHERE id=$1", {id_of(event)}, soon()));
+Status Keystore::forget_event(Id event, Milliseconds now) {
+  RETURN_IF_ERROR(records_->transaction(
+      [&](Session& session) -> Status {
+        ASSIGN_OR_RETURN(const std::uint64_t forgotten,
+                         session.execute("DELETE FROM key_event WHERE id=$1", {id_of(event)}, soon()));
+        return forgotten == 0 ? done() : insert_carried(session, event, now);
+      },
+      soon()));
   return done();
 }
 

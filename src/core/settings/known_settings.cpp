@@ -24,7 +24,8 @@ constexpr auto all = std::to_array<KnownSetting>({
     {"keys.pkcs11_environment", text, "",
      "One environment variable for that module, as in SOFTHSM2_CONF=/etc/mailhold/softhsm2.conf."},
     {"keys.host_state", text, "",
-     "File of `mailhold host watch`; while it is missing, older than 60 s or names a finding, keyd opens no seal. Empty: not asked."},
+     "File of `mailhold host watch`; while it is missing, older than 60 s or names a finding, keyd opens no seal. Empty: not "
+     "asked."},
     {"gateway.smtp", text, "0.0.0.0:25", "Address and port that take mail in."},
     {"gateway.tls_certificate", text, "",
      "PEM file with the certificate chain for STARTTLS; empty: one signed by itself, made at each start."},
@@ -72,6 +73,8 @@ constexpr auto all = std::to_array<KnownSetting>({
     {"queue.rest_seconds", number, "30", "How long a destination that takes no session is left alone."},
     {"queue.active_items_max", number, "20000", "Messages of one route in memory at once; more wait on disk."},
     {"queue.active_bytes_max", number, "268435456", "Bytes of messages in memory at once; more wait on disk."},
+    {"backup.every_seconds", number, "900", "Wait between the end of a mailbox's sync and its next one."},
+    {"backup.sessions_max", number, "2", "Mailboxes that are read or restored at once."},
     {"held.days", number, "30", "How long a held message waits for a decision before it is given up."},
     {"outbound.allowed_networks", text, "",
      "Private networks that routes without a credential may lead to, as in 127.0.0.0/8, 10.1.0.0/16."},

@@ -1,11 +1,15 @@
 #include "core/supervisor/authd_pool.h"
 
 #include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "core/supervisor/attachment.h"
 #include "core/supervisor/spawn.h"
 #include "platform/ipc/daemon.h"
+#include "platform/ipc/zygote.h"
+#include "platform/net/wait.h"
 
 namespace mailhold::supervisor {
 namespace {
@@ -13,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
-constexpr std::size_t pool_size = 3;
+constexpr std::size_t pool_size = 6;  // so many sessions can begin at once
 constexpr auto rest_after_failure = 1s;
 
 Deadline soon() { return Deadline::after(5s); }
@@ -26,23 +30,38 @@ AuthdPool::AuthdPool(const Settings& settings, Program program, std::string prog
 
 // One in a unit of its own sees the end of its channel and ends.
 void AuthdPool::Authd::end() const {
-  if (pid > 0)
-    ::kill(pid, SIGKILL);
+  if (process.is_open())
+    ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
   else
     control->close();
+}
+
+bool AuthdPool::Authd::has_ended() const {
+  if (!process.is_open()) return has_closed(*control);
+  return bool(net::wait_until(process.get(), net::Ready::to_read, Deadline::after(0s)));
+}
+
+Status AuthdPool::start_zygote() {
+  ASSIGN_OR_RETURN(auto ends, ipc::Channel::socket_pair());
+  const uid_t root = 0;  // of its rights it keeps those to change users
+  ASSIGN_OR_RETURN(
+      zygote_pid_,
+      spawn({programs_ + "/" + program_.binary, {"zygote"}, root, program_.network, ends.second.get(), program_.nice}));
+  zygote_ = std::make_unique<ipc::Channel>(std::move(ends.first));
+  return done();
 }
 
 Result<AuthdPool::Authd> AuthdPool::start_process() {
   if (program_.attached) {
     ASSIGN_OR_RETURN(ipc::OwnedFd connection, attach(settings_, program_));
-    return Authd{-1, std::make_unique<ipc::Channel>(std::move(connection)), {}};
+    return Authd{{}, std::make_unique<ipc::Channel>(std::move(connection)), {}};
   }
+  if (!zygote_) RETURN_IF_ERROR(start_zygote());
   ASSIGN_OR_RETURN(auto control, ipc::Channel::socket_pair());
   next_user_ = (next_user_ + 1) % authd_users;
   const auto user = static_cast<uid_t>(settings_.number("mailhold.users_first") + program_.user + next_user_);
-  ASSIGN_OR_RETURN(const pid_t pid,
-                   spawn({programs_ + "/" + program_.binary, {}, user, program_.network, control.second.get(), program_.nice}));
-  return Authd{pid, std::make_unique<ipc::Channel>(std::move(control.first)), {}};
+  ASSIGN_OR_RETURN(ipc::Copy copy, ipc::make_copy(*zygote_, user, control.second.get(), soon()));
+  return Authd{std::move(copy.process), std::make_unique<ipc::Channel>(std::move(control.first)), {}};
 }
 
 // Its channels: brokerd calls it, it calls keyd.
@@ -76,14 +95,13 @@ void AuthdPool::fill() {
 }
 
 Result<AuthdPool::Taken> AuthdPool::take() {
-  forget_closed();
+  forget_ended();
   if (waiting_.empty()) fill();
   if (waiting_.empty()) return Error{ErrorKind::unavailable, "no authd could be started"};
   Authd authd = std::move(waiting_.front());
   waiting_.pop_front();
   Taken taken{next_number_++, std::move(authd.broker_end)};
   working_[taken.number] = std::move(authd);
-  fill();
   return taken;
 }
 
@@ -94,15 +112,17 @@ Status AuthdPool::end(std::uint32_t number) {
   return done();
 }
 
-bool AuthdPool::forget(pid_t pid) {
-  const auto is_it = [&](const Authd& authd) { return authd.pid == pid; };
-  return std::erase_if(working_, [&](const auto& each) { return is_it(each.second); }) + std::erase_if(waiting_, is_it) > 0;
+bool AuthdPool::forget_zygote(pid_t pid) {
+  if (pid != zygote_pid_) return false;
+  log_warning("supervisor", "the zygote of authd ended");
+  zygote_pid_ = -1;
+  zygote_.reset();
+  return true;
 }
 
-void AuthdPool::forget_closed() {
-  const auto is_gone = [](const Authd& authd) { return authd.pid < 0 && has_closed(*authd.control); };
-  std::erase_if(working_, [&](const auto& each) { return is_gone(each.second); });
-  std::erase_if(waiting_, is_gone);
+void AuthdPool::forget_ended() {
+  std::erase_if(working_, [](const auto& each) { return each.second.has_ended(); });
+  std::erase_if(waiting_, [](const Authd& each) { return each.has_ended(); });
 }
 
 void AuthdPool::end_waiting() {
@@ -112,6 +132,7 @@ void AuthdPool::end_waiting() {
 void AuthdPool::end_all() {
   end_waiting();
   for (const auto& [number, authd] : working_) authd.end();
+  if (zygote_pid_ > 0) ::kill(zygote_pid_, SIGKILL);
 }
 
 }  // namespace mailhold::supervisor

@@ -1,5 +1,5 @@
-// AuthdPool: the single-use authd processes, those that wait for brokerd and those at work. Each is started by the supervisor
-// under a user of its own, or by systemd for a connection of the supervisor's.
+// AuthdPool: the single-use authd processes, those that wait for brokerd and those at work. Each is a copy of a zygote under a
+// user of its own (docs/decisions/authd-zygote.md), or started by systemd for a connection of the supervisor's.
 //
 // Not for several threads at once: the supervisor's lock guards it.
 #pragma once
@@ -32,20 +32,22 @@ class AuthdPool {
   Result<Taken> take();              // unavailable: none could be started
   Status end(std::uint32_t number);  // at once. not_found unless it was taken
   void fill();
-  bool forget(pid_t pid);  // a child of ours that ended: whether it was one of these
-  void forget_closed();    // those in units of their own that ended
-  void end_waiting();      // what they hold leads to a keyd that is gone
+  bool forget_zygote(pid_t pid);  // a child of ours that ended: whether it was the zygote; its copies end with it
+  void forget_ended();
+  void end_waiting();  // what they hold leads to a keyd that is gone
   void end_all();
   std::size_t waiting() const { return waiting_.size(); }
   std::size_t working() const { return working_.size(); }
 
  private:
   struct Authd {
-    pid_t pid = -1;  // -1: in a unit of its own, where it ends with its channel
+    ipc::OwnedFd process;  // pidfd; none: in a unit of its own, where it ends with its channel
     std::unique_ptr<ipc::Channel> control;
     ipc::OwnedFd broker_end;  // until brokerd has taken it
     void end() const;
+    bool has_ended() const;
   };
+  Status start_zygote();
   Status start();
   Result<Authd> start_process();
 
@@ -57,6 +59,8 @@ class AuthdPool {
   std::map<std::uint32_t, Authd> working_;
   std::uint32_t next_number_ = 1;
   int next_user_ = 0;
+  pid_t zygote_pid_ = -1;
+  std::unique_ptr<ipc::Channel> zygote_;                // none: not running
   std::chrono::steady_clock::time_point rest_until_{};  // after a start that failed
 };
 

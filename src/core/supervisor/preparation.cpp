@@ -1,13 +1,11 @@
 #include "core/supervisor/preparation.h"
 
 #include <arpa/inet.h>
-#include <linux/capability.h>
 #include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -98,25 +96,6 @@ void refuse_dumps() {
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
-
-Status drop_capabilities(bool starts_processes) {
-  constexpr unsigned to_start[] = {CAP_SETUID, CAP_SETGID, CAP_SYS_ADMIN, CAP_KILL, CAP_SYS_RESOURCE};
-  std::uint32_t low = 0;
-  for (const unsigned capability : to_start) low |= starts_processes ? 1U << capability : 0;
-  for (unsigned capability = 0; capability <= CAP_LAST_CAP; ++capability) {
-    const bool keep = capability < 32 && (low & 1U << capability) != 0;
-    if (!keep) ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
-  }
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct sets[2] = {};
-  if (::syscall(SYS_capget, &header, sets) != 0) return failed("reading capabilities");
-  if (sets[0].permitted == 0 && sets[1].permitted == 0) return done();  // a unit's user has none, and may not even ask
-  low &= sets[0].permitted;                                             // a container may have taken some of them already
-  sets[0] = {low, low, 0};
-  sets[1] = {0, 0, 0};
-  if (::syscall(SYS_capset, &header, sets) != 0) return failed("dropping capabilities");
-  return done();
 }
 
 }  // namespace mailhold::supervisor

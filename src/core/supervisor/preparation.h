@@ -20,7 +20,4 @@ Result<ipc::OwnedFd> listen_on(const std::string& address);
 // No core file and no dump of the caller, whatever the system's pattern for them: it reads the settings.
 void refuse_dumps();
 
-// Keeps only the capabilities that starting and ending processes takes; none at all if it starts none.
-Status drop_capabilities(bool starts_processes);
-
 }  // namespace mailhold::supervisor

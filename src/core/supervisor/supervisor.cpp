@@ -1,5 +1,6 @@
 #include "core/supervisor/supervisor.h"
 
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@
 #include "platform/ipc/messages.h"
 #include "platform/ipc/unit_socket.h"
 #include "platform/net/wait.h"
+#include "platform/sandbox/sandbox.h"
 
 namespace mailhold::supervisor {
 namespace {
@@ -95,7 +97,10 @@ Status Supervisor::start(const Deadline& deadline) {
     if (listeners_.contains(listener.name)) continue;
     ASSIGN_OR_RETURN(listeners_[listener.name], listen_on(listener.address));
   }
-  RETURN_IF_ERROR(drop_capabilities(starts_processes));
+  // What starting and ending processes takes.
+  RETURN_IF_ERROR(starts_processes
+                      ? sandbox::keep_capabilities({CAP_SETUID, CAP_SETGID, CAP_SYS_ADMIN, CAP_KILL, CAP_SYS_RESOURCE})
+                      : sandbox::keep_capabilities({}));
   const std::lock_guard lock(mutex_);
   authd_ = std::make_unique<AuthdPool>(settings_, topology_.authd, programs_, [this](int keyd_end) {
     const int end[] = {keyd_end};
@@ -195,7 +200,8 @@ void Supervisor::handle(const std::shared_ptr<ipc::Call>& call) {
     auto authd = authd_->take();
     if (!authd) return call->fail(authd.error());
     const int fds[] = {authd->broker_end.get()};
-    return call->reply(ByteWriter().u32(authd->number).view(), fds);
+    call->reply(ByteWriter().u32(authd->number).view(), fds);
+    return authd_->fill();  // while brokerd already goes on
   }
   if (call->method() == method_end_authd && call->peer == "brokerd") {
     ByteReader reader(call->body());
@@ -239,7 +245,7 @@ void Supervisor::run() {
     reap();
     take_words();
     restart_due();
-    authd_->forget_closed();
+    authd_->forget_ended();
     authd_->fill();
     forget_closed_channels();
   }
@@ -284,7 +290,7 @@ void Supervisor::ended(Process& process, const std::string& how) {
 void Supervisor::reap() {
   int status = 0;
   for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-    if (authd_->forget(pid)) continue;
+    if (authd_->forget_zygote(pid)) continue;
     for (const auto& process : processes_) {
       if (process->pid != pid || process->program.attached) continue;
       ended(*process, WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))

@@ -55,6 +55,7 @@ Result<Topology> topology_of(const Settings& settings) {
       {"spool", "gatewayd-in", "gatewayd-out", 02770, {"gatewayd-in", "gatewayd-out"}},
       {"store", "gatewayd-out", {}, 0700, {"gatewayd-out"}},
       {"links", "linkd", {}, 0700, {"linkd"}},
+      {"backup", "workerd", {}, 0700, {"workerd"}},
   };
   if (has_token) topology.folders.push_back({"tokens", "tokend", {}, 0700, {"tokend"}});
   topology.listeners = {
@@ -86,6 +87,7 @@ Result<Topology> topology_of(const Settings& settings) {
       {"gatewayd-out", "apid"},
       {"linkd", "keyd"},
       {"workerd", "brokerd"},
+      {"workerd", "keyd"},
       {"apid", "workerd"},
       {"linkd", "apid"},
       {"gossipd", "ledgerd"},

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <ctime>
 #include <deque>
 
 #include "base/bytes.h"
@@ -86,7 +85,6 @@ std::optional<std::int64_t> parse_ready(std::string_view bytes) {
 std::unique_ptr<Daemon> Daemon::start(std::string_view program_name) {
   set_program_name(program_name);
   crypto::prepare();
-  ::tzset();  // reads /etc/localtime now: checking a certificate asks for it, when no file can be opened any more
   if (::fcntl(control_descriptor, F_SETFD, FD_CLOEXEC) != 0) {
     give_up("this program is started by `mailhold up` or by its unit, not by hand");
   }

@@ -19,6 +19,7 @@
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <thread>
 
 #include "platform/sandbox/layers.h"
 #include "platform/sandbox/profiles.h"
@@ -263,10 +264,10 @@ std::map<std::string, std::string> test_folders() {
 constexpr int exit_got_through = 77;
 constexpr int exit_no_layers = 78;
 
-int outcome_in_child(const Profile& profile, const Attempt& attempt) {
+int outcome_in_child(const PreparedProfile& profile, const Attempt& attempt) {
   const pid_t child = ::fork();
   if (child == 0) {
-    ::_exit(!tighten(profile) ? exit_no_layers : attempt.make() ? exit_got_through : 0);
+    ::_exit(!profile.tighten() ? exit_no_layers : attempt.make() ? exit_got_through : 0);
   }
   int status = 0;
   ::waitpid(child, &status, 0);
@@ -278,13 +279,15 @@ class T12_jail : public testing::TestWithParam<std::string> {};
 TEST_P(T12_jail, no_attempt_gets_out) {
   const auto folders = test_folders();
   const Profile profile = profile_of(GetParam(), folders);
+  const auto prepared = PreparedProfile::make(profile);
+  ASSERT_TRUE(prepared);
   int refused = 0, killed = 0, allowed = 0;
   for (const Attempt& attempt : attempts) {
     if (attempt.allowed_with && has(profile, *attempt.allowed_with)) {
       ++allowed;
       continue;
     }
-    const int status = outcome_in_child(profile, attempt);
+    const int status = outcome_in_child(*prepared, attempt);
     if (WIFSIGNALED(status)) {
       EXPECT_EQ(WTERMSIG(status), SIGSYS) << attempt.name;
       ++killed;
@@ -321,6 +324,20 @@ TEST(Sandbox, enters_every_profile_after_its_self_test_and_still_serves) {
   std::filesystem::remove_all(std::filesystem::path(folders.at("spool")).parent_path());
 }
 
+TEST(Sandbox, threads_take_and_give_back_memory_in_the_jail) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!enter(profile_of("authd", {}))) ::_exit(1);
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 32; ++i) threads.emplace_back([] { std::vector<std::string>(64, std::string(100'000, 'x')).clear(); });
+    for (std::thread& each : threads) each.join();
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0) << (WIFSIGNALED(status) ? "killed" : "refused");
+}
+
 TEST(Sandbox, a_zygote_forks_copies_that_tighten_themselves) {
   const pid_t zygote = ::fork();
   if (zygote == 0) {
@@ -346,8 +363,8 @@ TEST(Sandbox, a_folder_of_its_own_stays_usable) {
   const auto folders = test_folders();
   const pid_t child = ::fork();
   if (child == 0) {
-    const Profile profile = profile_of("ledgerd", folders);
-    if (!tighten(profile)) ::_exit(1);
+    const auto profile = PreparedProfile::make(profile_of("ledgerd", folders));
+    if (!profile || !profile->tighten()) ::_exit(1);
     const int file = ::open((folders.at("ledger") + "/entry").c_str(), O_CREAT | O_RDWR, 0600);
     ::_exit(file >= 0 && ::write(file, "x", 1) == 1 && ::fdatasync(file) == 0 &&
                     ::unlink((folders.at("ledger") + "/entry").c_str()) == 0

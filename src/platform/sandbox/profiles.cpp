@@ -29,6 +29,7 @@ const std::vector<Row>& rows() {
       {"ledgerd", {threads, files}, {}, {"ledger"}, Violation::kill},
       {"brokerd", {threads, files, connect}, {}, {"broker"}, Violation::refuse},
       {"authd", {threads, accept}, {}, {}, Violation::kill, 64},
+      {"authd-zygote", {threads, accept, Right::fork, tighten, change_user}, {}, {}, Violation::kill, 64},
       {"resolverd", {threads, connect}, {}, {}, Violation::refuse, 4096},
       {"scannerd", {Right::fork, tighten}, {}, {}, Violation::kill, 4096},
       {"scanner", {}, {}, {}, Violation::kill, 64, false, 768ULL << 20},
@@ -37,7 +38,7 @@ const std::vector<Row>& rows() {
       {"linkd", {threads, files, accept}, {"links"}, {}, Violation::refuse, 8192},
       {"gossipd", {threads, connect}, {}, {}, Violation::refuse, 256},
       {"mailhold-witness", {threads, files, accept}, {}, {"witness"}, Violation::refuse, 256},
-      {"workerd", {threads}, {}, {}, Violation::refuse, 4096},
+      {"workerd", {threads, files}, {}, {"backup"}, Violation::refuse, 4096},
       {"apid", {threads, files, accept}, {}, {"directory"}, Violation::refuse, 1024},
   };
   return all;

@@ -1,6 +1,8 @@
 #include "platform/sandbox/sandbox.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -13,6 +15,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include "base/log.h"
 #include "platform/sandbox/layers.h"
@@ -24,6 +27,16 @@ void limit(__rlimit_resource resource, std::uint64_t value) {
   const rlimit both{value, value};
   // The system call of that name: the C library would take prlimit64, which no profile may use to set a limit.
   (void)::syscall(SYS_setrlimit, resource, &both);
+}
+
+// What the C library would look up in a file when it is too late, in the jail: how many heaps the processors of this machine
+// allow (with the ninth thread that allocates), and how a heap gives memory back (when one of a thread first shrinks).
+void settle_heaps() {
+  ::mallopt(M_ARENA_MAX, 8 * static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
+  std::thread([] {
+    std::vector<std::string> blocks;
+    for (int i = 0; i < 4; ++i) blocks.emplace_back().reserve(64U << 10U);
+  }).join();
 }
 
 // What nobody may do, and what only those with the right may do.
@@ -44,35 +57,6 @@ bool traces_itself() { return ::syscall(SYS_ptrace, 0, 0, 0, 0) == 0; }
 constexpr int got_through = 77;
 constexpr int refused = 0;
 
-// A child puts the same layers on and makes the attempt. execve that got through ends with true's 0,
-// so the child marks "entered" in a pipe and a close-on-exec pipe end tells a successful exec.
-Status must_be_refused(const Profile& profile, const char* what, bool (*attempt)()) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return Error{ErrorKind::unavailable, std::strerror(errno)};
-  const pid_t child = ::fork();
-  if (child < 0) return Error{ErrorKind::unavailable, std::string("sandbox: fork: ") + std::strerror(errno)};
-  if (child == 0) {
-    if (!tighten(profile)) ::_exit(3);
-    (void)!::write(ends[1], "e", 1);
-    const bool through = attempt();
-    (void)!::write(ends[1], through ? "t" : "r", 1);
-    ::_exit(through ? got_through : refused);
-  }
-  ::close(ends[1]);
-  char marks[2] = {0, 0};
-  ssize_t count = 0;
-  for (ssize_t got = 1; got > 0 && count < 2; count += std::max<ssize_t>(got, 0))
-    got = ::read(ends[0], marks + count, static_cast<std::size_t>(2 - count));
-  ::close(ends[0]);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (count == 0) return Error{ErrorKind::unsupported, "sandbox: " + profile.name + ": a layer could not be put on"};
-  const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
-  if (killed || (count == 2 && marks[1] == 'r')) return done();
-  return Error{ErrorKind::bug, "sandbox: " + profile.name + " does not hold: " + what};
-}
-
 }  // namespace
 
 bool has(const Profile& profile, Right right) {
@@ -89,6 +73,7 @@ Status restrict_process(const Profile& profile) {
 }
 
 Result<PreparedProfile> PreparedProfile::make(Profile profile) {
+  settle_heaps();
   ASSIGN_OR_RETURN(CallFilter calls, make_call_filter(profile));
   return PreparedProfile(std::move(profile), std::make_shared<const CallFilter>(std::move(calls)));
 }
@@ -99,18 +84,41 @@ Status PreparedProfile::tighten() const {
   return restrict_calls(*calls_);
 }
 
-Status tighten(const Profile& profile) {
-  ASSIGN_OR_RETURN(const PreparedProfile prepared, PreparedProfile::make(profile));
-  return prepared.tighten();
+// A child puts the same layers on and makes the attempt. execve that got through ends with true's 0,
+// so the child marks "entered" in a pipe and a close-on-exec pipe end tells a successful exec.
+Status PreparedProfile::must_be_refused(const char* what, bool (*attempt)()) const {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return Error{ErrorKind::unavailable, std::strerror(errno)};
+  const pid_t child = ::fork();
+  if (child < 0) return Error{ErrorKind::unavailable, std::string("sandbox: fork: ") + std::strerror(errno)};
+  if (child == 0) {
+    if (!tighten()) ::_exit(3);
+    (void)!::write(ends[1], "e", 1);
+    const bool through = attempt();
+    (void)!::write(ends[1], through ? "t" : "r", 1);
+    ::_exit(through ? got_through : refused);
+  }
+  ::close(ends[1]);
+  char marks[2] = {0, 0};
+  ssize_t count = 0;
+  for (ssize_t got = 1; got > 0 && count < 2; count += std::max<ssize_t>(got, 0))
+    got = ::read(ends[0], marks + count, static_cast<std::size_t>(2 - count));
+  ::close(ends[0]);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (count == 0) return Error{ErrorKind::unsupported, "sandbox: " + profile_.name + ": a layer could not be put on"};
+  const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+  if (killed || (count == 2 && marks[1] == 'r')) return done();
+  return Error{ErrorKind::bug, "sandbox: " + profile_.name + " does not hold: " + what};
 }
 
-Status self_test(const Profile& profile) {
-  RETURN_IF_ERROR(must_be_refused(profile, "it opens a foreign file", opens_a_foreign_file));
-  RETURN_IF_ERROR(must_be_refused(profile, "it runs a program", runs_a_program));
-  RETURN_IF_ERROR(must_be_refused(profile, "it makes runnable memory", makes_runnable_memory));
-  RETURN_IF_ERROR(must_be_refused(profile, "it may be traced or trace", traces_itself));
-  if (!has(profile, Right::connect))
-    RETURN_IF_ERROR(must_be_refused(profile, "it makes an internet socket", makes_an_internet_socket));
+Status PreparedProfile::self_test() const {
+  RETURN_IF_ERROR(must_be_refused("it opens a foreign file", opens_a_foreign_file));
+  RETURN_IF_ERROR(must_be_refused("it runs a program", runs_a_program));
+  RETURN_IF_ERROR(must_be_refused("it makes runnable memory", makes_runnable_memory));
+  RETURN_IF_ERROR(must_be_refused("it may be traced or trace", traces_itself));
+  if (!has(profile_, Right::connect)) RETURN_IF_ERROR(must_be_refused("it makes an internet socket", makes_an_internet_socket));
   return done();
 }
 
@@ -118,8 +126,28 @@ Status enter(const Profile& profile) {
   if (profile.lock_memory && ::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
     log_warning("sandbox", "MEMORY MAY BE SWAPPED OUT: mlockall is refused; raise the memlock limit or turn swap off");
   }
-  RETURN_IF_ERROR(self_test(profile));
-  return tighten(profile);
+  ASSIGN_OR_RETURN(const PreparedProfile prepared, PreparedProfile::make(profile));
+  RETURN_IF_ERROR(prepared.self_test());
+  return prepared.tighten();
+}
+
+Status keep_capabilities(std::initializer_list<unsigned> kept) {
+  std::uint64_t wanted = 0;
+  for (const unsigned capability : kept) wanted |= 1ULL << capability;
+  for (unsigned capability = 0; capability <= CAP_LAST_CAP; ++capability) {
+    if ((wanted & 1ULL << capability) == 0) ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+  }
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[2] = {};
+  if (::syscall(SYS_capget, &header, sets) != 0) return Error{ErrorKind::unsupported, "the capabilities cannot be read"};
+  if (sets[0].permitted == 0 && sets[1].permitted == 0) return done();  // a unit's user has none, and may not even ask
+  for (unsigned half = 0; half < 2; ++half) {
+    const std::uint32_t held =
+        sets[half].permitted & static_cast<std::uint32_t>(wanted >> 32U * half);  // a container may hold less
+    sets[half] = {held, held, 0};
+  }
+  if (::syscall(SYS_capset, &header, sets) != 0) return Error{ErrorKind::unsupported, "the capabilities cannot be dropped"};
+  return done();
 }
 
 void enter_or_exit(const Profile& profile) {

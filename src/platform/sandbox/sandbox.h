@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ enum class Right : std::uint32_t {
   connect_unix = 1 << 4,  // make unix sockets and connect them
   fork = 1 << 5,          // copies of itself; never another program
   tighten = 1 << 6,       // put further layers on itself or its copies
+  change_user = 1 << 7,   // give copies of itself other users; needs the capabilities for it as well
 };
 
 enum class Violation { kill, refuse };  // the process ends by SIGSYS, or the call fails with EPERM
@@ -45,26 +47,25 @@ struct Profile {
 // unsupported: the kernel lacks a layer. bug: an attempt that must be refused was not.
 Status enter(const Profile& profile);
 
-// The attempts alone, in throw-away children.
-Status self_test(const Profile& profile);
-
-// The layers alone: for the copies of a zygote that has made the self-test of their profile once.
-Status tighten(const Profile& profile);
-
-// A profile ready to be put on again and again: making the filter of system calls costs more than all the rest of tighten().
+// A profile ready to be tried and put on again and again: making the filter of system calls costs more than all the rest.
 // Any thread; a forked process may use its copy.
 struct CallFilter;
 class PreparedProfile {
  public:
   static Result<PreparedProfile> make(Profile profile);
-  Status tighten() const;  // as tighten(profile)
+  Status self_test() const;  // the attempts alone, in throw-away children
+  Status tighten() const;    // the layers alone: for the copies of a zygote that has made the self-test once
 
  private:
   PreparedProfile(Profile profile, std::shared_ptr<const CallFilter> calls)
       : profile_(std::move(profile)), calls_(std::move(calls)) {}
+  Status must_be_refused(const char* what, bool (*attempt)()) const;
   Profile profile_;
   std::shared_ptr<const CallFilter> calls_;
 };
+
+// Keeps at most these capabilities (<linux/capability.h>), for good.
+Status keep_capabilities(std::initializer_list<unsigned> kept);
 
 // enter(), or a clear line and exit code 78.
 void enter_or_exit(const Profile& profile);

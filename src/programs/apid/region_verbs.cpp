@@ -55,6 +55,7 @@ json::object key_object(const keys::KeyStatus& status) {
                       {"region", status.region},
                       {"tenants", status.tenants},
                       {"region_key_version", status.region_version},
+                      {"compared_with_ledger", status.confirmed},
                       {"memory_is_secret", status.memory_is_secret},
                       {"ledger_key", to_base64(status.ledger_verifying_key)},
                       {"seals", seals},
@@ -106,6 +107,13 @@ Result<std::vector<keys::SealRequest>> seals_of(const json::object& request) {
 Result<std::string> RegionVerbs::key(const std::string& verb, api::Request& request, const Deadline& deadline) {
   if (verb == "key.status") return key_status(deadline);
   if (verb == "key.rotate") return rotate(request.json, deadline);
+  if (verb == "key.accept-older-copy") {
+    {
+      const std::lock_guard lock(carrying_);
+      keystore_check_.accept_once();
+    }
+    return key_status(deadline);
+  }
   if (verb == "key.remove-seal") {
     ASSIGN_OR_RETURN(const Id seal, Id::parse(text_of(json::parse(request.json).as_object(), "seal")));
     RETURN_IF_ERROR(parts_.keys.remove_seal(seal, deadline));
@@ -215,6 +223,7 @@ Result<std::string> RegionVerbs::backup(const std::string& request_json, const D
 
 Status RegionVerbs::carry_events(const Deadline& deadline) {
   const std::lock_guard lock(carrying_);
+  RETURN_IF_ERROR(keystore_check_.run(deadline));
   for (;;) {
     ASSIGN_OR_RETURN(const std::vector<keys::KeyEvent> events, parts_.keys.events(deadline));
     if (events.empty()) return done();

@@ -9,6 +9,7 @@
 #include "core/keys/key_client.h"
 #include "core/ledger/ledger_client.h"
 #include "platform/ipc/client.h"
+#include "programs/apid/keystore_check.h"
 
 namespace mailhold::apid {
 
@@ -22,10 +23,11 @@ class RegionVerbs {
     ledger::EntryOpener& opener;
     ledger::LedgerClient& ledger;
   };
-  explicit RegionVerbs(Parts parts) : parts_(std::move(parts)) {}
+  explicit RegionVerbs(Parts parts)
+      : parts_(std::move(parts)), keystore_check_(parts_.keys, *parts_.ledgerd, parts_.opener, parts_.ledger) {}
 
-  // key.status|initialise|unseal|add-seal|remove-seal|drill|rotate. Secrets come as a descriptor that only keyd reads, and
-  // shares go back by one that only keyd writes.
+  // key.status|initialise|unseal|add-seal|remove-seal|drill|rotate|accept-older-copy. Secrets come as a descriptor that only keyd
+  // reads, and shares go back by one that only keyd writes.
   Result<std::string> key(const std::string& verb, api::Request& request, const Deadline& deadline);
   // {tenant, from?, limit?}: ledgerd's entries with the clear text that the tenant's boxes give.
   Result<std::string> show_ledger(const std::string& json, const Deadline& deadline);
@@ -35,7 +37,8 @@ class RegionVerbs {
   // {manifest, files, bytes}: a copy of all data was made; written into the ledger.
   Result<std::string> backup(const std::string& json, const Deadline& deadline);
 
-  // Each event of keyd's is in the ledger before keyd forgets it; after a crash in between it is there twice, with one id.
+  // First that the keystore is no older copy. Then each event of keyd's is in the ledger before keyd forgets it; after a crash in
+  // between it is there twice, with one id.
   Status carry_events(const Deadline& deadline);
 
  private:
@@ -44,6 +47,7 @@ class RegionVerbs {
   Result<std::string> key_status(const Deadline& deadline);
   std::mutex carrying_;
   const Parts parts_;
+  KeystoreCheck keystore_check_;  // guarded by carrying_
 };
 
 }  // namespace mailhold::apid

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "core/keys/key_door.h"
 #include "core/keys/token_messages.h"
-#include "core/ledger/receipt.h"
+#include "core/ledger/use_receipt.h"
 #include "core/measurement/host_state.h"
 #include "core/settings/settings.h"
 #include "platform/crypto/hash.h"
@@ -27,25 +27,6 @@ constexpr auto token_patience = std::chrono::seconds(30);
 constexpr auto idle_wait = std::chrono::milliseconds(500);
 constexpr auto wait_after_failure = std::chrono::seconds(30);
 constexpr auto host_wait = std::chrono::seconds(5);  // between two looks at what the host's watch says
-
-// What the ledger must say before a secret is used: computed here from what the secret will be opened with, not from
-// anything that brokerd or authd claim about the entry.
-ledger::Expected intent_of(const keys::UseRequest& request) {
-  ledger::Expected intent{request.tenant, request.connection, "use.intent", {}};
-  intent.fields["purpose"] = request.purpose;
-  intent.fields["policy"] = to_hex(crypto::sha256(request.policy));
-  return intent;
-}
-
-Result<keys::VerifiedReceipt> verify(const keys::UseRequest& request, std::string_view verifying_key, Milliseconds now) {
-  const auto receipt = ledger::Receipt::parse(request.receipt);
-  if (!receipt) return Error{ErrorKind::denied, "receipt: malformed"};
-  // The key signs one log only, so any name of the log that it signed is the log's name.
-  const tlog::NoteKey log_key{receipt->origin, std::string(verifying_key)};
-  const auto entry = ledger::verify_receipt(*receipt, log_key, intent_of(request), now);
-  if (!entry) return entry.error();
-  return keys::VerifiedReceipt{std::string(receipt->leaf().bytes()), receipt->time, receipt->expires};
-}
 
 // The secrets of a ceremony come as a descriptor of the command line's memory, and shares go back into one, so that no process
 // between holds them.
@@ -131,7 +112,7 @@ Status serve(ipc::Daemon& daemon) {
       log_error("keyd",
                 "the folder of keys.host_state does not exist: no seal is opened until it does and keyd is started again");
   }
-  keys::KeyService service(std::move(chosen), verify);
+  keys::KeyService service(std::move(chosen), ledger::verify_use);
   sandbox::enter_or_exit(sandbox::profile_of("keyd", directories));
   keys::KeyDoor door(service);
   std::jthread watching;

@@ -22,14 +22,10 @@ int main() {
     return 78;
   }
   // The self-test of the workers' profile is made once, here, where forking is still allowed.
-  const sandbox::Profile worker_profile = sandbox::profile_of("scanner", daemon->directories());
-  if (const Status holds = sandbox::self_test(worker_profile); !holds) {
+  const auto jail = sandbox::PreparedProfile::make(sandbox::profile_of("scanner", daemon->directories()));
+  const Status holds = jail ? jail->self_test() : Status(jail.error());
+  if (!holds) {
     log_error("scanning", holds.error().detail);
-    return 78;
-  }
-  const auto jail = sandbox::PreparedProfile::make(worker_profile);
-  if (!jail) {
-    log_error("scanning", jail.error().detail);
     return 78;
   }
   scanning::ZygoteSettings settings;

@@ -1,0 +1,59 @@
+#include "core/broker/use_policy.h"
+
+#include <algorithm>
+
+namespace mailhold::broker {
+namespace {
+
+Error denied(const char* why) { return Error{ErrorKind::denied, why}; }
+
+bool contains(const std::vector<std::string>& list, std::string_view text) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+}  // namespace
+
+bool may_call(std::string_view role, Method method) {
+  switch (method) {
+    case Method::open_session:
+    case Method::routes: return role == "gatewayd-out";
+    case Method::open_connection: return role == "workerd";
+  }
+  return false;
+}
+
+Status check_route_use(const access::Route* route, Id tenant) {
+  if (route == nullptr || route->tenant != tenant) return Error{ErrorKind::not_found, "no such route of this tenant"};
+  if (route->kind != access::RouteKind::smtp_auth || route->tls != access::RouteTls::required)
+    return denied("sessions with a credential are for smtp-auth routes with TLS");
+  if (route->paused) return denied("the route is paused");
+  return done();
+}
+
+Status check_connection_use(const access::Connection& connection, const OpenConnection& request, std::string_view program) {
+  if (connection.kind != request.kind) return Error{ErrorKind::unsupported, "the connection is of another kind"};
+  if (!request.tenant.is_none() && request.tenant != connection.tenant) return denied("the connection is of another tenant");
+  if (connection.suspended) return denied("the connection is suspended");
+  if (!contains(connection.purposes, request.purpose)) return denied("the connection is not for this purpose");
+  if (!connection.workers.empty() && !contains(connection.workers, program))
+    return denied("the program that asks is not one of the connection's workers");
+  return done();
+}
+
+Status check_caps(const access::Caps& caps, const Usage& in_hour, const Usage& in_day) {
+  const struct {
+    const char* name;
+    std::uint64_t cap, used;
+  } each_cap[] = {{"sessions_hour", caps.sessions_hour, in_hour.sessions}, {"sessions_day", caps.sessions_day, in_day.sessions},
+                  {"items_hour", caps.items_hour, in_hour.items},          {"items_day", caps.items_day, in_day.items},
+                  {"bytes_hour", caps.bytes_hour, in_hour.bytes},          {"bytes_day", caps.bytes_day, in_day.bytes}};
+  for (const auto& [name, cap, used] : each_cap) {
+    if (left_of(cap, used) == 0)
+      return Error{ErrorKind::limit_exceeded, std::string("the connection has reached its cap ") + name};
+  }
+  return done();
+}
+
+std::uint64_t left_of(std::uint64_t cap, std::uint64_t used) { return cap == 0 ? UINT64_MAX : cap > used ? cap - used : 0; }
+
+}  // namespace mailhold::broker

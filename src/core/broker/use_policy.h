@@ -1,0 +1,37 @@
+// What decides whether a route or a connection may be used, as pure questions: who asks for what, for which purpose, with which
+// program, within which caps. Broker asks them before anything is written, dialled or opened. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/id.h"
+#include "base/result.h"
+#include "core/access/connection.h"
+#include "core/access/route.h"
+#include "core/broker/broker_messages.h"
+
+namespace mailhold::broker {
+
+// What was used of a connection in an hour or a day.
+struct Usage {
+  std::uint64_t sessions = 0, items = 0, bytes = 0, mailboxes = 0;
+};
+
+// Whether the process of that role may ask brokerd for it.
+bool may_call(std::string_view role, Method method);
+
+// not_found for another tenant's route, and for none; denied if it takes no sessions with a credential now.
+Status check_route_use(const access::Route* route, Id tenant);
+
+// `program`: SHA-256 of the program that asks, in hex; looked at only where the connection names its workers.
+// unsupported: another kind of connection; denied: another tenant's, suspended, another purpose, another program.
+Status check_connection_use(const access::Connection& connection, const OpenConnection& request, std::string_view program);
+
+// limit_exceeded names the cap that is reached, so that no session begins.
+Status check_caps(const access::Caps& caps, const Usage& in_hour, const Usage& in_day);
+
+// What a cap still leaves; UINT64_MAX without one.
+std::uint64_t left_of(std::uint64_t cap, std::uint64_t used);
+
+}  // namespace mailhold::broker
