@@ -1,6 +1,7 @@
 #include "platform/ipc/daemon.h"
 
 #include <fcntl.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -16,6 +17,7 @@ namespace {
 
 enum class Kind : std::uint8_t { start = 1, peer = 2, go = 3, stop = 4 };
 constexpr int control_descriptor = 3;
+constexpr auto patience_at_the_end = std::chrono::seconds(10);
 
 void write_map(ByteWriter& writer, const std::map<std::string, std::string>& values) {
   writer.u32(static_cast<std::uint32_t>(values.size()));
@@ -29,6 +31,12 @@ std::map<std::string, std::string> read_map(ByteReader& reader) {
     values[key] = std::string(reader.text());
   }
   return values;
+}
+
+// The supervisor kills a child of its that does not end in time; in a unit of its own SIGALRM does.
+void end_within(std::chrono::seconds patience) {
+  const itimerval once{{0, 0}, {patience.count(), 0}};
+  ::setitimer(ITIMER_REAL, &once, nullptr);
 }
 
 [[noreturn]] void give_up(std::string_view why) {
@@ -230,6 +238,7 @@ int Daemon::run(Handler handler, int workers) {
     serve_waiting();
   }
   for (const Peer& each : serving_peers) each.channel->close();
+  if (is_unit_) end_within(patience_at_the_end);
   return 0;
 }
 

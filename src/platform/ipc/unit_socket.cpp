@@ -84,6 +84,8 @@ std::map<std::string, OwnedFd> take_unit_listeners() {
   for (std::uint64_t i = 0; i < count; ++i) {
     OwnedFd socket(first_descriptor + static_cast<int>(i));
     ::fcntl(socket.get(), F_SETFD, FD_CLOEXEC);
+    const int flags = ::fcntl(socket.get(), F_GETFL);
+    ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK);  // as those that the supervisor makes
     if (i < names.size()) listeners[std::string(names[i])] = std::move(socket);
   }
   ::unsetenv("LISTEN_FDS");  // NOLINT(concurrency-mt-unsafe): before there are threads

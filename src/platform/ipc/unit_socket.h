@@ -21,7 +21,8 @@ bool is_started_by_unit();
 // denied unless the socket is open to its owner alone, and its owner or root has connected.
 Status check_unit_connection(int connection);
 
-// Listening sockets that systemd holds and gave to this process, by the FileDescriptorName= of their units. Once.
+// Listening sockets that systemd holds and gave to this process, by the FileDescriptorName= of their units. They do
+// not block. Once.
 std::map<std::string, OwnedFd> take_unit_listeners();
 
 }  // namespace mailhold::ipc

@@ -102,7 +102,7 @@ Status serve(ipc::Daemon& daemon) {
   chosen.region = settings.text("mailhold.region");
   chosen.token = tokens(daemon, settings);
   auto directories = daemon.directories();
-  if (const std::string host_state = settings.text("keys.host_state"); !host_state.empty()) {
+  if (const std::string& host_state = settings.text("keys.host_state"); !host_state.empty()) {
     chosen.host = [host_state] { return findings_in(host_state); };
     const std::filesystem::path folder = std::filesystem::path(host_state).parent_path();
     std::error_code ignored;

@@ -33,7 +33,14 @@ measurement::Places places_of(const Console& console) {
 std::string list_of(const Typed& typed) { return typed.has("list") ? typed.one("list") : list_default; }
 
 Status record(Console& console, const Typed& typed) {
-  ASSIGN_OR_RETURN(const measurement::Measured measured, measurement::measure(places_of(console)));
+  measurement::Places places = places_of(console);
+  if (const auto also = typed.values.find("also"); also != typed.values.end()) {
+    for (const std::string& folder : also->second) {
+      if (!std::filesystem::is_directory(folder)) return Error{ErrorKind::invalid_input, folder + " is no folder"};
+      places.programs.emplace_back(folder);
+    }
+  }
+  ASSIGN_OR_RETURN(const measurement::Measured measured, measurement::measure(places));
   const std::string path = list_of(typed);
   std::ofstream file(path + ".new", std::ios::binary | std::ios::trunc);
   file << measured.encode();
@@ -106,8 +113,8 @@ std::vector<Command> host_commands() {
       {"host",
        "record",
        "Record the programs, units and listening ports of this host, after an installation that you trust",
-       {list},
-       "mailhold host record",
+       {list, {"also", "Folders whose programs may run later, as in /usr/bin: known by their hash", false, Form::values}},
+       "mailhold host record --also /usr/bin /usr/sbin /usr/lib/systemd",
        record},
       {"host",
        "check",

@@ -36,6 +36,7 @@ class ProgramsInUnits(world.World):
         cls.tenant, _ = cls.add_tenant(sink=cls.sink)
 
     def deliver(self, subject):
+        self.mailhold.wait_for_directory("anybody@example.test")  # after a start it asks for it anew
         before = len(self.sink.messages)
         self.send_ok(world.letter(subject))
         world.wait_for("the delivery", lambda: len(self.sink.messages) > before)
@@ -92,7 +93,17 @@ class ProgramsInUnits(world.World):
         self.mailhold.unseal()
         self.deliver("after a new start")
 
-    def test_7_a_name_that_is_no_program_is_said_at_once(self):
+    def test_7_a_stop_ends_all_at_their_own_word(self):
+        pids, log = self.mailhold.pids(), self.mailhold.log.stat().st_size
+        self.mailhold.process.send_signal(signal.SIGTERM)
+        self.mailhold.process.wait(60)
+        self.mailhold.process = None
+        said = self.mailhold.log.read_text()[log:]
+        self.assertNotIn("did not end in time", said)
+        self.assertIn("supervisor: stopped", said)
+        world.wait_for("the end of all", lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in pids.values()))
+
+    def test_8_a_name_that_is_no_program_is_said_at_once(self):
         config = self.mailhold.folder / "wrong.toml"
         config.write_text('[supervisor]\nattach = ["keyd", "smtpd"]\n')
         done = subprocess.run([world.PROGRAMS / "mailhold", "up", "--config", config], capture_output=True, text=True, timeout=30)
