@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/bytes.h"
 #include "base/text.h"
 #include "corpora.h"
 #include "platform/crypto/aes_gcm.h"
@@ -181,6 +182,41 @@ TEST(Vectors, T7_wycheproof_rsa_sha256) {
         }
         return true;
       }));
+}
+
+// The RSA key of the cookbook, as RsaPrivateKey::from_components takes it.
+std::string components_of(const json::value& jwk) {
+  ByteWriter writer;
+  for (const char* name : {"n", "e", "d", "p", "q", "dp", "dq", "qi"}) {
+    const std::string number = from_base64url(std::string_view(jwk.at(name).as_string())).value();
+    writer.u16(static_cast<std::uint16_t>(number.size())).raw(number);
+  }
+  return writer.take();
+}
+
+// RFC 7520 sections 4.1 and 4.2: what a JWT is signed with here is RS256 or PS256, and nothing else passes for it.
+TEST(Vectors, T6_jose_cookbook_rsa_signatures) {
+  CORPUS_OR_RETURN(folder, "jose-cookbook");
+  const json::value pkcs1 = json::parse(read_whole_file(folder / "jws/4_1.rsa_v15_signature.json"));
+  const json::value pss = json::parse(read_whole_file(folder / "jws/4_2.rsa-pss_signature.json"));
+  ASSERT_EQ(pkcs1.at("input").at("alg").as_string(), "RS256");
+  ASSERT_EQ(pss.at("input").at("alg").as_string(), "PS384");
+  const auto key = RsaPrivateKey::from_components(components_of(pkcs1.at("input").at("key")));
+  ASSERT_TRUE(key) << key.error().detail;
+  EXPECT_EQ(key->bits(), 2048u);
+  const std::string public_key = key->public_key_der();
+  const std::string input(pkcs1.at("signing").at("sig-input").as_string());
+  const std::string signature = from_base64url(std::string_view(pkcs1.at("signing").at("sig").as_string())).value();
+  EXPECT_EQ(*key->sign_sha256(input), signature);
+  EXPECT_TRUE(verify_rsa_sha256(public_key, input, signature)->valid);
+  EXPECT_FALSE(verify_rsa_pss_sha256(public_key, input, signature)->valid) << "RS256 passed for PS256";
+  const std::string ours = *key->sign_pss_sha256(input);
+  EXPECT_TRUE(verify_rsa_pss_sha256(public_key, input, ours)->valid);
+  EXPECT_FALSE(verify_rsa_sha256(public_key, input, ours)->valid) << "PS256 passed for RS256";
+  const std::string other(pss.at("signing").at("sig-input").as_string());
+  const std::string ps384 = from_base64url(std::string_view(pss.at("signing").at("sig").as_string())).value();
+  EXPECT_FALSE(verify_rsa_pss_sha256(public_key, other, ps384)->valid) << "PS384 passed for PS256";
+  EXPECT_FALSE(verify_rsa_sha256(public_key, other, ps384)->valid) << "PS384 passed for RS256";
 }
 
 }  // namespace
