@@ -129,7 +129,9 @@ class Mailhold:
         self.wait_for_ledger()
 
     def wait_for_ledger(self):
+        """Until the keystore has been compared with it: from then on connections are used."""
         wait_for("the ledger", lambda: (self.cli("ledger", "status", check=False) or {}).get("open"))
+        wait_for("the keystore's comparison with the ledger", lambda: (self.cli("key", "status", check=False) or {}).get("compared_with_ledger"))
 
     def add_tenant(self, name, domain, recipients=()):
         tenant = self.cli("tenant", "add", name)["tenant"]
