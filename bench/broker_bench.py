@@ -119,6 +119,8 @@ class Bench:
                 imap.rest = b""
                 while left > 0:
                     count = imap.session.recv_into(buffer, min(left, len(buffer)))
+                    if count == 0:
+                        raise EOFError(f"the session ended {left} bytes too early")
                     left -= count
                 received += int(first[first.rindex(b"{") + 1:-3])
                 imap.line()

@@ -79,6 +79,23 @@ class Inbox:
         found = self.connection.search(None, "HEADER", "Message-ID", f'"{message_id}"')[1][0].split()
         return self.connection.fetch(found[-1], "(BODY.PEEK[])")[1][0][1] if found else None
 
+    def messages(self, folder):
+        """All of a folder: contents, flags, dates."""
+        self.connection.select(f'"{folder}"', readonly=True)
+        parts = self.connection.fetch("1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")[1]
+        return sorted((part[1], sorted(flag for flag in imaplib.ParseFlags(part[0]) if flag != b"\\Recent"), imaplib.Internaldate2tuple(part[0]))
+                      for part in parts if isinstance(part, tuple))
+
+    def copy_all(self, folder):
+        self.connection.create(f'"{folder}"')
+        self.connection.select("INBOX")
+        self.connection.store("1:*", "+FLAGS", "(\\Seen \\Flagged $Project)")
+        self.connection.copy("1:*", f'"{folder}"')
+
+    def destroy(self, folder):
+        self.connection.select("INBOX", readonly=True)
+        self.connection.delete(f'"{folder}"')
+
     def wait(self, message_id, seconds=30):
         wait_for(f"delivery of {message_id}", lambda: self.find(message_id) is not None, seconds)
         return self.find(message_id)
@@ -177,6 +194,50 @@ def show_held(mailhold, inbox, tenant):
     check("the first is deleted; the list is empty", inbox.find("<virus-1@sender.test>") is None)
 
 
+def second_person(mailhold):
+    """A second operator; the key file. What widens a connection takes both."""
+    key = mailhold.folder / "second.key"
+    made = mailhold.cli("person", "new-key", "--out", key)
+    mailhold.cli("person", "add", "--person", made["person"], "--public-key", made["public_key"], "--key", mailhold.operator)
+    return key
+
+
+def connect(mailhold, peers, tenant, purpose):
+    """A connection to alice's mailbox at Dovecot for one purpose; its password is sealed to keyd."""
+    words = ["--kind", "imap", "--host", "mail.example.test", "--port", peers.imaps_port, "--tls", "implicit", "--ca", peers.imap_certificate,
+             "--sign-in", "password", "--user", ALICE, "--purpose", purpose, "--mailbox", "*"]
+    connection = mailhold.cli("connection", "set", "--tenant", tenant, *words, "--key", mailhold.operator)["connection"]
+    mailhold.cli("secret", "set", "--connection", connection, "--user", ALICE, "--password-file", mailhold.secret_file("alice-password", ALICE_PASSWORD),
+                 "--key", mailhold.operator)
+    return connection
+
+
+def show_backup(mailhold, peers, inbox, tenant):
+    head("A mailbox is backed up, destroyed, and comes back exactly")
+    inbox.copy_all("Projects/2026")
+    reading, writing = (connect(mailhold, peers, tenant, purpose) for purpose in ("backup.read", "restore.write"))
+    named = ["--tenant", tenant, "--connection", writing, "--key", mailhold.operator]
+    mailhold.cli("connection", "suspend", *named)
+    second = second_person(mailhold)
+    say("   one connection may only read; the one that may write is suspended, and two people must resume it")
+    mailhold.cli("mailbox", "add", "--tenant", tenant, "--name", ALICE, "--connection", reading, "--restore-connection", writing)
+    wait_for("the first sync", lambda: mailhold.cli("mailbox", "list")["mailboxes"][0]["state"] == "current")
+    before = {folder: inbox.messages(folder) for folder in ("INBOX", "Projects/2026")}
+    mailbox = mailhold.cli("mailbox", "list")["mailboxes"][0]
+    check("every message of it is kept", mailbox["items"] == sum(map(len, before.values())), f"{mailbox['items']} items as of {mailbox['synced_at']}")
+    inbox.destroy("Projects/2026")
+    missing = len(before["Projects/2026"])
+    say(f"       the folder Projects/2026 with its {missing} messages is deleted at Dovecot")
+    operation = mailhold.cli("connection", "resume", *named)["waits_for_second_person"]
+    mailhold.cli("operation", "approve", "--tenant", tenant, "--operation", operation, "--key", second)
+    dry = mailhold.cli("restore", "start", ALICE, "--dry-run")
+    check("a dry run names what is missing, and writes nothing", (dry["missing"], dry["restored"]) == (missing, 0), f"{dry['missing']} of {mailbox['items']}")
+    report = mailhold.cli("restore", "start", ALICE)
+    mailhold.cli("connection", "suspend", *named)
+    check("restored, read back from the server and compared", report["exact"] and report["restored"] == missing, f"{report['restored']} restored, {report['present']} were there")
+    check("Dovecot has every byte, flag and date again", {folder: inbox.messages(folder) for folder in before} == before)
+
+
 def summary(event):
     return ", ".join(f"{name}={value}" for name, value in event.items() if name not in ("time", "event"))
 
@@ -209,10 +270,10 @@ def show_ledger(mailhold, tenant):
 
 def show_sealed(mailhold):
     head("What lies on the disk")
-    needles = [b"Lunch on Thursday", ALICE.encode(), ROUTE_PASSWORD.encode(), b"invoice-4711", b"parcel.sender.test"]
+    needles = [b"Lunch on Thursday", ALICE.encode(), ALICE_PASSWORD.encode(), ROUTE_PASSWORD.encode(), b"invoice-4711", b"parcel.sender.test", b"Projects"]
     files = [path for path in mailhold.data.rglob("*") if path.is_file()]
-    seen = [needle.decode() for needle in needles for path in files if needle in path.read_bytes()]
-    check("no subject, address, attachment name, link or password can be read in it", not seen, f"{len(files)} files searched")
+    seen = [needle.decode() for path in files for content in [path.read_bytes()] for needle in needles if needle in content]
+    check("no subject, address, attachment name, link, folder or password can be read in it", not seen, f"{len(files)} files searched")
 
 
 def main():
@@ -226,7 +287,7 @@ def main():
     try:
         say("Starting the world around Mailhold on 127.0.0.1: DNS (knot), the company's mail server (Postfix, Dovecot), a virus scanner (clamd)")
         dns = peers.start_dns(zones())
-        imap = peers.start_dovecot({ALICE: ALICE_PASSWORD, ROUTE_USER: ROUTE_PASSWORD})
+        imap = peers.start_dovecot({ALICE: ALICE_PASSWORD, ROUTE_USER: ROUTE_PASSWORD}, tls_name="mail.example.test")
         peers.start_postfix("example.test")
         clamd = peers.start_clamd()
         mailhold = Mailhold(RUN / "mailhold", {"dns.servers": [f"127.0.0.1@{dns}"], "scanning.clamd_socket": str(clamd)})
@@ -238,6 +299,7 @@ def main():
         show_links(mailhold, inbox)
         show_signed(mailhold, inbox)
         show_held(mailhold, inbox, tenant)
+        show_backup(mailhold, peers, inbox, tenant)
         show_trace(mailhold, tenant)
         show_ledger(mailhold, tenant)
         show_sealed(mailhold)

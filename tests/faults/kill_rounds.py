@@ -18,7 +18,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "scenarios"))
 from world import World, letter, message_id_of, wait_for
 
-NAMES = ("gatewayd-in", "gatewayd-out", "keyd", "ledgerd", "brokerd", "authd", "scannerd", "zygote", "scanner", "apid", "resolverd", "linkd")
+NAMES = ("gatewayd-in", "gatewayd-out", "keyd", "ledgerd", "brokerd", "authd", "authd-zygote", "scannerd", "zygote", "scanner", "apid", "resolverd", "linkd")
 SENDERS = 4
 MESSAGES_BETWEEN = 15   # acknowledged after one kill and before the next
 

@@ -209,10 +209,15 @@ service stats {{
         self.start("mailboxes", "/usr/sbin/dovecot", "-F", "-c", "/srv/mailboxes/dovecot.conf")
         wait_for("dovecot", lambda: all(answers(port) for port in (self.imaps_port, self.pop3s_port, self.imap_tls_port, self.pop3_tls_port)))
 
-    # Dovecot: IMAP for the users given as {address: password}, LMTP and SASL for Postfix.
-    def start_dovecot(self, users, mechanisms="plain login"):
+    # Dovecot: IMAP for the users given as {address: password}, LMTP and SASL for Postfix. With the name of a certificate also IMAPS.
+    def start_dovecot(self, users, mechanisms="plain login", tls_name=None):
         self.imap_port, self.lmtp_port, self.sasl_port = free_port(), free_port(), free_port()
+        self.imaps_port = free_port() if tls_name else 0
         folder = self.folder("dovecot")
+        tls = "ssl = no"
+        if tls_name:
+            self.imap_certificate, _ = make_certificate(folder, tls_name)
+            tls = f"ssl = yes\nssl_cert = </srv/dovecot/{tls_name}.crt\nssl_key = </srv/dovecot/{tls_name}.key"
         self.folder("dovecot/mail", 704)
         (folder / "users").write_text("".join(f"{user}:{{PLAIN}}{password}\n" for user, password in users.items()))
         (folder / "dovecot.conf").write_text(f"""base_dir = /srv/dovecot/run
@@ -220,7 +225,7 @@ state_dir = /srv/dovecot/state
 log_path = /dev/stderr
 protocols = imap lmtp
 listen = 127.0.0.1
-ssl = no
+{tls}
 disable_plaintext_auth = no
 auth_mechanisms = {mechanisms}
 first_valid_uid = 100
@@ -250,7 +255,8 @@ service imap-login {{
     port = {self.imap_port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {self.imaps_port}
+    ssl = yes
   }}
 }}
 service lmtp {{

@@ -116,6 +116,7 @@ class Imap(Lines):
 
 class ConnectionWorld(World):
     users = {"ann@example.test": "a password of ann"}
+    stands_as_worker = True  # else the worker is workerd itself
 
     @classmethod
     def start_peers(cls):
@@ -128,16 +129,18 @@ class ConnectionWorld(World):
         settings = {"dns.servers": [f"127.0.0.1@{cls.dns.port}"]} | cls.quick_retries | cls.settings | more
         cls.mailhold = Mailhold(cls.folder / "mailhold", settings, users_first=52000)
         cls.addClassCleanup(lambda: cls.mailhold.stop())
-        cls.worker_program = cls.mailhold.replace_program("workerd", "session_worker")
-        worker = cls.mailhold.folder / "worker"
-        worker.mkdir()
-        os.chmod(worker, 0o777)
-        os.chmod(cls.mailhold.folder, 0o755)
+        if cls.stands_as_worker:
+            cls.worker_program = cls.mailhold.replace_program("workerd", "session_worker")
+            worker = cls.mailhold.folder / "worker"
+            worker.mkdir()
+            os.chmod(worker, 0o777)
+            os.chmod(cls.mailhold.folder, 0o755)
         cls.mailhold.start()
         cls.mailhold.initialise()
-        wait_for("the worker", (worker / "workerd.sock").exists)
-        cls.worker = WorkerSocket(worker / "workerd.sock")
-        cls.addClassCleanup(cls.worker.socket.close)
+        if cls.stands_as_worker:
+            wait_for("the worker", (worker / "workerd.sock").exists)
+            cls.worker = WorkerSocket(worker / "workerd.sock")
+            cls.addClassCleanup(cls.worker.socket.close)
         cls.tenant = cls.mailhold.add_tenant("example.test", "example.test")
 
     @classmethod

@@ -61,7 +61,7 @@ class Finder:
         for at in _starts(data, rb"\x28\xb5\x2f\xfd"):
             found |= {(name, form + " in zstd") for name, form in self.find(_unzstd(data[at:at + INFLATED_MAX]))}
         for at in _starts(data, rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]"):
-            found |= {(name, form + " in zlib") for name, form in self.find(_inflate(data[at:at + INFLATED_MAX]))}
+            found |= {(name, form + " in zlib") for name, form in self.find(_inflate(data, at))}
         return found
 
 
@@ -69,11 +69,17 @@ def _starts(data, magic):
     return [match.start() for match in re.finditer(magic, data)]
 
 
-def _inflate(data):
+def _inflate(data, at):
+    """What can be inflated from there on, piece by piece: most beginnings are none, and show it at once."""
+    inflating, out = zlib.decompressobj(wbits=47), b""  # 47: zlib or gzip, by its head
     try:
-        return zlib.decompressobj(wbits=47).decompress(data, INFLATED_MAX)  # 47: zlib or gzip, by its head
+        for begin in range(at, len(data), 4096):
+            out += inflating.decompress(data[begin:begin + 4096], INFLATED_MAX - len(out))
+            if inflating.eof or len(out) >= INFLATED_MAX:
+                break
     except zlib.error:
-        return b""
+        pass
+    return out
 
 
 class _Buffer(ctypes.Structure):

@@ -105,7 +105,11 @@ class Strace:
     def stop(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(30)
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:  # it waits itself, for a call that it delays in a process that is gone
+                self.process.kill()
+                self.process.wait()
         self.errors.close()
 
     def calls(self):

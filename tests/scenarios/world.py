@@ -251,7 +251,8 @@ class World(unittest.TestCase):
         for pid in descendants(supervisor)[1:]:
             try:
                 parent = parent_of(pid)
-                found[pid] = named.get(pid) or (name_of(pid) if parent == supervisor else "zygote" if named.get(parent) == "scannerd" else "scanner")
+                own_name = parent == supervisor or name_of(parent) == "authd-zygote"
+                found[pid] = named.get(pid) or (name_of(pid) if own_name else "zygote" if named.get(parent) == "scannerd" else "scanner")
             except OSError:
                 continue  # it ended meanwhile
         return found

@@ -15,7 +15,7 @@
 #include "base/text.h"
 #include "core/backup/manifest.h"
 #include "platform/crypto/hash.h"
-#include "platform/records/records.h"
+#include "platform/records/sqlite/sqlite_records.h"
 
 namespace mailhold::backup {
 namespace {
@@ -148,7 +148,7 @@ class Copying {
     if (error) return Error{ErrorKind::unavailable, target.string() + ": " + error.message()};
     ManifestFile copied;
     if (is_database) {
-      ASSIGN_OR_RETURN(const auto records, records::open("sqlite:" + file.string(), deadline_));
+      ASSIGN_OR_RETURN(const auto records, records::open_sqlite(file.string(), deadline_));
       RETURN_IF_ERROR(records->execute("VACUUM INTO $1", {records::Value(target.string())}, deadline_));
       ASSIGN_OR_RETURN(copied, read_file(target, nullptr, deadline_));
       struct stat about{};

@@ -17,16 +17,17 @@ Result<std::shared_ptr<ipc::Channel>> BrokerClient::open_session(Id tenant, Id r
 }
 
 Result<ipc::OwnedFd> BrokerClient::open(access::ConnectionKind kind, Id connection, std::string_view purpose, Id job,
-                                        const Deadline& deadline) {
+                                        const Deadline& deadline, Id tenant) {
   ASSIGN_OR_RETURN(ipc::Frame reply,
                    brokerd_->call(static_cast<std::uint16_t>(Method::open_connection),
-                                  encode(OpenConnection{connection, kind, std::string(purpose), job}), deadline));
+                                  encode(OpenConnection{connection, kind, std::string(purpose), job, tenant}), deadline));
   if (reply.fds.size() != 1) return Error{ErrorKind::corrupt, "brokerd gave no session"};
   return std::move(reply.fds.front());
 }
 
-Result<ipc::OwnedFd> BrokerClient::open_imap_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline) {
-  return open(access::ConnectionKind::imap, connection, purpose, job, deadline);
+Result<ipc::OwnedFd> BrokerClient::open_imap_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline,
+                                                     Id tenant) {
+  return open(access::ConnectionKind::imap, connection, purpose, job, deadline, tenant);
 }
 Result<ipc::OwnedFd> BrokerClient::open_pop3_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline) {
   return open(access::ConnectionKind::pop3, connection, purpose, job, deadline);

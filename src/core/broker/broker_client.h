@@ -27,14 +27,16 @@ class BrokerClient {
   //   http  takes HTTP/1.1 requests without Authorization        ldap  is bound already (ldap_init_fd, LDAP_PROTO_TCP)
   // denied: purpose, program, suspended, the server is not who it must be or refused the credential; limit_exceeded: a cap;
   // unsupported: the connection is of another kind; not_found; unavailable: the ledger, keyd or the server.
-  Result<ipc::OwnedFd> open_imap_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline);
+  // `tenant`, if given, is whose data the session will carry: denied for a connection of another one.
+  Result<ipc::OwnedFd> open_imap_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline,
+                                         Id tenant = {});
   Result<ipc::OwnedFd> open_pop3_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline);
   Result<ipc::OwnedFd> open_http_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline);
   Result<ipc::OwnedFd> open_ldap_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline);
 
  private:
   Result<ipc::OwnedFd> open(access::ConnectionKind kind, Id connection, std::string_view purpose, Id job,
-                            const Deadline& deadline);
+                            const Deadline& deadline, Id tenant = {});
   std::shared_ptr<ipc::Client> brokerd_;
 };
 

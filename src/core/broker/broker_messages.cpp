@@ -23,7 +23,8 @@ std::string encode(const OpenConnection& request) {
   writer.raw(request.connection.bytes())
       .u8(static_cast<std::uint8_t>(request.kind))
       .text(request.purpose)
-      .raw(request.job.bytes());
+      .raw(request.job.bytes())
+      .raw(request.tenant.bytes());
   return writer.take();
 }
 
@@ -34,6 +35,7 @@ Result<OpenConnection> parse_open_connection(std::string_view bytes) {
   request.kind = static_cast<access::ConnectionKind>(reader.u8());
   request.purpose = reader.text();
   request.job = Id::from_bytes(reader.raw(Id::size));
+  request.tenant = Id::from_bytes(reader.raw(Id::size));
   RETURN_IF_ERROR(reader.finish());
   return request;
 }

@@ -33,7 +33,8 @@ struct OpenConnection {
   Id connection;
   access::ConnectionKind kind = access::ConnectionKind::imap;  // that the worker can speak
   std::string purpose;
-  Id job;  // what the session is for; stands in the ledger
+  Id job;       // what the session is for; stands in the ledger
+  Id tenant{};  // whose data the session will carry: denied for a connection of another one; none: not checked
 };
 std::string encode(const OpenConnection& request);
 Result<OpenConnection> parse_open_connection(std::string_view bytes);  // corrupt

@@ -32,6 +32,7 @@ Status check_route_use(const access::Route* route, Id tenant) {
 
 Status check_connection_use(const access::Connection& connection, const OpenConnection& request, std::string_view program) {
   if (connection.kind != request.kind) return Error{ErrorKind::unsupported, "the connection is of another kind"};
+  if (!request.tenant.is_none() && request.tenant != connection.tenant) return denied("the connection is of another tenant");
   if (connection.suspended) return denied("the connection is suspended");
   if (!contains(connection.purposes, request.purpose)) return denied("the connection is not for this purpose");
   if (!connection.workers.empty() && !contains(connection.workers, program))

@@ -25,7 +25,7 @@ bool may_call(std::string_view role, Method method);
 Status check_route_use(const access::Route* route, Id tenant);
 
 // `program`: SHA-256 of the program that asks, in hex; looked at only where the connection names its workers.
-// unsupported: another kind of connection; denied: suspended, another purpose, another program.
+// unsupported: another kind of connection; denied: another tenant's, suspended, another purpose, another program.
 Status check_connection_use(const access::Connection& connection, const OpenConnection& request, std::string_view program);
 
 // limit_exceeded names the cap that is reached, so that no session begins.

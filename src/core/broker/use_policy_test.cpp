@@ -69,6 +69,7 @@ Case random_case(Dice& dice) {
   one.route.kind = static_cast<access::RouteKind>(1 + dice.below(3));
   one.route.tls = static_cast<access::RouteTls>(1 + dice.below(3));
   one.route_known = !dice.one_in(8);
+  one.connection.tenant = id_of('t', dice.below(3));
   one.connection.kind = static_cast<access::ConnectionKind>(1 + dice.below(4));
   one.connection.purposes = dice.some_of({purposes.begin(), purposes.begin() + 4});
   one.connection.mailboxes = dice.some_of(scopes);
@@ -81,7 +82,8 @@ Case random_case(Dice& dice) {
   one.asked = {id_of('c', 0),
                dice.one_in(3) ? static_cast<access::ConnectionKind>(dice.below(6)) : one.connection.kind,
                dice.of(purposes),
-               {}};
+               {},
+               dice.one_in(3) ? Id() : id_of('t', dice.below(3))};
   one.in_hour = some_usage(dice);
   one.in_day = some_usage(dice);
   return one;
@@ -105,7 +107,7 @@ bool model_of_connection(const Case& c) {
   const std::set<std::string> may(c.connection.purposes.begin(), c.connection.purposes.end());
   const std::set<std::string> who(c.connection.workers.begin(), c.connection.workers.end());
   return c.role == "workerd" && c.asked.kind == c.connection.kind && !c.connection.suspended && may.contains(c.asked.purpose) &&
-         (who.empty() || who.contains(c.program));
+         (who.empty() || who.contains(c.program)) && (c.asked.tenant.is_none() || c.asked.tenant == c.connection.tenant);
 }
 bool model_of_folder(const Case& c) {
   for (const std::string& scope : c.connection.mailboxes) {

@@ -11,7 +11,7 @@ std::vector<std::string> fuzz_seeds() {
   const Id tenant = Id::from_bytes("0123456789abcdef");
   const tlog::Hash hash = tlog::hash_leaf("leaf");
   const HeadProof proof{tenant, {1, hash}, 0, {hash}, 3, encode(Heads{1000, 1, hash}), {hash}, "checkpoint"};
-  const BundleHead head{1, 0, {hash}, proof};
+  const BundleHead head{proof, 1, 0, {hash}};
   const Remembered known{tenant, {7, hash}, "checkpoint", {{tenant, {3, hash}}}};
   return {"\x03" + encode(head) + encode(BundleEntry{3, "entry", {hash}}), "\x01" + known.encode()};
 }

@@ -54,8 +54,8 @@ class KeyClient {
   Status rotate_link_key(Id tenant, const Deadline& deadline);  // the old ones still open what was made under them
 
   // Under which data keys of that day are wrapped: the newest version. `day` counts from 1970, UTC. Days of the last five
-  // weeks and tomorrow get a key when they are first asked for, and so do legal holds (2^31 and the hold's number); not_found
-  // for others that have none and for destroyed ones.
+  // weeks and tomorrow get a key when they are first asked for, and so do legal holds and days of backups (key_types.h), at any
+  // time; not_found for others that have none and for destroyed ones.
   Result<DayKey> day_key(Id tenant, std::uint32_t day, const Deadline& deadline);
   // That version, to open what names it. not_found once a rotation has ended it.
   Result<DayKey> day_key(Id tenant, std::uint32_t day, std::uint32_t version, const Deadline& deadline);

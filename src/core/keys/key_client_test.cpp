@@ -93,6 +93,7 @@ TEST_F(KeyClientTest, T16_each_role_may_ask_only_what_its_work_needs) {
       {"brokerd",
        {Method::purpose_key, Method::ledger_public_key, Method::ledger_verifying_key, Method::secret_public_key,
         Method::put_secret, Method::destroy_secret}},
+      {"workerd", {Method::day_key, Method::token_key}},
       {"ledgerd", {Method::ledger_signing_seed, Method::ledger_verifying_key}},
       {"authd", {Method::use}},
       {"scannerd", {}},
@@ -122,6 +123,23 @@ TEST_F(KeyClientTest, purpose_keys_go_to_the_role_they_are_for) {
     EXPECT_EQ(client("apid")->purpose_key(tenant_, purpose, soon()).error().kind, ErrorKind::denied);
     EXPECT_EQ(keys_->service.purpose_key(tenant_, purpose).error().kind, ErrorKind::denied);
   }
+}
+
+TEST_F(KeyClientTest, days_of_backups_have_keys_of_their_own_for_workerd_alone) {
+  const std::uint32_t day = day_of(noon);
+  auto worker = client("workerd");
+  auto out = client("gatewayd-out");
+  const std::string backup = std::string(worker->day_key(tenant_, backup_epoch_first + day, soon()).value().key.reveal());
+  EXPECT_NE(backup, out->day_key(tenant_, day, soon()).value().key.reveal());
+  EXPECT_EQ(worker->day_key(tenant_, day, soon()).error().kind, ErrorKind::denied);
+  EXPECT_EQ(worker->day_key(tenant_, hold_epoch_first, soon()).error().kind, ErrorKind::denied);
+  EXPECT_EQ(out->day_key(tenant_, backup_epoch_first + day, soon()).error().kind, ErrorKind::denied);
+  EXPECT_EQ(out->destroy_day(tenant_, backup_epoch_first + day, soon()).error().kind, ErrorKind::denied);
+
+  // Mail of that day is rotated and shredded; backups of it still open.
+  wait(std::chrono::hours(36 * 24));
+  EXPECT_TRUE(out->destroy_day(tenant_, day, soon()));
+  EXPECT_EQ(client("workerd")->day_key(tenant_, backup_epoch_first + day, 1, soon()).value().key.reveal(), backup);
 }
 
 TEST_F(KeyClientTest, what_gatewayd_in_seals_only_gatewayd_out_opens) {

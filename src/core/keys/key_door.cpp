@@ -21,6 +21,7 @@ const Permission permissions[] = {
      {Method::spool_private_keys, Method::day_key, Method::destroy_day, Method::purpose_key, Method::token_key,
       Method::end_day_rotation}},
     {"linkd", {Method::link_key}},
+    {"workerd", {Method::day_key, Method::token_key}},
     {"apid",
      {Method::status,
       Method::initialise,
@@ -55,6 +56,9 @@ bool may_have(std::string_view role, Purpose purpose) {
   return (role == "gatewayd-out" && purpose == Purpose::trace) ||
          ((role == "apid" || role == "brokerd") && purpose == Purpose::configuration);
 }
+
+// Keys of backups are for workerd, and no others are.
+bool may_have_epoch(std::string_view role, std::uint32_t epoch) { return (role == "workerd") == (epoch >= backup_epoch_first); }
 
 Error denied(std::string_view role, std::string_view method) {
   log_warning("keys", std::string(role) + " asked for " + std::string(method) + ": denied");
@@ -220,6 +224,8 @@ Result<std::string> KeyDoor::answer_simple(std::string_view role, Method method,
       const std::uint32_t which = question.number();
       const std::uint32_t version = method == Method::day_key ? question.number() : 0;
       RETURN_IF_ERROR(question.finish());
+      if ((method == Method::day_key || method == Method::destroy_day) && !may_have_epoch(role, which))
+        return denied(role, "a key of other epochs");
       if (method == Method::spool_private_keys) return spool_private_keys(service_, tenant, which);
       if (method == Method::link_key) return answer_with(service_.link_key(tenant, which));
       if (method == Method::day_key) return answer_with(service_.day_key(tenant, which, version));

@@ -58,6 +58,8 @@ std::string encode(const KeyStatus& status) {
   writer.u32(static_cast<std::uint32_t>(status.rotations.size()));
   for (const RotationProgress& each : status.rotations)
     writer.raw(each.tenant.bytes()).u32(each.day).u64(each.done).u64(each.total).u64(static_cast<std::uint64_t>(each.started_at));
+  writer.u8(status.host_is_asked ? 1 : 0).u32(static_cast<std::uint32_t>(status.host_findings.size()));
+  for (const HostFinding& each : status.host_findings) writer.text(each.kind).text(each.subject).text(each.detail);
   return writer.take();
 }
 
@@ -85,7 +87,17 @@ Result<KeyStatus> parse_status(std::string_view bytes) {
     each.started_at = static_cast<Milliseconds>(reader.u64());
     status.rotations.push_back(each);
   }
-  if (!reader.finish() || seal > static_cast<std::uint8_t>(Seal::unsealed) || secret > 1 || confirmed > 1) return malformed();
+  const std::uint8_t asked = reader.u8();
+  for (std::uint32_t left = reader.count(12); left > 0; --left) {
+    HostFinding each;
+    each.kind = std::string(reader.text());
+    each.subject = std::string(reader.text());
+    each.detail = std::string(reader.text());
+    status.host_findings.push_back(std::move(each));
+  }
+  if (!reader.finish() || seal > static_cast<std::uint8_t>(Seal::unsealed) || secret > 1 || asked > 1 || confirmed > 1)
+    return malformed();
+  status.host_is_asked = asked == 1;
   status.seal = static_cast<Seal>(seal);
   status.confirmed = confirmed == 1;
   status.memory_is_secret = secret == 1;

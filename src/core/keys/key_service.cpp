@@ -14,9 +14,8 @@ namespace mailhold::keys {
 namespace {
 
 constexpr std::size_t policy_bytes_max = 64 * 1024;
-constexpr std::uint32_t past_days_max = 35;             // how late a day may still get its key
-constexpr std::uint32_t spool_days_min = 14;            // how long spool keys outlive their day
-constexpr std::uint32_t hold_epoch_first = 0x80000000;  // epochs from here on are legal holds, not days
+constexpr std::uint32_t past_days_max = 35;   // how late a day may still get its key
+constexpr std::uint32_t spool_days_min = 14;  // how long spool keys outlive their day
 constexpr std::uint32_t events_at_once = 200;
 
 Slot slot_of(Purpose purpose) { return static_cast<Slot>(purpose); }
@@ -48,6 +47,8 @@ KeyStatus KeyService::status() const {
   KeyStatus status;
   status.region = state.settings.region;
   status.memory_is_secret = state.pages.is_secret();
+  status.host_is_asked = static_cast<bool>(state.settings.host);
+  status.host_findings = state.host_findings();
   const std::lock_guard lock(state.mutex);
   if (!state.open_keystore()) return status;
   const auto region = state.keystore->region();

@@ -44,6 +44,8 @@ class KeyService {
     crypto::Argon2idCost cost{};       // of new passphrases; an existing one says its own
     TokenKeys token{};                 // hardware tokens; empty: none
     std::uint32_t rewrap_rows = 4096;  // that one step of a rotation wraps anew: about a tenth of a second
+    // What is wrong with this host; while anything is, no seal is opened. Empty: the host is not asked.
+    std::function<std::vector<HostFinding>()> host{};
   };
   struct UnsealProgress {
     bool unsealed = false;
@@ -62,7 +64,7 @@ class KeyService {
   Result<std::vector<SecretText>> initialise(const std::vector<SealRequest>& seals);
   // By a passphrase, a PIN or shares (one line each). Shares are collected, from one call or several, for a quarter of an
   // hour. denied for what does not open, with the name of a wrong share; the good ones stay. Nothing else changes.
-  // not_found without a keystore or a seal of that kind.
+  // not_found without a keystore or a seal of that kind. As for initialise and drill: denied while this host is not as recorded.
   Result<UnsealProgress> unseal(SealKind kind, std::string_view secret);
   // One more wrap of the root of an unsealed region; gives its shares.
   Result<std::vector<SecretText>> add_seal(const SealRequest& request);
@@ -109,6 +111,9 @@ class KeyService {
   Status rotate_connection(Id tenant, Id connection);
   Result<bool> rewrap_step();
 
+  // keyd calls it again and again: a finding about the host that is new becomes an event (R19). Also while sealed.
+  void look_at_host();
+
   // What happened, for the ledger, oldest first; an event is handed out until it is forgotten. Also while sealed.
   Result<std::vector<KeyEvent>> events();
   Status forget_event(Id event);
@@ -116,6 +121,7 @@ class KeyService {
   struct State;  // key_service_state.h
 
  private:
+  Status check_host();  // denied, with the first finding
   Result<SecretText> open_root(const std::vector<SealRow>& seals, SealKind kind, std::string_view secret,
                                UnsealProgress& progress);
   std::unique_ptr<State> state_;

@@ -87,6 +87,7 @@ Result<Opened> open_any(const RootSeals& seals, const std::vector<SealRow>& cand
 
 Result<std::vector<SecretText>> KeyService::initialise(const std::vector<SealRequest>& requests) {
   State& state = *state_;
+  RETURN_IF_ERROR(check_host());
   RETURN_IF_ERROR(check_independent(requests));
   const std::lock_guard ceremony(state.ceremony);
   {
@@ -117,6 +118,7 @@ Result<std::vector<SecretText>> KeyService::initialise(const std::vector<SealReq
 
 Result<KeyService::UnsealProgress> KeyService::unseal(SealKind kind, std::string_view secret) {
   State& state = *state_;
+  RETURN_IF_ERROR(check_host());
   const std::lock_guard ceremony(state.ceremony);
   std::vector<SealRow> all;
   {
@@ -223,6 +225,7 @@ Status KeyService::remove_seal(Id seal) {
 
 Result<SealInfo> KeyService::drill(SealKind kind, std::string_view secret) {
   State& state = *state_;
+  RETURN_IF_ERROR(check_host());
   const std::lock_guard ceremony(state.ceremony);
   std::vector<SealRow> seals;
   {

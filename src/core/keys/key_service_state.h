@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 
 #include "core/keys/hierarchy.h"
 #include "core/keys/key_service.h"
@@ -39,6 +40,9 @@ struct KeyService::State {
   std::optional<Keystore> keystore;
   std::optional<Hierarchy> hierarchy;  // present: unsealed
   SpentReceipts spent;
+  std::set<std::pair<std::string, std::string>> known_findings;  // kind and subject, that have become events
+
+  std::vector<HostFinding> host_findings() const { return settings.host ? settings.host() : std::vector<HostFinding>(); }
   bool confirmed = false;  // the ledger knows of nothing newer
 
   Status open_keystore() {

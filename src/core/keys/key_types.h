@@ -29,6 +29,11 @@ enum class Purpose : std::uint8_t {
   store = 8,          // one per day; wraps the data keys of what was stored that day
 };
 
+// The epochs of store keys: days since 1970 of what mail left here, holds, and the days of mailbox backups, which have keys of
+// their own: shredding or rotating a day of mail must not take backups with it, and who reads the one cannot read the other.
+inline constexpr std::uint32_t hold_epoch_first = 0x80000000;
+inline constexpr std::uint32_t backup_epoch_first = 0xC0000000;
+
 struct SpoolKey {  // for those who seal
   std::uint32_t version = 0;
   std::string public_key{};
@@ -87,6 +92,13 @@ struct RotationProgress {
   Milliseconds started_at = 0;
 };
 
+// What is wrong with the host that keyd runs on: kinds, and hashes of what it is about.
+struct HostFinding {
+  std::string kind{};     // "unknown program", or "not watched"
+  std::string subject{};  // SHA-256 in hex; empty: the host as a whole
+  std::string detail{};   // of "not watched": why
+};
+
 struct KeyStatus {
   Seal seal = Seal::uninitialised;
   std::string region{};
@@ -98,6 +110,8 @@ struct KeyStatus {
   std::vector<SealInfo> seals{};
   std::uint32_t region_version = 0;  // of the region key; 0 while sealed
   std::vector<RotationProgress> rotations{};
+  bool host_is_asked = false;  // keys.host_state is set
+  std::vector<HostFinding> host_findings{};
 };
 
 // What happened to keys, for the ledger. keyd has no way to the ledger: it keeps these until somebody has carried them there.

@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "core/keys/keystore_rows.h"
+#include "platform/records/sqlite/sqlite_records.h"
 
 namespace mailhold::keys {
 namespace {
@@ -104,7 +105,7 @@ Error no_secret() { return Error{ErrorKind::not_found, "the connection has no se
 }  // namespace
 
 Result<Keystore> Keystore::open(const std::filesystem::path& file) {
-  ASSIGN_OR_RETURN(auto records, records::open("sqlite:" + file.string(), soon()));
+  ASSIGN_OR_RETURN(auto records, records::open_sqlite(file.string(), soon()));
   RETURN_IF_ERROR(records->migrate({"keys", {tables, format_two_tables, carried_events_table}}, soon()));
   RETURN_IF_ERROR(update_format(*records));
   return Keystore(std::move(records));

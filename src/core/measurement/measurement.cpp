@@ -1,5 +1,7 @@
 #include "core/measurement/measurement.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <fstream>
 #include <sstream>
@@ -14,6 +16,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view first_line = "mailhold-host-1";
 constexpr std::uint64_t ephemeral_port_first = 32768;  // below it, a UDP socket without a peer is a service
+constexpr const char* unreadable = "-";                // in the place of a hash
 constexpr std::string_view tcp_listening = "0A";
 constexpr std::string_view udp_unconnected = "07";
 
@@ -45,19 +48,41 @@ Status measure_folder(const fs::path& folder, std::map<std::string, std::string>
   return done();
 }
 
-// Through /proc/PID/exe, which is the file that runs even if its name now leads to another one, or to none.
+std::string name_of_process(const fs::path& process) {
+  std::ifstream file(process / "comm");
+  std::string name;
+  std::getline(file, name);
+  std::replace_if(name.begin(), name.end(), [](char each) { return each < ' ' || each > '~'; }, '?');
+  return name;
+}
+
+// Through /proc/PID/exe, which is the file that runs even if its name now leads to another one, or to none. A file that many
+// processes run is read once. What may not be read is listed by the name it gives itself: a look without the rights for it
+// finds much that is unknown, rather than nothing.
 Status measure_running(const fs::path& proc, std::map<std::string, std::string>& into) {
+  std::map<std::pair<dev_t, ino_t>, std::string> read;
   std::error_code failure;
   for (fs::directory_iterator process(proc, failure), end; !failure && process != end; process.increment(failure)) {
     if (!to_number(process->path().filename().string())) continue;
+    const fs::path link = process->path() / "exe";
     std::error_code gone;
-    const fs::path path = fs::read_symlink(process->path() / "exe", gone);
-    if (gone || path.empty()) continue;  // a kernel thread, or it has ended
-    auto hash = hash_of(process->path() / "exe");
-    if (!hash) continue;  // it has ended
-    const auto [known, is_new] = into.emplace(path, *hash);
+    const fs::path path = fs::read_symlink(link, gone);
+    if (gone == std::errc::permission_denied || gone == std::errc::operation_not_permitted) {
+      into["unreadable process " + name_of_process(process->path())] = unreadable;
+      continue;
+    }
+    struct stat file{};
+    if (gone || path.empty() || ::stat(link.c_str(), &file) != 0) continue;  // a kernel thread, or it has ended
+    std::string& hash = read[{file.st_dev, file.st_ino}];
+    if (hash.empty()) {
+      auto fresh = hash_of(link);
+      if (!fresh && fs::read_symlink(link, gone) == path && !gone) return fresh.error();
+      if (!fresh) continue;  // it has ended
+      hash = *fresh;
+    }
+    const auto [known, is_new] = into.emplace(path, hash);
     // The file was replaced while an older one still runs: both must be known.
-    if (!is_new && known->second != *hash) into[path.string() + " (running)"] = *hash;
+    if (!is_new && known->second != hash) into[path.string() + " (running)"] = hash;
   }
   if (failure) return Error{ErrorKind::unavailable, "measuring: " + proc.string() + ": " + failure.message()};
   return done();

@@ -1,13 +1,11 @@
 #include "core/supervisor/preparation.h"
 
 #include <arpa/inet.h>
-#include <linux/capability.h>
 #include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -71,24 +69,21 @@ Result<ipc::OwnedFd> listen_internet(const std::string& address) {
 
 }  // namespace
 
-int user_of(const Topology& topology, const std::string& program) {
-  for (const Program& each : topology.programs) {
-    if (each.name == program) return each.user;
-  }
-  return -1;
-}
-
 Status make_folders(const Topology& topology, const std::string& data, std::int64_t users_first) {
+  if (is_all_attached(topology)) return done();
   std::error_code error;
   std::filesystem::create_directories(data, error);
   if (error) return Error{ErrorKind::unavailable, data + ": " + error.message()};
   if (::chmod(data.c_str(), 0711) != 0) return failed(data);
   for (const Folder& folder : topology.folders) {
+    const Program* owner = program_of(topology, folder.owner);
+    const Program* group = program_of(topology, folder.group.empty() ? folder.owner : folder.group);
+    if (owner->attached) continue;
     const std::string path = data + "/" + folder.name;
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failed(path);
-    const auto owner = static_cast<uid_t>(users_first + user_of(topology, folder.owner));
-    const auto group = static_cast<gid_t>(users_first + user_of(topology, folder.group.empty() ? folder.owner : folder.group));
-    if (::lchown(path.c_str(), owner, group) != 0 || ::chmod(path.c_str(), folder.mode) != 0) return failed(path);
+    const auto user_id = static_cast<uid_t>(users_first + owner->user);
+    const auto group_id = static_cast<gid_t>(users_first + group->user);
+    if (::lchown(path.c_str(), user_id, group_id) != 0 || ::chmod(path.c_str(), folder.mode) != 0) return failed(path);
   }
   return done();
 }
@@ -101,24 +96,6 @@ void refuse_dumps() {
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
-
-Status drop_capabilities() {
-  constexpr unsigned kept[] = {CAP_SETUID, CAP_SETGID, CAP_SYS_ADMIN, CAP_KILL, CAP_SYS_RESOURCE};
-  std::uint32_t low = 0;
-  for (const unsigned capability : kept) low |= 1U << capability;
-  for (unsigned capability = 0; capability <= CAP_LAST_CAP; ++capability) {
-    const bool keep = capability < 32 && (low & 1U << capability) != 0;
-    if (!keep) ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
-  }
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct sets[2] = {};
-  if (::syscall(SYS_capget, &header, sets) != 0) return failed("reading capabilities");
-  low &= sets[0].permitted;  // a container may have taken some of them already
-  sets[0] = {low, low, 0};
-  sets[1] = {0, 0, 0};
-  if (::syscall(SYS_capset, &header, sets) != 0) return failed("dropping capabilities");
-  return done();
 }
 
 }  // namespace mailhold::supervisor

@@ -10,7 +10,8 @@
 
 namespace mailhold::supervisor {
 
-// Makes data/<name> where it is missing and sets owner, group and mode; never touches what is inside.
+// Makes data/<name> where it is missing and sets owner, group and mode; never touches what is inside. The folders of
+// attached programs come with their units.
 Status make_folders(const Topology& topology, const std::string& data, std::int64_t users_first);
 
 // Bound and listening. A stale unix socket file is replaced. The error names the address.
@@ -18,10 +19,5 @@ Result<ipc::OwnedFd> listen_on(const std::string& address);
 
 // No core file and no dump of the caller, whatever the system's pattern for them: it reads the settings.
 void refuse_dumps();
-
-// Keeps only the capabilities that starting and ending processes takes.
-Status drop_capabilities();
-
-int user_of(const Topology& topology, const std::string& program);
 
 }  // namespace mailhold::supervisor

@@ -1,5 +1,6 @@
 #include "core/supervisor/supervisor.h"
 
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -12,11 +13,14 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "core/supervisor/attachment.h"
 #include "core/supervisor/preparation.h"
 #include "core/supervisor/spawn.h"
 #include "platform/crypto/hash.h"
 #include "platform/ipc/messages.h"
+#include "platform/ipc/unit_socket.h"
 #include "platform/net/wait.h"
+#include "platform/sandbox/sandbox.h"
 
 namespace mailhold::supervisor {
 namespace {
@@ -24,7 +28,6 @@ namespace {
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
-constexpr std::size_t authd_pool_size = 3;
 constexpr auto restart_wait_min = 100ms;
 constexpr auto restart_wait_max = 5000ms;
 constexpr auto stop_wait = 10s;
@@ -47,7 +50,8 @@ std::string hash_of_program(const std::string& path) {
 struct Supervisor::Process {
   explicit Process(Program chosen) : program(std::move(chosen)) {}
   Program program;
-  pid_t pid = -1;
+  bool running = false;
+  pid_t pid = -1;            // of one that is attached: as it says itself
   std::string program_hash;  // of those who may ask brokerd
   std::unique_ptr<ipc::Channel> control;
   bool ready = false;
@@ -60,7 +64,6 @@ struct Supervisor::Process {
 Supervisor::Supervisor(Settings settings, std::string programs)
     : settings_(std::move(settings)),
       programs_(std::move(programs)),
-      topology_(topology_of(settings_)),
       users_first_(settings_.number("mailhold.users_first")),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
@@ -83,37 +86,63 @@ Supervisor::Process* Supervisor::find(const std::string& name) {
 
 Status Supervisor::start(const Deadline& deadline) {
   refuse_dumps();
+  ASSIGN_OR_RETURN(topology_, topology_of(settings_));
+  const bool starts_processes = !is_all_attached(topology_);
+  if (starts_processes && ::geteuid() != 0)
+    return Error{ErrorKind::denied,
+                 "`mailhold up` needs root: it makes users and namespaces for its processes, and gives its rights up after that"};
   RETURN_IF_ERROR(make_folders(topology_, settings_.text("mailhold.data"), users_first_));
+  listeners_ = ipc::take_unit_listeners();
   for (const Listener& listener : topology_.listeners) {
-    ASSIGN_OR_RETURN(ipc::OwnedFd socket, listen_on(listener.address));
-    listeners_[listener.name] = std::move(socket);
+    if (listeners_.contains(listener.name)) continue;
+    ASSIGN_OR_RETURN(listeners_[listener.name], listen_on(listener.address));
   }
-  RETURN_IF_ERROR(drop_capabilities());
+  // What starting and ending processes takes.
+  RETURN_IF_ERROR(starts_processes
+                      ? sandbox::keep_capabilities({CAP_SETUID, CAP_SETGID, CAP_SYS_ADMIN, CAP_KILL, CAP_SYS_RESOURCE})
+                      : sandbox::keep_capabilities({}));
   const std::lock_guard lock(mutex_);
+  authd_ = std::make_unique<AuthdPool>(settings_, topology_.authd, programs_, [this](int keyd_end) {
+    const int end[] = {keyd_end};
+    const Process* keyd = find("keyd");
+    if (keyd != nullptr && keyd->running) (void)keyd->control->send(ipc::encode_peer("authd", ipc::Side::serves), end, soon());
+  });
   for (const Program& program : topology_.programs) processes_.push_back(std::make_unique<Process>(program));
   for (const auto& process : processes_) RETURN_IF_ERROR(start_process(*process));
   for (const auto& process : processes_) {
     while (!process->ready) {
       auto word = process->control->receive(deadline);
       if (!word) return word.error().while_doing("starting " + process->program.name);
-      process->ready = word->bytes == "ready";
+      take_word(*process, word->bytes);
     }
   }
-  fill_authd_pool();
+  authd_->fill();
   return done();
+}
+
+// Its control channel.
+Result<std::unique_ptr<ipc::Channel>> Supervisor::new_process(Process& process) {
+  const Program& program = process.program;
+  process.pid = -1;
+  if (program.attached) {
+    ASSIGN_OR_RETURN(ipc::OwnedFd connection, attach(settings_, program));
+    return std::make_unique<ipc::Channel>(std::move(connection));
+  }
+  ASSIGN_OR_RETURN(auto pair, ipc::Channel::socket_pair());
+  ASSIGN_OR_RETURN(process.pid,
+                   spawn({programs_ + "/" + program.binary, program.arguments, static_cast<uid_t>(users_first_ + program.user),
+                          program.network, pair.second.get(), program.nice}));
+  return std::make_unique<ipc::Channel>(std::move(pair.first));
 }
 
 // The start message, its channels to all living peers, then "go".
 Status Supervisor::start_process(Process& process) {
-  ASSIGN_OR_RETURN(auto pair, ipc::Channel::socket_pair());
   const bool asks_brokerd = std::any_of(topology_.edges.begin(), topology_.edges.end(), [&](const Edge& edge) {
     return edge.server == "brokerd" && edge.caller == process.program.name;
   });
   if (asks_brokerd) process.program_hash = hash_of_program(programs_ + "/" + process.program.binary);
-  ASSIGN_OR_RETURN(process.pid, spawn({programs_ + "/" + process.program.binary, process.program.arguments,
-                                       static_cast<uid_t>(users_first_ + process.program.user), process.program.network,
-                                       pair.second.get(), process.program.nice}));
-  process.control = std::make_unique<ipc::Channel>(std::move(pair.first));
+  ASSIGN_OR_RETURN(process.control, new_process(process));
+  process.running = true;
   process.ready = false;
   process.started = Steady::now();
   ipc::StartMessage start;
@@ -142,7 +171,7 @@ void Supervisor::connect_edges(Process& process) {
     if (!calls && edge.server != process.program.name) continue;
     const std::string& other_name = calls ? edge.server : edge.caller;
     Process* other = find(other_name);
-    if (other_name != self && (other == nullptr || other->pid < 0)) continue;
+    if (other_name != self && (other == nullptr || !other->running)) continue;
     auto pair = ipc::Channel::socket_pair();
     if (!pair) continue;
     const int ours[] = {pair->first.get()};
@@ -167,14 +196,17 @@ void Supervisor::serve(const std::string& role, ipc::OwnedFd socket) {
 
 void Supervisor::handle(const std::shared_ptr<ipc::Call>& call) {
   if (call->method() == method_new_authd && call->peer == "brokerd") {
-    auto authd = take_authd();
+    const std::lock_guard lock(mutex_);
+    auto authd = authd_->take();
     if (!authd) return call->fail(authd.error());
     const int fds[] = {authd->broker_end.get()};
-    return call->reply(ByteWriter().u32(authd->process).view(), fds);
+    call->reply(ByteWriter().u32(authd->number).view(), fds);
+    return authd_->fill();  // while brokerd already goes on
   }
   if (call->method() == method_end_authd && call->peer == "brokerd") {
     ByteReader reader(call->body());
-    return call->answer(end_authd(reader.u32()));
+    const std::lock_guard lock(mutex_);
+    return call->answer(authd_->end(reader.u32()));
   }
   if (call->method() == method_program_hash && call->peer == "brokerd")
     return call->answer(program_hash(std::string(call->body())));
@@ -189,76 +221,21 @@ std::string Supervisor::status_json() {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(Steady::now() - process->started).count();
     programs.push_back({{"name", process->program.name},
                         {"pid", process->pid},
-                        {"running", process->pid > 0},
+                        {"running", process->running},
+                        {"started_by", process->program.attached ? "systemd" : "supervisor"},
                         {"restarts", process->restarts},
                         {"seconds", seconds}});
   }
-  return boost::json::serialize(boost::json::object{
-      {"processes", programs}, {"authd_waiting", authd_waiting_.size()}, {"authd_working", authd_working_.size()}});
-}
-
-// An authd and its three channels: brokerd calls it, it calls brokerd's outcome and keyd.
-Status Supervisor::start_authd() {
-  ASSIGN_OR_RETURN(auto control, ipc::Channel::socket_pair());
-  ASSIGN_OR_RETURN(auto job, ipc::Channel::socket_pair());
-  ASSIGN_OR_RETURN(auto keys, ipc::Channel::socket_pair());
-  const Program program = authd_program();
-  next_authd_user_ = (next_authd_user_ + 1) % authd_users;
-  const auto user = static_cast<uid_t>(users_first_ + program.user + next_authd_user_);
-  ASSIGN_OR_RETURN(const pid_t pid,
-                   spawn({programs_ + "/" + program.binary, {}, user, program.network, control.second.get(), program.nice}));
-  Authd authd{pid, std::make_unique<ipc::Channel>(std::move(control.first)), std::move(job.first)};
-  Process* keyd = find("keyd");
-  const int job_end[] = {job.second.get()};
-  const int key_end[] = {keys.first.get()};
-  const int keyd_end[] = {keys.second.get()};
-  ipc::StartMessage start;
-  start.settings = settings_.values();
-  RETURN_IF_ERROR(authd.control->send(start.encode(), soon()));
-  RETURN_IF_ERROR(authd.control->send(ipc::encode_peer("brokerd", ipc::Side::serves), job_end, soon()));
-  RETURN_IF_ERROR(authd.control->send(ipc::encode_peer("keyd", ipc::Side::calls), key_end, soon()));
-  RETURN_IF_ERROR(authd.control->send(ipc::encode_go(), soon()));
-  if (keyd != nullptr && keyd->pid > 0) (void)keyd->control->send(ipc::encode_peer("authd", ipc::Side::serves), keyd_end, soon());
-  authd_waiting_.push_back(std::move(authd));
-  return done();
-}
-
-void Supervisor::fill_authd_pool() {
-  while (authd_waiting_.size() < authd_pool_size) {
-    if (const Status started = start_authd(); !started) {
-      log_error("supervisor", "starting authd: " + started.error().detail);
-      return;
-    }
-  }
-}
-
-// Only an authd that brokerd has taken: nothing else can be ended in this way.
-Status Supervisor::end_authd(std::uint32_t process) {
-  const std::lock_guard lock(mutex_);
-  const auto pid = static_cast<pid_t>(process);
-  if (!authd_working_.contains(pid)) return Error{ErrorKind::not_found, "no such authd at work"};
-  ::kill(pid, SIGKILL);
-  return done();
+  return boost::json::serialize(
+      boost::json::object{{"processes", programs}, {"authd_waiting", authd_->waiting()}, {"authd_working", authd_->working()}});
 }
 
 Result<std::string> Supervisor::program_hash(const std::string& role) {
   const std::lock_guard lock(mutex_);
   const Process* process = find(role);
-  if (process == nullptr || process->pid <= 0) return Error{ErrorKind::not_found, "no such process"};
+  if (process == nullptr || !process->running) return Error{ErrorKind::not_found, "no such process"};
   if (process->program_hash.empty()) return Error{ErrorKind::unavailable, "the program of " + role + " was not measured"};
   return process->program_hash;
-}
-
-Result<Supervisor::TakenAuthd> Supervisor::take_authd() {
-  const std::lock_guard lock(mutex_);
-  if (authd_waiting_.empty()) fill_authd_pool();
-  if (authd_waiting_.empty()) return Error{ErrorKind::unavailable, "no authd could be started"};
-  Authd authd = std::move(authd_waiting_.front());
-  authd_waiting_.pop_front();
-  TakenAuthd taken{static_cast<std::uint32_t>(authd.pid), std::move(authd.broker_end)};
-  authd_working_[authd.pid] = std::move(authd);
-  fill_authd_pool();
-  return taken;
 }
 
 void Supervisor::run() {
@@ -266,46 +243,65 @@ void Supervisor::run() {
     (void)net::wait_until(wake_.get(), net::Ready::to_read, Deadline::after(100ms));
     const std::lock_guard lock(mutex_);
     reap();
+    take_words();
     restart_due();
-    fill_authd_pool();
+    authd_->forget_ended();
+    authd_->fill();
     forget_closed_channels();
   }
   end_all();
 }
 
-// A channel that its peer has closed answers a look at its next byte with "end of file".
 void Supervisor::forget_closed_channels() {
-  std::erase_if(serving_, [](const auto& each) {
-    char byte = 0;
-    return ::recv(each.first->descriptor(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
-  });
+  std::erase_if(serving_, [](const auto& each) { return has_closed(*each.first); });
+}
+
+void Supervisor::take_word(Process& process, std::string_view word) {
+  const auto pid = ipc::parse_ready(word);
+  if (!pid) return log_error("supervisor", "an unknown word from " + process.program.name);
+  process.ready = true;
+  if (process.program.attached) process.pid = static_cast<pid_t>(*pid);
+}
+
+// What the programs say, and which of those that are not our children have ended.
+void Supervisor::take_words() {
+  for (const auto& process : processes_) {
+    if (!process->running) continue;
+    if (has_words(*process->control)) {
+      if (const auto word = process->control->receive(soon())) take_word(*process, word->bytes);
+    } else if (process->program.attached && has_closed(*process->control)) {
+      ended(*process, "itself; its unit knows how");
+    }
+  }
+}
+
+void Supervisor::ended(Process& process, const std::string& how) {
+  log_warning("supervisor", process.program.name + " ended by " + how);
+  process.pid = -1;
+  process.running = false;
+  process.control->close();
+  if (Steady::now() - process.started > 10s) process.wait = restart_wait_min;
+  process.restart_at = Steady::now() + process.wait;
+  process.wait = std::min(process.wait * 2, restart_wait_max);
+  // Waiting authd processes hold channels to the keyd that died.
+  if (process.program.name == "keyd") authd_->end_waiting();
 }
 
 void Supervisor::reap() {
   int status = 0;
   for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-    if (authd_working_.erase(pid) > 0) continue;
-    std::erase_if(authd_waiting_, [&](const Authd& authd) { return authd.pid == pid; });
+    if (authd_->forget_zygote(pid)) continue;
     for (const auto& process : processes_) {
-      if (process->pid != pid) continue;
-      const std::string how =
-          WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status)) : "exit code " + std::to_string(WEXITSTATUS(status));
-      log_warning("supervisor", process->program.name + " ended by " + how);
-      process->pid = -1;
-      if (Steady::now() - process->started > 10s) process->wait = restart_wait_min;
-      process->restart_at = Steady::now() + process->wait;
-      process->wait = std::min(process->wait * 2, restart_wait_max);
-      // Waiting authd processes hold channels to the keyd that died.
-      if (process->program.name == "keyd") {
-        for (const Authd& authd : authd_waiting_) ::kill(authd.pid, SIGKILL);
-      }
+      if (process->pid != pid || process->program.attached) continue;
+      ended(*process, WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
+                                          : "exit code " + std::to_string(WEXITSTATUS(status)));
     }
   }
 }
 
 void Supervisor::restart_due() {
   for (const auto& process : processes_) {
-    if (process->pid > 0 || Steady::now() < process->restart_at) continue;
+    if (process->running || Steady::now() < process->restart_at) continue;
     if (const Status started = start_process(*process); !started) {
       log_error("supervisor", "starting " + process->program.name + " again: " + started.error().detail);
       process->restart_at = Steady::now() + process->wait;
@@ -320,23 +316,31 @@ void Supervisor::restart_due() {
 void Supervisor::end_all() {
   const std::lock_guard lock(mutex_);
   for (auto process = processes_.rbegin(); process != processes_.rend(); ++process) {
-    if ((*process)->pid <= 0) continue;
-    (void)(*process)->control->send(ipc::encode_stop(), soon());
-    const auto patience = Steady::now() + stop_wait;
-    int status = 0;
-    while (::waitpid((*process)->pid, &status, WNOHANG) == 0) {
-      if (Steady::now() > patience) {
-        log_warning("supervisor", (*process)->program.name + " did not end in time");
-        ::kill((*process)->pid, SIGKILL);
-        ::waitpid((*process)->pid, &status, 0);
-        break;
-      }
-      std::this_thread::sleep_for(5ms);
-    }
-    (*process)->pid = -1;
+    if ((*process)->running) end(**process);
   }
-  for (const Authd& authd : authd_waiting_) ::kill(authd.pid, SIGKILL);
-  for (const auto& [pid, authd] : authd_working_) ::kill(pid, SIGKILL);
+  authd_->end_all();
+}
+
+void Supervisor::end(Process& process) {
+  (void)process.control->send(ipc::encode_stop(), soon());
+  const auto patience = Steady::now() + stop_wait;
+  int status = 0;
+  const auto has_ended = [&] {
+    return process.program.attached ? has_closed(*process.control) : ::waitpid(process.pid, &status, WNOHANG) != 0;
+  };
+  while (!has_ended()) {
+    if (Steady::now() > patience) {
+      log_warning("supervisor", process.program.name + " did not end in time");
+      process.control->close();  // where it is attached, it ends by that
+      if (process.program.attached) break;
+      ::kill(process.pid, SIGKILL);
+      ::waitpid(process.pid, &status, 0);
+      break;
+    }
+    std::this_thread::sleep_for(5ms);
+  }
+  process.running = false;
+  process.pid = -1;
 }
 
 }  // namespace mailhold::supervisor

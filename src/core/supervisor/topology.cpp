@@ -1,9 +1,33 @@
 #include "core/supervisor/topology.h"
 
-namespace mailhold::supervisor {
+#include <algorithm>
 
-Topology topology_of(const Settings& settings) {
+namespace mailhold::supervisor {
+namespace {
+
+constexpr std::string_view everyone = "all";
+
+// Marks the programs that supervisor.attach names.
+Status attach(Topology& topology, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    bool known = name == everyone;
+    const auto mark = [&](Program& program) {
+      if (name != everyone && name != program.name) return;
+      program.attached = true;
+      known = true;
+    };
+    std::for_each(topology.programs.begin(), topology.programs.end(), mark);
+    mark(topology.authd);
+    if (!known) return Error{ErrorKind::invalid_input, "supervisor.attach: there is no program " + name};
+  }
+  return done();
+}
+
+}  // namespace
+
+Result<Topology> topology_of(const Settings& settings) {
   Topology topology;
+  topology.authd = {"authd", "authd", {}, Network::none, 1000};
   topology.programs = {
       {"keyd", "keyd", {}, Network::none, 0},
       {"ledgerd", "ledgerd", {}, Network::none, 1},
@@ -31,6 +55,7 @@ Topology topology_of(const Settings& settings) {
       {"spool", "gatewayd-in", "gatewayd-out", 02770, {"gatewayd-in", "gatewayd-out"}},
       {"store", "gatewayd-out", {}, 0700, {"gatewayd-out"}},
       {"links", "linkd", {}, 0700, {"linkd"}},
+      {"backup", "workerd", {}, 0700, {"workerd"}},
   };
   if (has_token) topology.folders.push_back({"tokens", "tokend", {}, 0700, {"tokend"}});
   topology.listeners = {
@@ -62,15 +87,27 @@ Topology topology_of(const Settings& settings) {
       {"gatewayd-out", "apid"},
       {"linkd", "keyd"},
       {"workerd", "brokerd"},
+      {"workerd", "keyd"},
       {"apid", "workerd"},
       {"linkd", "apid"},
       {"gossipd", "ledgerd"},
       {"gossipd", "resolverd"},
   };
   if (has_token) topology.edges.push_back({"keyd", "tokend"});
+  RETURN_IF_ERROR(attach(topology, settings.list("supervisor.attach")));
   return topology;
 }
 
-Program authd_program() { return {"authd", "authd", {}, Network::none, 1000}; }
+const Program* program_of(const Topology& topology, const std::string& name) {
+  for (const Program& each : topology.programs) {
+    if (each.name == name) return &each;
+  }
+  return nullptr;
+}
+
+bool is_all_attached(const Topology& topology) {
+  return topology.authd.attached &&
+         std::all_of(topology.programs.begin(), topology.programs.end(), [](const Program& program) { return program.attached; });
+}
 
 }  // namespace mailhold::supervisor

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "core/settings/settings.h"
 
 namespace mailhold::supervisor {
@@ -16,8 +17,9 @@ struct Program {
   std::string binary;  // file beside `mailhold` itself
   std::vector<std::string> arguments;
   Network network = Network::none;
-  int user = 0;  // added to the setting mailhold.users_first; group likewise
-  int nice = 0;  // gives way to the others when the processors are full: setpriority(2), 0 to 19
+  int user = 0;           // added to the setting mailhold.users_first; group likewise
+  int nice = 0;           // gives way to the others when the processors are full: setpriority(2), 0 to 19
+  bool attached = false;  // started by systemd in a unit of its own, which gives it all of the above; the supervisor connects
 };
 
 // The folder data/<name>, made with this owner, group and mode.
@@ -42,16 +44,22 @@ struct Edge {
 
 struct Topology {
   std::vector<Program> programs;  // in starting order
+  // The single-use processes that speak to a tenant's server; started on demand for brokerd, which calls them, while each
+  // calls keyd. Every instance has a user id of its own: the next of authd_users, or one that systemd makes up.
+  Program authd;
   std::vector<Folder> folders;
   std::vector<Listener> listeners;
   std::vector<Edge> edges;
 };
 
-Topology topology_of(const Settings& settings);
+// invalid_input: supervisor.attach names a program that there is not.
+Result<Topology> topology_of(const Settings& settings);
 
-// The single-use processes that speak to a tenant's server; started on demand for brokerd, which calls
-// them, while each calls keyd and brokerd. Every instance has a user id of its own in this range.
-Program authd_program();
 inline constexpr int authd_users = 1000;
+
+const Program* program_of(const Topology& topology, const std::string& name);  // null: there is none
+
+// Whether the supervisor starts no program itself, and so needs no right of root's.
+bool is_all_attached(const Topology& topology);
 
 }  // namespace mailhold::supervisor

@@ -45,6 +45,7 @@ enum class Kind : std::uint16_t {
   message_recipe = 28,
   queue = 29,
   held = 30,
+  backup_item = 40,
 };
 
 struct Context {

@@ -1,20 +1,23 @@
 #include "platform/ipc/daemon.h"
 
 #include <fcntl.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include <cstdlib>
-#include <ctime>
 #include <deque>
 
 #include "base/bytes.h"
 #include "base/log.h"
 #include "platform/crypto/prepare.h"
+#include "platform/ipc/unit_socket.h"
 
 namespace mailhold::ipc {
 namespace {
 
 enum class Kind : std::uint8_t { start = 1, peer = 2, go = 3, stop = 4 };
 constexpr int control_descriptor = 3;
+constexpr auto patience_at_the_end = std::chrono::seconds(10);
 
 void write_map(ByteWriter& writer, const std::map<std::string, std::string>& values) {
   writer.u32(static_cast<std::uint32_t>(values.size()));
@@ -28,6 +31,12 @@ std::map<std::string, std::string> read_map(ByteReader& reader) {
     values[key] = std::string(reader.text());
   }
   return values;
+}
+
+// The supervisor kills a child of its that does not end in time; in a unit of its own SIGALRM does.
+void end_within(std::chrono::seconds patience) {
+  const itimerval once{{0, 0}, {patience.count(), 0}};
+  ::setitimer(ITIMER_REAL, &once, nullptr);
 }
 
 [[noreturn]] void give_up(std::string_view why) {
@@ -63,15 +72,27 @@ std::string encode_peer(std::string_view role, Side side) {
 }
 std::string encode_go() { return ByteWriter().u8(static_cast<std::uint8_t>(Kind::go)).take(); }
 std::string encode_stop() { return ByteWriter().u8(static_cast<std::uint8_t>(Kind::stop)).take(); }
+std::string encode_ready(std::int64_t process) {
+  return ByteWriter().text("ready").u64(static_cast<std::uint64_t>(process)).take();
+}
+std::optional<std::int64_t> parse_ready(std::string_view bytes) {
+  ByteReader reader(bytes);
+  if (reader.text() != "ready") return std::nullopt;
+  const auto process = static_cast<std::int64_t>(reader.u64());
+  return reader.finish() ? std::optional(process) : std::nullopt;
+}
 
 std::unique_ptr<Daemon> Daemon::start(std::string_view program_name) {
   set_program_name(program_name);
   crypto::prepare();
-  ::tzset();  // reads /etc/localtime now: checking a certificate asks for it, when no file can be opened any more
   if (::fcntl(control_descriptor, F_SETFD, FD_CLOEXEC) != 0) {
-    give_up("this program is started by `mailhold up`, not by hand");
+    give_up("this program is started by `mailhold up` or by its unit, not by hand");
   }
   std::unique_ptr<Daemon> daemon(new Daemon());
+  daemon->is_unit_ = is_started_by_unit();
+  if (daemon->is_unit_) {
+    if (const Status checked = check_unit_connection(control_descriptor); !checked) give_up(checked.error().detail);
+  }
   daemon->control_ = std::make_shared<Channel>(OwnedFd(control_descriptor));
   bool go = false;
   bool stop = false;
@@ -206,15 +227,18 @@ int Daemon::run(Handler handler, int workers) {
     }
   };
   serve_waiting();
-  (void)control_->send("ready", Deadline::after(std::chrono::seconds(5)));
+  (void)control_->send(encode_ready(::getpid()), Deadline::after(std::chrono::seconds(5)));
   const Deadline forever{std::chrono::steady_clock::now() + std::chrono::hours(24 * 365), stop_.get_token()};
   for (bool go = false, stopping = false; !stopping;) {
     Result<Frame> frame = control_->receive(forever);
-    if (!frame) break;  // the supervisor is gone, or stop() was called
+    // The supervisor is gone. A child of its would be killed with it; in a unit of its own the program sees to that itself.
+    if (!frame && is_unit_ && frame.error().kind != ErrorKind::cancelled) std::_Exit(0);
+    if (!frame) break;  // or stop() was called
     if (const Status taken = take(std::move(*frame), go, stopping); !taken) log_error("daemon", taken.error().detail);
     serve_waiting();
   }
   for (const Peer& each : serving_peers) each.channel->close();
+  if (is_unit_) end_within(patience_at_the_end);
   return 0;
 }
 

@@ -12,6 +12,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,10 +34,15 @@ enum class Side : std::uint8_t { calls = 1, serves = 2 };
 std::string encode_peer(std::string_view role, Side side);  // with one descriptor
 std::string encode_go();
 std::string encode_stop();
+// The program's one word to the supervisor: it serves, as this process. What a program in a unit of its own says of its number
+// is for people to read; nothing is decided by it.
+std::string encode_ready(std::int64_t process);
+std::optional<std::int64_t> parse_ready(std::string_view bytes);
 
 class Daemon {
  public:
-  // Ends the process with a clear line if descriptor 3 is not a supervisor's channel.
+  // Ends the process with a clear line if descriptor 3 is not a supervisor's channel. That is one end of a pair where the
+  // supervisor has started the program, and its connection (unit_socket.h) where systemd has.
   static std::unique_ptr<Daemon> start(std::string_view program_name);
 
   const std::map<std::string, std::string>& settings() const { return start_.settings; }
@@ -60,6 +66,7 @@ class Daemon {
   Status take(Frame frame, bool& go, bool& stop);
   struct Serving;
 
+  bool is_unit_ = false;  // started by systemd
   std::shared_ptr<Channel> control_;
   StartMessage start_;
   std::map<std::string, OwnedFd> listeners_;

@@ -1,8 +1,5 @@
 #include "platform/records/records.h"
 
-#include "platform/records/postgres/postgres_records.h"
-#include "platform/records/sqlite/sqlite_records.h"
-
 namespace mailhold::records {
 
 std::int64_t Value::number() const {
@@ -44,14 +41,6 @@ Status Records::migrate(const Schema& schema, const Deadline& deadline) {
         return done();
       },
       deadline);
-}
-
-Result<std::unique_ptr<Records>> open(std::string_view address, const Deadline& deadline) {
-  constexpr std::string_view sqlite = "sqlite:";
-  if (address.starts_with(sqlite)) return open_sqlite(std::string(address.substr(sqlite.size())), deadline);
-  if (address.starts_with("postgresql:") || address.starts_with("postgres:"))
-    return open_postgres(std::string(address), deadline);
-  return Error{ErrorKind::invalid_input, "records must be sqlite:/path or postgresql://…"};
 }
 
 }  // namespace mailhold::records

@@ -19,6 +19,7 @@
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <thread>
 
 #include "platform/sandbox/layers.h"
 #include "platform/sandbox/profiles.h"
@@ -321,6 +322,20 @@ TEST(Sandbox, enters_every_profile_after_its_self_test_and_still_serves) {
     EXPECT_EQ(status, 0) << name;
   }
   std::filesystem::remove_all(std::filesystem::path(folders.at("spool")).parent_path());
+}
+
+TEST(Sandbox, threads_take_and_give_back_memory_in_the_jail) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!enter(profile_of("authd", {}))) ::_exit(1);
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 32; ++i) threads.emplace_back([] { std::vector<std::string>(64, std::string(100'000, 'x')).clear(); });
+    for (std::thread& each : threads) each.join();
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0) << (WIFSIGNALED(status) ? "killed" : "refused");
 }
 
 TEST(Sandbox, a_zygote_forks_copies_that_tighten_themselves) {

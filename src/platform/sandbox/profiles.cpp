@@ -24,11 +24,12 @@ struct Row {
 // which holds the key of a token: its vendor's module may try what it does not need, such as the system's log.
 const std::vector<Row>& rows() {
   static const std::vector<Row> all = {
-      {"keyd", {threads, files}, {}, {"keystore"}, Violation::kill, 1024, true},
+      {"keyd", {threads, files}, {"host"}, {"keystore"}, Violation::kill, 1024, true},
       {"tokend", {threads, files}, {}, {"tokens"}, Violation::refuse, 256, true},
       {"ledgerd", {threads, files}, {}, {"ledger"}, Violation::kill},
       {"brokerd", {threads, files, connect}, {}, {"broker"}, Violation::refuse},
       {"authd", {threads, accept}, {}, {}, Violation::kill, 64},
+      {"authd-zygote", {threads, accept, Right::fork, tighten, change_user}, {}, {}, Violation::kill, 64},
       {"resolverd", {threads, connect}, {}, {}, Violation::refuse, 4096},
       {"scannerd", {Right::fork, tighten}, {}, {}, Violation::kill, 4096},
       {"scanner", {}, {}, {}, Violation::kill, 64, false, 768ULL << 20},
@@ -37,7 +38,7 @@ const std::vector<Row>& rows() {
       {"linkd", {threads, files, accept}, {"links"}, {}, Violation::refuse, 8192},
       {"gossipd", {threads, connect}, {}, {}, Violation::refuse, 256},
       {"mailhold-witness", {threads, files, accept}, {}, {"witness"}, Violation::refuse, 256},
-      {"workerd", {threads}, {}, {}, Violation::refuse, 4096},
+      {"workerd", {threads, files}, {}, {"backup"}, Violation::refuse, 4096},
       {"apid", {threads, files, accept}, {}, {"directory"}, Violation::refuse, 1024},
   };
   return all;

@@ -10,7 +10,7 @@
 
 namespace mailhold::sandbox {
 
-// The folders are those the supervisor gave the program (Daemon::directory), by name.
+// The folders are those the supervisor gave the program (Daemon::directory), by name; keyd's "host" is that of keys.host_state.
 // Names: keyd tokend ledgerd brokerd authd resolverd scannerd scanner gatewayd-in gatewayd-out linkd workerd gossipd
 // mailhold-witness apid
 Profile profile_of(const std::string& program, const std::map<std::string, std::string>& directories);

@@ -1,6 +1,8 @@
 #include "platform/sandbox/sandbox.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -13,6 +15,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include "base/log.h"
 #include "platform/sandbox/layers.h"
@@ -24,6 +27,16 @@ void limit(__rlimit_resource resource, std::uint64_t value) {
   const rlimit both{value, value};
   // The system call of that name: the C library would take prlimit64, which no profile may use to set a limit.
   (void)::syscall(SYS_setrlimit, resource, &both);
+}
+
+// What the C library would look up in a file when it is too late, in the jail: how many heaps the processors of this machine
+// allow (with the ninth thread that allocates), and how a heap gives memory back (when one of a thread first shrinks).
+void settle_heaps() {
+  ::mallopt(M_ARENA_MAX, 8 * static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
+  std::thread([] {
+    std::vector<std::string> blocks;
+    for (int i = 0; i < 4; ++i) blocks.emplace_back().reserve(64U << 10U);
+  }).join();
 }
 
 // What nobody may do, and what only those with the right may do.
@@ -60,6 +73,7 @@ Status restrict_process(const Profile& profile) {
 }
 
 Result<PreparedProfile> PreparedProfile::make(Profile profile) {
+  settle_heaps();
   ASSIGN_OR_RETURN(CallFilter calls, make_call_filter(profile));
   return PreparedProfile(std::move(profile), std::make_shared<const CallFilter>(std::move(calls)));
 }
@@ -115,6 +129,25 @@ Status enter(const Profile& profile) {
   ASSIGN_OR_RETURN(const PreparedProfile prepared, PreparedProfile::make(profile));
   RETURN_IF_ERROR(prepared.self_test());
   return prepared.tighten();
+}
+
+Status keep_capabilities(std::initializer_list<unsigned> kept) {
+  std::uint64_t wanted = 0;
+  for (const unsigned capability : kept) wanted |= 1ULL << capability;
+  for (unsigned capability = 0; capability <= CAP_LAST_CAP; ++capability) {
+    if ((wanted & 1ULL << capability) == 0) ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+  }
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[2] = {};
+  if (::syscall(SYS_capget, &header, sets) != 0) return Error{ErrorKind::unsupported, "the capabilities cannot be read"};
+  if (sets[0].permitted == 0 && sets[1].permitted == 0) return done();  // a unit's user has none, and may not even ask
+  for (unsigned half = 0; half < 2; ++half) {
+    const std::uint32_t held =
+        sets[half].permitted & static_cast<std::uint32_t>(wanted >> 32U * half);  // a container may hold less
+    sets[half] = {held, held, 0};
+  }
+  if (::syscall(SYS_capset, &header, sets) != 0) return Error{ErrorKind::unsupported, "the capabilities cannot be dropped"};
+  return done();
 }
 
 void enter_or_exit(const Profile& profile) {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ enum class Right : std::uint32_t {
   connect_unix = 1 << 4,  // make unix sockets and connect them
   fork = 1 << 5,          // copies of itself; never another program
   tighten = 1 << 6,       // put further layers on itself or its copies
+  change_user = 1 << 7,   // give copies of itself other users; needs the capabilities for it as well
 };
 
 enum class Violation { kill, refuse };  // the process ends by SIGSYS, or the call fails with EPERM
@@ -61,6 +63,9 @@ class PreparedProfile {
   Profile profile_;
   std::shared_ptr<const CallFilter> calls_;
 };
+
+// Keeps at most these capabilities (<linux/capability.h>), for good.
+Status keep_capabilities(std::initializer_list<unsigned> kept);
 
 // enter(), or a clear line and exit code 78.
 void enter_or_exit(const Profile& profile);

@@ -122,11 +122,12 @@ constexpr std::initializer_list<const char*> with_accept = {"accept4",     "acce
 constexpr std::initializer_list<const char*> with_connect = {"connect",     "bind",     "setsockopt", "getsockname",
                                                              "getpeername", "recvmmsg", "sendmmsg"};
 constexpr std::initializer_list<const char*> with_connect_unix = {"connect"};
-constexpr std::initializer_list<const char*> with_fork = {"wait4", "waitid", "kill"};
+constexpr std::initializer_list<const char*> with_fork = {"wait4", "waitid", "kill", "close_range"};
 constexpr std::initializer_list<const char*> with_tighten = {"seccomp", "landlock_create_ruleset", "landlock_restrict_self",
                                                              "setrlimit"};
 
 scmp_arg_cmp argument_is(unsigned position, scmp_datum_t value) { return {position, SCMP_CMP_EQ, value, 0}; }
+scmp_arg_cmp argument_is_not(unsigned position, scmp_datum_t value) { return {position, SCMP_CMP_NE, value, 0}; }
 scmp_arg_cmp argument_bits_are(unsigned position, scmp_datum_t mask, scmp_datum_t value) {
   return {position, SCMP_CMP_MASKED_EQ, mask, value};
 }
@@ -202,6 +203,13 @@ void allow_fork(Filter& filter) {
   filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(clone), {argument_bits_are(0, namespaces | CLONE_VM | CLONE_PTRACE, 0)});
 }
 
+// Away from root and from all groups, never back.
+void allow_change_of_user(Filter& filter) {
+  filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(setgroups), {argument_is(0, 0)});
+  for (const int change : {SCMP_SYS(setresgid), SCMP_SYS(setresuid)})
+    filter.rule(SCMP_ACT_ALLOW, change, {argument_is_not(0, 0), argument_is_not(1, 0), argument_is_not(2, 0)});
+}
+
 void allow_sockets(Filter& filter, std::initializer_list<int> families) {
   for (const int family : families) {
     filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(socket), {argument_is(0, static_cast<scmp_datum_t>(family))});
@@ -238,6 +246,7 @@ Result<CallFilter> make_call_filter(const Profile& profile) {
     filter.allow(with_fork);
     allow_fork(filter);
   }
+  if (has(profile, Right::change_user)) allow_change_of_user(filter);
   if (has(profile, Right::tighten)) {
     filter.allow(with_tighten);
     for (const int option : {PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_PDEATHSIG}) {

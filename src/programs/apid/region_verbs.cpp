@@ -39,6 +39,13 @@ json::object rotation_object(const keys::RotationProgress& each) {
   return object;
 }
 
+// One line each, as in "R19: unknown program 3f2a...".
+json::array alarms_of(const std::vector<keys::HostFinding>& findings) {
+  json::array alarms;
+  for (const auto& each : findings) alarms.push_back(json::string("R19: " + each.kind + " " + each.subject + each.detail));
+  return alarms;
+}
+
 json::object key_object(const keys::KeyStatus& status) {
   json::array seals;
   for (const auto& seal : status.seals) seals.push_back(seal_object(seal));
@@ -53,6 +60,7 @@ json::object key_object(const keys::KeyStatus& status) {
                       {"ledger_key", to_base64(status.ledger_verifying_key)},
                       {"seals", seals},
                       {"rotations", rotations}};
+  object["host"] = !status.host_is_asked ? "not asked" : status.host_findings.empty() ? "as recorded" : "not as recorded";
   if (status.seals.size() == 1) object["warning"] = "only one seal opens this region: add another with `mailhold key add-seal`";
   return object;
 }
@@ -259,6 +267,7 @@ Result<std::string> RegionVerbs::status(const Deadline& deadline) {
   };
   status["supervisor"] = ask(*parts_.supervisor, "status");
   status["ledger"] = ask(*parts_.ledgerd, "ledger.status");
+  if (keys && !keys->host_findings.empty()) status["alarms"] = alarms_of(keys->host_findings);
   return json::serialize(status);
 }
 

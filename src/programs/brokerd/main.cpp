@@ -9,6 +9,7 @@
 #include "core/supervisor/supervisor.h"
 #include "platform/dns/resolver_client.h"
 #include "platform/ipc/daemon.h"
+#include "platform/records/sqlite/sqlite_records.h"
 #include "platform/sandbox/profiles.h"
 
 namespace {
@@ -47,7 +48,7 @@ Status serve(ipc::Daemon& daemon) {
   chosen.system_ca.assign(std::istreambuf_iterator<char>(anchors), {});
   sandbox::enter_or_exit(sandbox::profile_of("brokerd", daemon.directories()));
 
-  ASSIGN_OR_RETURN(const auto records, records::open("sqlite:" + daemon.directory("broker") + "/broker.db", deadline));
+  ASSIGN_OR_RETURN(const auto records, records::open_sqlite(daemon.directory("broker") + "/broker.db", deadline));
   const Clock& clock = system_clock();
   ASSIGN_OR_RETURN(const auto people, access::People::open(*records, clock, deadline));
   keys::KeyClient keys(ipc::calls_to(daemon.peer("keyd")));

@@ -18,6 +18,7 @@
 #include "platform/dns/resolver_client.h"
 #include "platform/ipc/daemon.h"
 #include "platform/ipc/messages.h"
+#include "platform/records/sqlite/sqlite_records.h"
 #include "platform/sandbox/profiles.h"
 #include "programs/gatewayd/gatewayd.h"
 
@@ -95,7 +96,7 @@ struct House {
     const Deadline deadline = Deadline::after(open_time);
     std::error_code ignored;
     std::filesystem::create_directories(folder / "trace", ignored);
-    ASSIGN_OR_RETURN(records, records::open("sqlite:" + (folder / "gateway.db").string(), deadline));
+    ASSIGN_OR_RETURN(records, records::open_sqlite((folder / "gateway.db").string(), deadline));
     ASSIGN_OR_RETURN(blobs, blobs::FileBlobs::open(folder / "blobs"));
     store::StoreSettings settings;
     settings.folder = folder;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 #include <thread>
 
@@ -11,6 +12,7 @@
 #include "core/keys/key_door.h"
 #include "core/keys/token_messages.h"
 #include "core/ledger/use_receipt.h"
+#include "core/measurement/host_state.h"
 #include "core/settings/settings.h"
 #include "platform/crypto/hash.h"
 #include "platform/ipc/daemon.h"
@@ -24,6 +26,7 @@ constexpr std::size_t secrets_bytes_max = 128 * 1024;  // of one ceremony: passp
 constexpr auto token_patience = std::chrono::seconds(30);
 constexpr auto idle_wait = std::chrono::milliseconds(500);
 constexpr auto wait_after_failure = std::chrono::seconds(30);
+constexpr auto host_wait = std::chrono::seconds(5);  // between two looks at what the host's watch says
 
 // The secrets of a ceremony come as a descriptor of the command line's memory, and shares go back into one, so that no process
 // between holds them.
@@ -66,6 +69,24 @@ void rewrap(keys::KeyService& service, const std::stop_token& stop) {
   }
 }
 
+// As `mailhold host watch` has written it; without that the host counts as not watched.
+std::vector<keys::HostFinding> findings_in(const std::string& host_state) {
+  const auto state = measurement::read_state(host_state, system_clock().now());
+  if (!state) return {{"not watched", "", state.error().detail}};
+  std::vector<keys::HostFinding> findings;
+  for (const auto& each : state->findings) findings.push_back({std::string(name_of(each.kind)), each.subject, ""});
+  return findings;
+}
+
+void watch_host(keys::KeyService& service, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  do {
+    service.look_at_host();
+  } while (!never.wait_for(lock, stop, host_wait, [&stop] { return stop.stop_requested(); }));
+}
+
 keys::TokenKeys tokens(ipc::Daemon& daemon, const Settings& settings) {
   if (settings.text("keys.pkcs11_module").empty()) return {};
   return keys::token_keys([peer = daemon.peer("tokend")](std::uint16_t method, std::string_view body) -> Result<std::string> {
@@ -76,11 +97,27 @@ keys::TokenKeys tokens(ipc::Daemon& daemon, const Settings& settings) {
 
 Status serve(ipc::Daemon& daemon) {
   ASSIGN_OR_RETURN(const Settings settings, Settings::from_map(daemon.settings()));
-  keys::KeyService service(
-      {daemon.directory("keystore") + "/keystore.db", settings.text("mailhold.region"), {}, tokens(daemon, settings)},
-      ledger::verify_use);
-  sandbox::enter_or_exit(sandbox::profile_of("keyd", daemon.directories()));
+  keys::KeyService::Settings chosen;
+  chosen.keystore = daemon.directory("keystore") + "/keystore.db";
+  chosen.region = settings.text("mailhold.region");
+  chosen.token = tokens(daemon, settings);
+  auto directories = daemon.directories();
+  if (const std::string& host_state = settings.text("keys.host_state"); !host_state.empty()) {
+    chosen.host = [host_state] { return findings_in(host_state); };
+    const std::filesystem::path folder = std::filesystem::path(host_state).parent_path();
+    std::error_code ignored;
+    if (std::filesystem::is_directory(folder, ignored))
+      directories["host"] = folder;
+    else
+      log_error("keyd",
+                "the folder of keys.host_state does not exist: no seal is opened until it does and keyd is started again");
+  }
+  keys::KeyService service(std::move(chosen), ledger::verify_use);
+  sandbox::enter_or_exit(sandbox::profile_of("keyd", directories));
   keys::KeyDoor door(service);
+  std::jthread watching;
+  if (!settings.text("keys.host_state").empty())
+    watching = std::jthread([&](const std::stop_token& stop) { watch_host(service, stop); });
   const std::jthread rewrapping([&](const std::stop_token& stop) { rewrap(service, stop); });
   daemon.run([&](const std::shared_ptr<ipc::Call>& call) {
     Result<std::string> reply = answer(door, *call);

@@ -1,85 +1,113 @@
-// backup, restore: Mailhold's own data.
-#include <unistd.h>
-
+// mailbox, backup, restore.
 #include <boost/json.hpp>
 #include <iostream>
+#include <thread>
 
-#include "core/backup/backup.h"
-#include "core/settings/settings.h"
-#include "core/supervisor/preparation.h"
 #include "programs/mailhold/console.h"
 
 namespace mailhold::cli {
 namespace {
 
 namespace json = boost::json;
-using namespace std::chrono_literals;
 
-constexpr auto time_max = 24h;
-constexpr std::uint64_t files_between_lines = 1000;
-
-Result<Settings> settings_of(const Typed& typed) {
-  if (::geteuid() != 0) return Error{ErrorKind::denied, "this needs root: every process owns its folder"};
-  if (!typed.has("config")) return Settings();
-  return Settings::from_file(typed.one("config"));
-}
-
-void show(const backup::Copied& so_far) {
-  if (so_far.files % files_between_lines == 0) std::cerr << so_far.files << " files, " << (so_far.bytes >> 20) << " MiB\n";
-}
-
-json::object object_of(const backup::Copied& copied) {
-  return {{"manifest", copied.manifest_sha256}, {"files", copied.files}, {"bytes", copied.bytes}};
-}
-
-Status back_up(Console& console, const Typed& typed) {
-  ASSIGN_OR_RETURN(const Settings settings, settings_of(typed));
-  ASSIGN_OR_RETURN(const backup::Copied copied, backup::copy_data(settings.text("mailhold.data"), typed.one("to"),
-                                                                  system_clock().now(), show, Deadline::after(time_max)));
-  json::object answer = object_of(copied);
-  json::object record = answer;
-  record["verb"] = "backup.record";
-  answer["in_ledger"] = static_cast<bool>(console.ask(json::serialize(record)));
-  console.print(json::serialize(answer));
+Status add_mailbox(Console& console, const Typed& typed) {
+  ASSIGN_OR_RETURN(const std::string tenant, console.tenant_id(typed.one("tenant")));
+  json::object request{
+      {"verb", "mailbox.add"}, {"tenant", tenant}, {"name", typed.one("name")}, {"connection", typed.one("connection")}};
+  if (typed.has("restore-connection")) request["restore_connection"] = typed.one("restore-connection");
+  ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(request)));
+  console.print(answer);
   return done();
 }
 
-Status restore(Console& console, const Typed& typed) {
-  ASSIGN_OR_RETURN(const Settings settings, settings_of(typed));
-  const supervisor::Topology topology = supervisor::topology_of(settings);
-  const auto first = settings.number("mailhold.users_first");
-  const auto owner_of = [&](const std::string& name) -> Result<backup::Owner> {
-    for (const auto& folder : topology.folders) {
-      if (folder.name != name) continue;
-      const auto user = static_cast<unsigned>(first + supervisor::user_of(topology, folder.owner));
-      const std::string& group = folder.group.empty() ? folder.owner : folder.group;
-      return backup::Owner{user, static_cast<unsigned>(first + supervisor::user_of(topology, group))};
+Status list_mailboxes(Console& console, const Typed& typed) {
+  json::object request{{"verb", "mailbox.list"}};
+  if (typed.has("tenant")) {
+    ASSIGN_OR_RETURN(const std::string tenant, console.tenant_id(typed.one("tenant")));
+    request["tenant"] = tenant;
+  }
+  ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(request)));
+  console.print(answer, {"name", "state", "items", "synced_at", "reason", "mailbox"});
+  return done();
+}
+
+// Waits for the end of a restore and prints its report; an error unless everything is exactly as it was.
+Status await(Console& console, const std::string& job) {
+  const std::string request = json::serialize(json::object{{"verb", "restore.show"}, {"restore", job}});
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::string answer, console.ask(request));
+    const json::object report = json::parse(answer).as_object();
+    if (!report.at("over").as_bool()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      continue;
     }
-    return Error{ErrorKind::invalid_input, "the settings know no folder " + name + "; is keys.pkcs11_module missing?"};
-  };
-  ASSIGN_OR_RETURN(const backup::Copied copied, backup::restore_data(typed.one("from"), settings.text("mailhold.data"), owner_of,
-                                                                     show, Deadline::after(time_max)));
-  console.print(json::serialize(object_of(copied)));
-  return done();
+    console.print(answer);
+    if (const json::value* failure = report.if_contains("failure"))
+      return Error{ErrorKind::unavailable, "the restore came to no end: " + std::string(failure->as_string())};
+    if (!report.at("exact").as_bool())
+      return Error{ErrorKind::corrupt,
+                   std::to_string(report.at("not_as_it_was").as_array().size()) + " items are not as they were"};
+    return done();
+  }
+}
+
+Status start(Console& console, const Command& command, const Typed& typed) {
+  ASSIGN_OR_RETURN(const std::string request, request_of(command, typed));
+  ASSIGN_OR_RETURN(const std::string answer, console.ask(request));
+  return await(console, std::string(json::parse(answer).as_object().at("restore").as_string()));
 }
 
 }  // namespace
 
 std::vector<Command> backup_commands() {
-  const Option config{"config", "The settings file; without it all defaults hold"};
+  const Option mailbox{"mailbox", "Name or id of the mailbox", true, Form::position};
+  const Option at{"at", "As of this moment (UTC); without it: the last sync", false, Form::time};
+  const Option job{"restore", "Id of the restore", true, Form::position};
+  Command starting{"restore",
+                   "start",
+                   "Put back what is missing, read it back and compare; an error if anything differs",
+                   {mailbox,
+                    at,
+                    {"folder", "Only this folder and what is below it, as in Projects/2026"},
+                    {"item", "Only this item"},
+                    {"to", "Put it below this folder instead"},
+                    {"overwrite", "Also give items that are there the flags of that moment", false, Form::flag},
+                    {"dry-run", "Say what is missing and write nothing", false, Form::flag}},
+                   "mailhold restore start alice@example.com --at 2026-11-21T18:00:00Z --folder Projects",
+                   {}};
+  starting.run = [plain = starting](Console& console, const Typed& typed) { return start(console, plain, typed); };
+  Command verifying{"restore", "verify", "Read everything of a restore back once more and compare", {job}, "", {}};
+  verifying.run = [plain = verifying](Console& console, const Typed& typed) { return start(console, plain, typed); };
   return {
+      {"mailbox",
+       "add",
+       "Back a mailbox up over a connection",
+       {{"tenant", "Name or id of the tenant", true},
+        {"name", "What you call it, such as its address", true},
+        {"connection", "Id of a connection with purpose backup.read", true},
+        {"restore-connection", "Id of a connection with purpose restore.write, if it is another one"}},
+       "mailhold mailbox add --tenant example --name alice@example.com --connection 8a…",
+       add_mailbox},
+      {"mailbox",
+       "list",
+       "Show all mailboxes and how current they are",
+       {{"tenant", "Only of this tenant (name or id)"}},
+       "",
+       list_mailboxes},
+      {"mailbox", "pause", "Sync it no more until it is resumed", {mailbox}, "", {}},
+      {"mailbox", "resume", "Sync it again", {mailbox}, "", {}},
+      {"backup", "run", "Sync a mailbox now", {mailbox}, "", {}},
+      {"backup", "folders", "Show the folders as of a moment", {mailbox, at}, "", {}, {"folder", "items", "use", "since"}},
       {"backup",
-       "self",
-       "Copy all of Mailhold's data while it runs (root); the copy opens nothing without a seal of the region",
-       {{"to", "A folder that does not exist yet", true}, config},
-       "mailhold backup self --config /etc/mailhold/mailhold.toml --to /backup/2026-11-22",
-       back_up},
-      {"restore",
-       "self",
-       "Bring Mailhold's data back into an empty folder (root); then start it and unseal it",
-       {{"from", "The folder of a backup", true}, config},
-       "mailhold restore self --config /etc/mailhold/mailhold.toml --from /backup/2026-11-22",
-       restore},
+       "items",
+       "Show the items of a folder as of a moment",
+       {mailbox, {"folder", "As backup folders shows it", true}, at},
+       "",
+       {},
+       {"received_at", "bytes", "flags", "item"}},
+      std::move(starting),
+      {"restore", "show", "Show how far a restore is, and its report", {job}, "", {}},
+      std::move(verifying),
   };
 }
 

@@ -6,8 +6,6 @@ namespace mailhold::cli {
 std::string noun_meaning(const std::string& noun) {
   static const std::map<std::string, std::string> meanings = {
       {"key", "The keys of this region and their seals"},
-      {"backup", "Copies of Mailhold's own data"},
-      {"restore", "Mailhold's own data, brought back"},
       {"recovery", "The other ways into this region"},
       {"settings", "The settings file"},
       {"person", "Who may change routes and secrets"},
@@ -15,6 +13,9 @@ std::string noun_meaning(const std::string& noun) {
       {"connection", "Accounts of a tenant at servers: where, what for, and how much"},
       {"operation", "Changes that wait for a second person's signature"},
       {"secret", "Passwords and keys of routes and connections; they go in and never come out"},
+      {"mailbox", "Mailboxes that are backed up"},
+      {"backup", "What was backed up of a mailbox, as of any moment; and copies of Mailhold's own data"},
+      {"restore", "Items put back into a mailbox and verified; and Mailhold's own data, brought back"},
       {"tenant", "The companies this region protects"},
       {"domain", "Domains and recipients of a tenant"},
       {"link", "Rewritten links: rules, checks"},

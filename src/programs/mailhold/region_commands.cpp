@@ -1,6 +1,5 @@
 // up, status, settings.
 #include <signal.h>
-#include <unistd.h>
 
 #include <boost/json.hpp>
 #include <iostream>
@@ -17,9 +16,6 @@ namespace json = boost::json;
 supervisor::Supervisor* running = nullptr;
 
 Status up(Console& console, const Typed& typed) {
-  if (::geteuid() != 0)
-    return Error{ErrorKind::denied,
-                 "`mailhold up` needs root: it makes users and namespaces for its processes, and gives its rights up after that"};
   Settings settings;
   if (typed.has("config")) {
     ASSIGN_OR_RETURN(settings, Settings::from_file(typed.one("config")));
@@ -61,7 +57,7 @@ std::vector<Command> region_commands() {
   return {
       {"up",
        "",
-       "Run Mailhold: start all processes and keep them running (root)",
+       "Run Mailhold: start all processes, or reach those of systemd's, and keep them running (root, unless all are systemd's)",
        {{"config", "The settings file; without it all defaults hold"}},
        "mailhold up --config /etc/mailhold/mailhold.toml",
        up},

@@ -19,8 +19,8 @@ import json, pathlib, shutil, socket, subprocess, sys
 folder = pathlib.Path(sys.argv[1])
 mailhold, units, said = folder / "programs/mailhold", pathlib.Path("/run/systemd/system"), []
 
-def host(verb):
-    done = subprocess.run([mailhold, "--json", "host", verb, "--list", folder / "host.list"], capture_output=True, text=True)
+def host(verb, *more):
+    done = subprocess.run([mailhold, "--json", "host", verb, "--list", folder / "host.list", *more], capture_output=True, text=True)
     said.append([done.returncode, done.stdout, done.stderr])
 
 host("record")
@@ -40,6 +40,18 @@ host("check")
 listener.close()
 (folder / "programs/ledgerd").write_bytes(b"another program")
 host("check")
+(folder / "tools").mkdir()
+tool = shutil.copy("/bin/sleep", folder / "tools/tool")
+host("record", "--also", folder / "tools")
+process = subprocess.Popen([tool, "600"])
+host("check")
+process.kill()
+process.wait()
+(folder / "tools/tool").write_bytes((folder / "agent").read_bytes() + b"changed")
+process = subprocess.Popen([tool, "600"])
+host("check")
+process.kill()
+process.wait()
 print(json.dumps(said))
 """
 
@@ -85,6 +97,10 @@ class UnknownAgent(unittest.TestCase):
 
     def test_5_a_changed_program_of_ours_is_found(self):
         self.assertEqual(self.findings(6), [("changed program", str(FOLDER / "programs/ledgerd"))])
+
+    def test_6_a_tool_that_was_recorded_may_run_later_but_not_a_changed_one(self):
+        self.assertEqual(self.said[8][0], 0, self.said[8])
+        self.assertEqual(self.findings(9), [("changed program", str(FOLDER / "tools/tool"))])
 
 
 if __name__ == "__main__":

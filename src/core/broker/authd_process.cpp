@@ -1,0 +1,59 @@
+#include "core/broker/authd_process.h"
+
+#include <linux/capability.h>
+#include <sys/prctl.h>
+
+#include <string_view>
+
+#include "base/log.h"
+#include "platform/crypto/prepare.h"
+#include "platform/ipc/zygote.h"
+#include "platform/net/tls_client.h"
+#include "platform/sandbox/profiles.h"
+
+namespace mailhold::broker {
+namespace {
+
+using Serve = std::function<int(ipc::Daemon&)>;
+
+int refuse(const Error& error) {
+  log_error("sandbox", "refusing to serve: " + error.detail);
+  return 78;
+}
+
+int serve_in_jail(const Serve& serve, const std::function<Status()>& close_the_jail) {
+  const auto daemon = ipc::Daemon::start("authd");
+  if (const Status closed = close_the_jail(); !closed) return refuse(closed.error());
+  return serve(*daemon);
+}
+
+// What every copy would do again is done here, once: the self-test of its jail, and all that OpenSSL looks up for a session.
+Status prepare(const sandbox::PreparedProfile& jail) {
+  crypto::prepare();
+  RETURN_IF_ERROR(net::TlsClient::create({}));
+  RETURN_IF_ERROR(jail.self_test());
+  RETURN_IF_ERROR(sandbox::keep_capabilities({CAP_SETUID, CAP_SETGID}));
+  return sandbox::enter(sandbox::profile_of("authd-zygote", {}));
+}
+
+int make_copies(const Serve& serve) {
+  set_program_name("authd");
+  const auto jail = sandbox::PreparedProfile::make(sandbox::profile_of("authd", {}));
+  if (!jail) return refuse(jail.error());
+  if (const Status prepared = prepare(*jail); !prepared) return refuse(prepared.error());
+  ::prctl(PR_SET_NAME, "authd-zygote");
+  ipc::serve_copies([&] {
+    ::prctl(PR_SET_NAME, "authd");
+    return serve_in_jail(serve, [&] { return jail->tighten(); });
+  });
+  return 0;
+}
+
+}  // namespace
+
+int run_authd(int count, char** words, const Serve& serve) {
+  if (count == 2 && words[1] == std::string_view("zygote")) return make_copies(serve);
+  return serve_in_jail(serve, [] { return sandbox::enter(sandbox::profile_of("authd", {})); });
+}
+
+}  // namespace mailhold::broker

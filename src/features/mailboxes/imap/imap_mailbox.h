@@ -1,0 +1,56 @@
+// ImapMailbox: an account at an IMAP server as a MailboxTarget. Uses CONDSTORE and QRESYNC (RFC 7162) where the server
+// offers them and listings where not; copes with a new UIDVALIDITY, and treats a server that contradicts itself as corrupt.
+//
+// An id of a folder is its name as the server spells it; an id of an item is "UIDVALIDITY.UID".
+#pragma once
+
+#include "features/mailboxes/imap/imap_mark.h"
+#include "features/mailboxes/imap/imap_session.h"
+#include "features/mailboxes/mailbox.h"
+
+namespace mailhold::mailboxes {
+
+class ImapMailbox final : public MailboxTarget {
+ public:
+  // `writes`: the session is one of restore.write, and folders are opened so that flags may be set.
+  static Result<std::unique_ptr<ImapMailbox>> open(std::unique_ptr<net::Stream> stream, bool writes,
+                                                   const ImapSessionSettings& settings, const Deadline& deadline);
+
+  Result<std::vector<Folder>> folders(const Deadline& deadline) override;
+  Result<Changes> changes(const Folder& folder, std::string_view mark, std::size_t limit, const Deadline& deadline) override;
+  Status fetch(const Folder& folder, const std::vector<std::string>& ids, const Sink& sink, const Deadline& deadline) override;
+  Result<std::vector<ItemHead>> list(const Folder& folder, const Deadline& deadline) override;
+  Result<Folder> make_folder(const FolderPath& path, const Deadline& deadline) override;
+  Result<std::string> add(const Folder& folder, const Item& item, const Deadline& deadline) override;
+  Status set_flags(const Folder& folder, const std::string& id, const std::vector<std::string>& flags,
+                   const Deadline& deadline) override;
+
+ private:
+  // What SELECT or EXAMINE told of the folder that is open.
+  struct Opened {
+    std::string id;
+    std::uint32_t uid_validity = 0;
+    std::uint32_t uid_next = 0;  // 0: the server did not say
+    std::uint64_t modseq = 0;
+    std::uint64_t count = 0;
+  };
+  ImapMailbox(std::unique_ptr<ImapSession> session, bool writes) : session_(std::move(session)), writes_(writes) {}
+  Status select(const Folder& folder, const Deadline& deadline);  // always anew: the numbers must be of now
+  Status stay_in(const Folder& folder, const Deadline& deadline);
+  Status tell_old_changes(ImapMark& mark, Changes& changes, const Deadline& deadline);
+  Status read_on(ImapMark& mark, std::size_t limit, Changes& changes, const Deadline& deadline);
+  Result<std::uint64_t> position_after(std::uint32_t uid, std::uint64_t guess, const Deadline& deadline);
+  Status heads_of(const std::string& command, std::vector<ItemHead>& heads, std::vector<std::string>* gone,
+                  const Deadline& deadline);
+  Result<std::vector<std::uint32_t>> uids_of(const std::string& command, const Deadline& deadline);
+  Result<std::string> quoted(std::string_view name) const;
+  std::string name_of_path(const FolderPath& path) const;
+  FolderPath path_of_name(std::string_view name) const;
+
+  std::unique_ptr<ImapSession> session_;
+  const bool writes_;
+  std::optional<Opened> opened_;
+  std::string separator_;  // between the levels of a name; empty until the server told it
+};
+
+}  // namespace mailhold::mailboxes

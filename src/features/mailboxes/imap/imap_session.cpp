@@ -1,0 +1,134 @@
+#include "features/mailboxes/imap/imap_session.h"
+
+#include <algorithm>
+
+namespace mailhold::mailboxes {
+namespace {
+
+const ImapSession::Take ignore = [](imap::Response&) { return done(); };
+
+std::string upper(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](char letter) { return letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 32) : letter; });
+  return out;
+}
+
+// What a server says no with when it means later (RFC 5530 section 3, RFC 9051 section 7.1, and what large ones add).
+bool means_later(const std::string& code) {
+  return code == "UNAVAILABLE" || code == "INUSE" || code == "LIMIT" || code == "THROTTLED";
+}
+
+// The server's words may name folders and addresses: they go to the one who asked, never to the log as they are.
+Error refusal(const imap::Response& response) {
+  const std::string said = response.code.empty() ? response.text : "[" + response.code + "] " + response.text;
+  if (means_later(response.code)) return {ErrorKind::unavailable, "the server says later", said};
+  if (response.code == "NONEXISTENT" || response.code == "TRYCREATE")
+    return {ErrorKind::not_found, "the server knows no such folder", said};
+  return {ErrorKind::denied, "the server refuses a command", said};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ImapSession>> ImapSession::start(std::unique_ptr<net::Stream> stream, ImapSessionSettings settings,
+                                                        const Deadline& deadline) {
+  std::unique_ptr<ImapSession> session(new ImapSession(std::move(stream), settings));
+  RETURN_IF_ERROR(session->greet(deadline));
+  return session;
+}
+
+Status ImapSession::greet(const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const imap::Response greeting, next(deadline));
+  if (greeting.condition == imap::Condition::bye) return fail({ErrorKind::unavailable, "the server ended the session at once"});
+  if (greeting.condition != imap::Condition::preauth)
+    return fail({ErrorKind::corrupt, "the session does not begin with PREAUTH"});
+  learn(greeting.capabilities);
+  if (capabilities_.empty()) RETURN_IF_ERROR(run("CAPABILITY", ignore, deadline));
+  std::string enable;
+  if (has("QRESYNC"))
+    enable += " QRESYNC";
+  else if (has("CONDSTORE"))
+    enable += " CONDSTORE";
+  if (has("UTF8=ACCEPT")) enable += " UTF8=ACCEPT";
+  if (!has("ENABLE") || enable.empty()) return done();
+  const auto enabled = run("ENABLE" + enable, ignore, deadline);
+  if (!enabled && enabled.error().kind == ErrorKind::denied) return done();  // the plain way works everywhere
+  if (!enabled) return enabled.error();
+  has_qresync_ = has("QRESYNC");
+  is_utf8_ = has("UTF8=ACCEPT");
+  return done();
+}
+
+void ImapSession::learn(const std::vector<std::string>& capabilities) {
+  if (capabilities.empty()) return;
+  capabilities_.clear();
+  for (const std::string& each : capabilities) capabilities_.insert(upper(each));
+}
+
+Status ImapSession::fail(Error error) {
+  failure_ = error;
+  return error;
+}
+
+Result<imap::Response> ImapSession::next(const Deadline& deadline) {
+  for (;;) {
+    if (auto response = reader_.next()) return std::move(*response);
+    Deadline wait = Deadline::after(settings_.silence_max, deadline.stop);
+    wait.at = std::min(wait.at, deadline.at);
+    auto bytes = stream_->read_some(wait);
+    if (!bytes) return fail(bytes.error()).error();
+    if (bytes->empty()) return fail({ErrorKind::unavailable, "the server closed the session"}).error();
+    if (const Status received = reader_.receive(*bytes); !received) {
+      return fail({ErrorKind::corrupt, received.error().detail}).error();
+    }
+  }
+}
+
+Result<imap::Response> ImapSession::finish(const std::string& tag, const Take& take, const Deadline& deadline) {
+  for (std::size_t count = 0;; ++count) {
+    if (count > settings_.responses_max) return fail({ErrorKind::limit_exceeded, "the server does not come to an end"}).error();
+    ASSIGN_OR_RETURN(imap::Response response, next(deadline));
+    learn(response.capabilities);
+    if (response.condition == imap::Condition::bye) return fail({ErrorKind::unavailable, "the server said BYE"}).error();
+    if (response.tag.empty()) {
+      if (const Status taken = take(response); !taken) return fail(taken.error()).error();
+      continue;
+    }
+    if (response.tag != tag) return fail({ErrorKind::corrupt, "the server ends a command that was not given"}).error();
+    if (response.condition != imap::Condition::ok) return refusal(response);
+    return response;
+  }
+}
+
+Result<imap::Response> ImapSession::run(const std::string& command, const Take& take, const Deadline& deadline) {
+  if (failure_) return *failure_;
+  const std::string tag = next_tag();
+  if (const Status sent = stream_->write_all(tag + " " + command + "\r\n", deadline); !sent) return fail(sent.error()).error();
+  return finish(tag, take, deadline);
+}
+
+Result<imap::Response> ImapSession::run_with_literal(const std::string& command, std::string_view literal,
+                                                     const Deadline& deadline) {
+  if (failure_) return *failure_;
+  constexpr std::size_t literal_minus_bytes_max = 4096;  // RFC 7888 section 5
+  const bool at_once = has("LITERAL+") || (has("LITERAL-") && literal.size() <= literal_minus_bytes_max);
+  const std::string tag = next_tag();
+  const std::string line = tag + " " + command + " {" + std::to_string(literal.size()) + (at_once ? "+}\r\n" : "}\r\n");
+  if (const Status sent = stream_->write_all(line, deadline); !sent) return fail(sent.error()).error();
+  while (!at_once) {
+    ASSIGN_OR_RETURN(imap::Response response, next(deadline));
+    if (response.kind == imap::Response::Kind::continuation) break;
+    if (response.condition == imap::Condition::bye) return fail({ErrorKind::unavailable, "the server said BYE"}).error();
+    if (!response.tag.empty() && response.tag != tag)
+      return fail({ErrorKind::corrupt, "the server ends a command that was not given"}).error();
+    if (!response.tag.empty() && response.condition == imap::Condition::ok)
+      return fail({ErrorKind::corrupt, "the server takes a message it was not given"}).error();
+    if (!response.tag.empty()) return refusal(response);
+  }
+  for (const std::string_view part : {literal, std::string_view("\r\n")}) {
+    if (const Status sent = stream_->write_all(part, deadline); !sent) return fail(sent.error()).error();
+  }
+  return finish(tag, ignore, deadline);
+}
+
+}  // namespace mailhold::mailboxes

@@ -1,0 +1,59 @@
+// ImapSession: runs commands one after the other on a session that is signed in already (it begins with PREAUTH).
+// One thread at a time. After an error other than denied the session is of no use any more.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "base/deadline.h"
+#include "formats/imap/imap_reader.h"
+#include "platform/net/stream.h"
+
+namespace mailhold::mailboxes {
+
+struct ImapSessionSettings {
+  imap::ReaderLimits limits{};
+  std::chrono::milliseconds silence_max{120'000};  // between two pieces of an answer
+  std::size_t responses_max = 20'000'000;          // untagged, to one command
+};
+
+class ImapSession {
+ public:
+  using Take = std::function<Status(imap::Response& response)>;  // of untagged responses; an error ends the session
+
+  // Reads the greeting, learns and enables what the server offers of CONDSTORE, QRESYNC and UTF8=ACCEPT.
+  static Result<std::unique_ptr<ImapSession>> start(std::unique_ptr<net::Stream> stream, ImapSessionSettings settings,
+                                                    const Deadline& deadline);
+
+  bool has(std::string_view capability) const { return capabilities_.contains(std::string(capability)); }
+  bool is_utf8() const { return is_utf8_; }
+  bool has_qresync() const { return has_qresync_; }
+
+  // The tagged OK. denied: NO or BAD; unavailable: a NO that says later, BYE, or the connection; corrupt: no IMAP.
+  Result<imap::Response> run(const std::string& command, const Take& take, const Deadline& deadline);
+  // The same with a literal at the end: "APPEND ..." and the message. A server without LITERAL+ is asked first (RFC 7888).
+  Result<imap::Response> run_with_literal(const std::string& command, std::string_view literal, const Deadline& deadline);
+
+ private:
+  ImapSession(std::unique_ptr<net::Stream> stream, ImapSessionSettings settings)
+      : stream_(std::move(stream)), settings_(settings), reader_(settings.limits) {}
+  Status greet(const Deadline& deadline);
+  Result<imap::Response> next(const Deadline& deadline);
+  Result<imap::Response> finish(const std::string& tag, const Take& take, const Deadline& deadline);
+  void learn(const std::vector<std::string>& capabilities);
+  std::string next_tag() { return "m" + std::to_string(++commands_); }
+  Status fail(Error error);
+
+  std::unique_ptr<net::Stream> stream_;
+  const ImapSessionSettings settings_;
+  imap::ImapReader reader_;
+  std::set<std::string> capabilities_;  // in capital letters
+  bool is_utf8_ = false;
+  bool has_qresync_ = false;
+  std::uint64_t commands_ = 0;
+  std::optional<Error> failure_;
+};
+
+}  // namespace mailhold::mailboxes

@@ -1,0 +1,132 @@
+// A mailbox at somebody's server, as a source to back up and a target to restore to: folders with items, whatever
+// protocol brings them. The drivers are IMAP today; how Microsoft Graph, EWS and full-fidelity streams fit the same
+// interface is shown in docs/decisions/mailboxes.md.
+//
+// One thread at a time. Every implementation passes mailbox_contract_test.cpp.
+// Errors everywhere: unavailable, timed_out (try again later), denied (the server refused: an operator must look),
+// corrupt (the server breaks its protocol), limit_exceeded, not_found (the folder is gone).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/deadline.h"
+#include "base/id.h"
+#include "base/result.h"
+#include "platform/ipc/channel.h"
+
+namespace mailhold::mailboxes {
+
+enum class ItemType : std::uint8_t { mail = 1, event = 2, contact = 3, task = 4, note = 5 };
+
+enum class SpecialUse : std::uint8_t { none = 0, inbox, all, archive, drafts, flagged, junk, sent, trash };
+std::string_view name_of(SpecialUse use);  // "sent"; empty for none
+
+inline constexpr std::size_t folder_depth_max = 64;
+inline constexpr std::size_t folders_max = 50'000;
+
+// Names of folders from the root, in UTF-8.
+using FolderPath = std::vector<std::string>;
+std::string path_text(const FolderPath& path);  // "Projects/2026", for people: "/" inside a name is shown as "\/"
+FolderPath parse_path(std::string_view text);   // what path_text wrote
+
+struct Folder {
+  std::string id;  // the source's own, opaque; the same in every listing for as long as the source knows the folder
+  FolderPath path;
+  SpecialUse use = SpecialUse::none;
+  bool holds_items = true;
+  friend bool operator==(const Folder&, const Folder&) = default;
+};
+
+// What a source says of an item without its content.
+struct ItemHead {
+  std::string id;  // the source's own, opaque; names one content in this folder for ever
+  ItemType type = ItemType::mail;
+  Milliseconds received_at = 0;           // whole seconds
+  int zone_minutes = 0;                   // in which zone the server wrote it
+  std::vector<std::string> flags{};       // sorted; of mail: "\\Seen", "$Forwarded"
+  std::vector<std::string> categories{};  // sorted
+  std::uint64_t bytes_claimed = 0;        // a hint, and no more: servers are wrong about it
+};
+
+// In what form the content is. The first is what people and other systems read; a stream keeps what has no place in it.
+enum class ContentForm : std::uint8_t { mime = 1, icalendar = 2, vcard = 3, exchange_stream = 4 };
+
+struct Item {
+  ItemHead head;
+  ContentForm form = ContentForm::mime;
+  std::string content;  // exactly as the source gives it
+};
+
+// One step of learning what changed in a folder since a mark.
+struct Changes {
+  std::vector<ItemHead> items;    // new, or with other flags, dates or categories
+  std::vector<std::string> gone;  // ids that left the folder
+  // Given when the source names all that is there rather than what left: at the end of this step every id that is not
+  // among them is gone.
+  std::optional<std::vector<std::string>> present;
+  // How many items the folder holds in all, where the source says so at the last step. Who counts otherwise asks list():
+  // sources contradict themselves.
+  std::optional<std::uint64_t> count;
+  std::string mark;   // where to go on from; opaque, at most mark_bytes_max
+  bool more = false;  // call again with `mark` at once
+};
+inline constexpr std::size_t mark_bytes_max = 64U << 10;
+
+class MailboxSource {
+ public:
+  virtual ~MailboxSource() = default;
+
+  virtual Result<std::vector<Folder>> folders(const Deadline& deadline) = 0;
+
+  // The next step from `mark`; from an empty mark everything is new. A mark the source no longer knows is answered as an
+  // empty one would be, with `present` at the last step. At most `limit` items in a step, as far as the protocol can.
+  virtual Result<Changes> changes(const Folder& folder, std::string_view mark, std::size_t limit, const Deadline& deadline) = 0;
+
+  // Hands over contents as they come, in any order, each at most once. An item the server does not give (any more)
+  // is left out; one that is too large is told to `too_large`. An error of `take` ends it with that error. After denied
+  // and unavailable some may have been handed over, and the mailbox may be asked again.
+  struct Content {
+    std::string id;
+    ContentForm form = ContentForm::mime;
+    std::string bytes;  // exactly as the source gives them
+  };
+  struct Sink {
+    std::function<Status(Content content)> take;
+    std::function<void(const std::string& id, std::uint64_t bytes)> too_large = [](const std::string&, std::uint64_t) {};
+  };
+  virtual Status fetch(const Folder& folder, const std::vector<std::string>& ids, const Sink& sink, const Deadline& deadline) = 0;
+
+  // Everything in the folder now, without contents.
+  virtual Result<std::vector<ItemHead>> list(const Folder& folder, const Deadline& deadline) = 0;
+};
+
+// A session that may write. It can add and mark; it never deletes.
+class MailboxTarget : public MailboxSource {
+ public:
+  // Done if it is there. Makes the folders above it too. The answer is how folders() shows it.
+  virtual Result<Folder> make_folder(const FolderPath& path, const Deadline& deadline) = 0;
+
+  // Adds the item with its flags, categories and date. The answer is its id, or empty where the server does not tell.
+  // denied with the server's words when it refuses this item; other items may still be taken.
+  virtual Result<std::string> add(const Folder& folder, const Item& item, const Deadline& deadline) = 0;
+
+  virtual Status set_flags(const Folder& folder, const std::string& id, const std::vector<std::string>& flags,
+                           const Deadline& deadline) = 0;
+};
+
+// How a driver gets its session: signed in already, nothing secret on it. brokerd's client in programs; in tests a socket.
+class SessionSource {
+ public:
+  virtual ~SessionSource() = default;
+  // `purpose`: "backup.read" or "restore.write". Errors as MailboxSource.
+  virtual Result<ipc::OwnedFd> open(Id tenant, Id connection, std::string_view purpose, const Deadline& deadline) = 0;
+};
+
+}  // namespace mailhold::mailboxes

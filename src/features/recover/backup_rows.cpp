@@ -1,0 +1,110 @@
+#include "features/recover/backup_rows.h"
+
+#include "base/bytes.h"
+
+namespace mailhold::recover {
+namespace {
+
+constexpr std::uint8_t row_version = 1;
+
+Error unknown_version() { return {ErrorKind::corrupt, "a row of a backup of an unknown version"}; }
+
+void write_texts(ByteWriter& writer, const std::vector<std::string>& texts) {
+  writer.u32(static_cast<std::uint32_t>(texts.size()));
+  for (const std::string& text : texts) writer.text(text);
+}
+
+std::vector<std::string> read_texts(ByteReader& reader) {
+  std::vector<std::string> texts;
+  for (std::uint32_t left = reader.count(4); left > 0; --left) texts.emplace_back(reader.text());
+  return texts;
+}
+
+}  // namespace
+
+std::string write_mailbox(const Mailbox& mailbox) {
+  ByteWriter writer;
+  writer.u8(row_version).text(mailbox.name).raw(mailbox.connection.bytes()).raw(mailbox.restore_connection.bytes());
+  writer.u8(mailbox.paused ? 1 : 0).u8(static_cast<std::uint8_t>(mailbox.state)).text(mailbox.reason);
+  writer.u64(static_cast<std::uint64_t>(mailbox.synced_at)).u64(static_cast<std::uint64_t>(mailbox.tried_at));
+  writer.u64(mailbox.items).u64(mailbox.unreadable);
+  return writer.take();
+}
+
+Status read_mailbox(std::string_view bytes, Mailbox& mailbox) {
+  ByteReader reader(bytes);
+  if (reader.u8() != row_version) return unknown_version();
+  mailbox.name = reader.text();
+  mailbox.connection = Id::from_bytes(reader.raw(Id::size));
+  mailbox.restore_connection = Id::from_bytes(reader.raw(Id::size));
+  mailbox.paused = reader.u8() != 0;
+  mailbox.state = static_cast<MailboxState>(reader.u8());
+  mailbox.reason = reader.text();
+  mailbox.synced_at = static_cast<Milliseconds>(reader.u64());
+  mailbox.tried_at = static_cast<Milliseconds>(reader.u64());
+  mailbox.items = reader.u64();
+  mailbox.unreadable = reader.u64();
+  if (mailbox.state < MailboxState::waiting || mailbox.state > MailboxState::needs_attention) return unknown_version();
+  return reader.finish();
+}
+
+std::string write_folder_row(const FolderRow& folder) {
+  ByteWriter writer;
+  writer.u8(row_version).raw(folder.mailbox.bytes()).text(folder.folder.id);
+  write_texts(writer, folder.folder.path);
+  writer.u8(static_cast<std::uint8_t>(folder.folder.use)).u8(folder.folder.holds_items ? 1 : 0).text(folder.mark);
+  writer.u32(static_cast<std::uint32_t>(folder.pending.size()));
+  for (const PendingItem& item : folder.pending) writer.text(item.source_id).u8(item.too_large ? 1 : 0);
+  return writer.take();
+}
+
+Status read_folder_row(std::string_view bytes, FolderRow& folder) {
+  ByteReader reader(bytes);
+  if (reader.u8() != row_version) return unknown_version();
+  const Id mailbox = Id::from_bytes(reader.raw(Id::size));
+  folder.folder.id = reader.text();
+  folder.folder.path = read_texts(reader);
+  folder.folder.use = static_cast<mailboxes::SpecialUse>(reader.u8());
+  folder.folder.holds_items = reader.u8() != 0;
+  folder.mark = reader.text();
+  for (std::uint32_t left = reader.count(5); left > 0; --left) {
+    PendingItem item{std::string(reader.text())};
+    item.too_large = reader.u8() != 0;
+    folder.pending.push_back(std::move(item));
+  }
+  if (mailbox != folder.mailbox) return Error{ErrorKind::corrupt, "a folder that lies in another mailbox"};
+  if (folder.folder.use > mailboxes::SpecialUse::trash) return unknown_version();
+  return reader.finish();
+}
+
+std::string write_item(const ItemRow& item) {
+  ByteWriter writer;
+  writer.u8(row_version).raw(item.folder.bytes()).raw(item.message.bytes()).text(item.head.id);
+  writer.u8(static_cast<std::uint8_t>(item.head.type)).u8(static_cast<std::uint8_t>(item.form));
+  writer.u64(static_cast<std::uint64_t>(item.head.received_at)).u32(static_cast<std::uint32_t>(item.head.zone_minutes));
+  write_texts(writer, item.head.flags);
+  write_texts(writer, item.head.categories);
+  writer.u64(item.bytes).text(item.sha256);
+  return writer.take();
+}
+
+Status read_item(std::string_view bytes, ItemRow& item) {
+  ByteReader reader(bytes);
+  if (reader.u8() != row_version) return unknown_version();
+  const Id folder = Id::from_bytes(reader.raw(Id::size));
+  const Id message = Id::from_bytes(reader.raw(Id::size));
+  item.head.id = reader.text();
+  item.head.type = static_cast<mailboxes::ItemType>(reader.u8());
+  item.form = static_cast<mailboxes::ContentForm>(reader.u8());
+  item.head.received_at = static_cast<Milliseconds>(reader.u64());
+  item.head.zone_minutes = static_cast<int>(reader.u32());
+  item.head.flags = read_texts(reader);
+  item.head.categories = read_texts(reader);
+  item.bytes = reader.u64();
+  item.head.bytes_claimed = item.bytes;
+  item.sha256 = reader.text();
+  if (folder != item.folder || message != item.message) return Error{ErrorKind::corrupt, "an item that lies in another folder"};
+  return reader.finish();
+}
+
+}  // namespace mailhold::recover

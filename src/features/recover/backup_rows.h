@@ -1,0 +1,15 @@
+// The bytes inside the seals of the backup's rows. Internal to this room.
+//
+// Design: docs/formats/mailbox_backup.md
+#pragma once
+
+#include "features/recover/backup_book.h"
+
+namespace mailhold::recover {
+
+std::string write_mailbox(const Mailbox& mailbox);
+Status read_mailbox(std::string_view bytes, Mailbox& mailbox);  // corrupt, as the others
+std::string write_folder_row(const FolderRow& folder);
+Status read_folder_row(std::string_view bytes, FolderRow& folder);
+
+}  // namespace mailhold::recover

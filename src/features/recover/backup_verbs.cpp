@@ -1,0 +1,227 @@
+#include "features/recover/backup_verbs.h"
+
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "base/utf8.h"
+
+namespace mailhold::recover {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t name_bytes_max = 320;  // an address, RFC 5321 section 4.5.3.1
+
+std::string text_of(const json::object& request, std::string_view name) {
+  const json::value* value = request.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
+}
+
+bool flag_of(const json::object& request, std::string_view name) {
+  const json::value* value = request.if_contains(name);
+  return value != nullptr && value->is_bool() && value->as_bool();
+}
+
+Milliseconds time_of(const json::object& request, std::string_view name) {
+  const json::value* value = request.if_contains(name);
+  return value != nullptr && value->is_int64() ? value->as_int64() : 0;
+}
+
+Result<Id> id_of(const json::object& request, std::string_view name, bool required = true) {
+  const std::string text = text_of(request, name);
+  if (text.empty() && !required) return Id();
+  Result<Id> id = Id::parse(text);
+  if (id && !id->is_none()) return id;
+  const std::string what = std::string(name) + " must be 32 hex digits";
+  return Error{ErrorKind::invalid_input, what, what};
+}
+
+std::string shown(std::string_view text) {
+  std::string safe;
+  for (std::size_t at = 0; at < text.size();) append_utf8(safe, next_code_point(text, at));
+  return safe;
+}
+
+// By its id, or by its name where that is one's alone.
+Result<Id> mailbox_of(Backups& backups, const json::object& request, const Deadline& deadline) {
+  const std::string named = text_of(request, "mailbox");
+  if (const auto id = Id::parse(named); id && !id->is_none()) return id;
+  ASSIGN_OR_RETURN(const auto views, backups.list(deadline));
+  Id found;
+  for (const Backups::View& view : views) {
+    if (view.mailbox.name != named) continue;
+    const std::string what = "more than one mailbox has that name: give the id";
+    if (!found.is_none()) return Error{ErrorKind::invalid_input, what, what};
+    found = view.mailbox.id;
+  }
+  const std::string what = "no such mailbox; see mailhold mailbox list";
+  if (found.is_none()) return Error{ErrorKind::not_found, what, what};
+  return found;
+}
+
+json::object shown_mailbox(const Backups::View& view) {
+  const Mailbox& mailbox = view.mailbox;
+  json::object one{{"mailbox", mailbox.id.text()},
+                   {"tenant", mailbox.tenant.text()},
+                   {"name", shown(mailbox.name)},
+                   {"state", mailbox.paused ? "paused" : std::string(name_of(mailbox.state))},
+                   {"items", mailbox.items},
+                   {"connection", mailbox.connection.text()},
+                   {"restore_connection", mailbox.restore_connection.text()}};
+  if (!mailbox.reason.empty()) one["reason"] = shown(mailbox.reason);
+  if (mailbox.synced_at != 0) one["synced_at"] = to_iso8601(mailbox.synced_at);
+  if (mailbox.tried_at != 0) one["tried_at"] = to_iso8601(mailbox.tried_at);
+  if (view.running) {
+    one["running"] = json::object{
+        {"folders_done", view.running->folders_done}, {"folders", view.running->folders}, {"new", view.running->items_new},
+        {"changed", view.running->items_changed},     {"gone", view.running->items_gone}, {"bytes", view.running->bytes}};
+  }
+  return one;
+}
+
+json::object shown_item(const ItemRow& item) {
+  json::array flags;
+  for (const std::string& flag : item.head.flags) flags.emplace_back(shown(flag));
+  json::object one{{"item", item.id.text()},
+                   {"received_at", to_iso8601(item.head.received_at)},
+                   {"bytes", item.bytes},
+                   {"flags", std::move(flags)},
+                   {"since", to_iso8601(item.since)}};
+  if (item.until) one["until"] = to_iso8601(*item.until);
+  return one;
+}
+
+json::object shown_report(Id job, const RestoreReport& report) {
+  json::array differing;
+  for (const RestoredItem& item : report.items) {
+    if (item.outcome != Outcome::differs && item.outcome != Outcome::failed) continue;
+    differing.push_back(json::object{{"item", item.item.text()},
+                                     {"folder", shown(mailboxes::path_text(item.folder))},
+                                     {"id", shown(item.target_id)},
+                                     {"outcome", std::string(name_of(item.outcome))},
+                                     {"what", item.detail}});
+  }
+  json::object one{{"restore", job.text()},
+                   {"mailbox", report.request.mailbox.text()},
+                   {"as_of", to_iso8601(report.request.as_of)},
+                   {"dry_run", report.request.dry_run},
+                   {"over", report.is_over},
+                   {"exact", report.is_exact()},
+                   {"restored", report.count(Outcome::restored)},
+                   {"present", report.count(Outcome::present)},
+                   {"missing", report.count(Outcome::would)},
+                   {"flags_set", report.count(Outcome::flags_set)},
+                   {"not_as_it_was", std::move(differing)}};
+  if (!report.failure.empty()) one["failure"] = report.failure;
+  if (report.verified_at != 0) one["verified_at"] = to_iso8601(report.verified_at);
+  return one;
+}
+
+Result<json::object> mailbox_verb(Backups& backups, std::string_view verb, const json::object& request,
+                                  const Deadline& deadline) {
+  if (verb == "mailbox.list") {
+    ASSIGN_OR_RETURN(const Id tenant, id_of(request, "tenant", false));
+    ASSIGN_OR_RETURN(const auto views, backups.list(deadline));
+    json::array list;
+    for (const Backups::View& view : views) {
+      if (tenant.is_none() || view.mailbox.tenant == tenant) list.push_back(shown_mailbox(view));
+    }
+    return json::object{{"mailboxes", std::move(list)}};
+  }
+  if (verb == "mailbox.add") {
+    Mailbox mailbox;
+    ASSIGN_OR_RETURN(mailbox.tenant, id_of(request, "tenant"));
+    ASSIGN_OR_RETURN(mailbox.connection, id_of(request, "connection"));
+    ASSIGN_OR_RETURN(mailbox.restore_connection, id_of(request, "restore_connection", false));
+    mailbox.name = text_of(request, "name");
+    const std::string what = "a mailbox needs a name of at most 320 bytes";
+    if (mailbox.name.empty() || mailbox.name.size() > name_bytes_max) return Error{ErrorKind::invalid_input, what, what};
+    ASSIGN_OR_RETURN(const Id id, backups.add(std::move(mailbox), deadline));
+    return json::object{{"mailbox", id.text()}};
+  }
+  ASSIGN_OR_RETURN(const Id mailbox, mailbox_of(backups, request, deadline));
+  if (verb == "mailbox.pause" || verb == "mailbox.resume") {
+    const bool pause = verb == "mailbox.pause";
+    RETURN_IF_ERROR(backups.change(mailbox, [pause](Mailbox& row) { row.paused = pause; }, deadline));
+    return json::object{{"done", true}};
+  }
+  return Error{ErrorKind::not_found, "there is no verb " + std::string(verb), "there is no verb " + std::string(verb)};
+}
+
+Result<json::object> backup_verb(Backups& backups, BackupBook& book, std::string_view verb, const json::object& request,
+                                 const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const Id id, mailbox_of(backups, request, deadline));
+  if (verb == "backup.run") {
+    RETURN_IF_ERROR(backups.sync_soon(id, deadline));
+    return json::object{{"done", true}};
+  }
+  ASSIGN_OR_RETURN(const Mailbox mailbox, book.mailbox(id, deadline));
+  const Milliseconds at = time_of(request, "at") == 0 ? mailbox.synced_at : time_of(request, "at");
+  ASSIGN_OR_RETURN(const std::vector<FolderRow> folders, book.folders_as_of(mailbox, at, deadline));
+  if (verb == "backup.folders") {
+    json::array list;
+    for (const FolderRow& folder : folders) {
+      ASSIGN_OR_RETURN(const std::uint64_t items, book.count_items(folder.id, at, deadline));
+      list.push_back(json::object{{"folder", shown(mailboxes::path_text(folder.folder.path))},
+                                  {"items", items},
+                                  {"use", std::string(mailboxes::name_of(folder.folder.use))},
+                                  {"since", to_iso8601(folder.since)}});
+    }
+    return json::object{{"folders", std::move(list)}};
+  }
+  if (verb != "backup.items")
+    return Error{ErrorKind::not_found, "there is no verb " + std::string(verb), "there is no verb " + std::string(verb)};
+  const mailboxes::FolderPath path = mailboxes::parse_path(text_of(request, "folder"));
+  for (const FolderRow& folder : folders) {
+    if (folder.folder.path != path) continue;
+    ASSIGN_OR_RETURN(const std::vector<ItemRow> items, book.items_as_of(folder, at, deadline));
+    json::array list;
+    for (const ItemRow& item : items) list.push_back(shown_item(item));
+    return json::object{{"items", std::move(list)}};
+  }
+  return Error{ErrorKind::not_found, "no such folder at that moment", "no such folder at that moment"};
+}
+
+Result<json::object> restore_verb(Backups& backups, std::string_view verb, const json::object& request,
+                                  const Deadline& deadline) {
+  if (verb == "restore.start") {
+    RestoreRequest wanted;
+    ASSIGN_OR_RETURN(wanted.mailbox, mailbox_of(backups, request, deadline));
+    ASSIGN_OR_RETURN(wanted.item, id_of(request, "item", false));
+    wanted.as_of = time_of(request, "at");
+    wanted.from = mailboxes::parse_path(text_of(request, "folder"));
+    wanted.to = mailboxes::parse_path(text_of(request, "to"));
+    wanted.sets_flags = flag_of(request, "overwrite");
+    wanted.dry_run = flag_of(request, "dry_run");
+    ASSIGN_OR_RETURN(const Id job, backups.restore(std::move(wanted), deadline));
+    return json::object{{"restore", job.text()}};
+  }
+  ASSIGN_OR_RETURN(const Id job, id_of(request, "restore"));
+  if (verb == "restore.verify") {
+    RETURN_IF_ERROR(backups.verify(job, deadline));
+    return json::object{{"restore", job.text()}};
+  }
+  if (verb != "restore.show")
+    return Error{ErrorKind::not_found, "there is no verb " + std::string(verb), "there is no verb " + std::string(verb)};
+  ASSIGN_OR_RETURN(const RestoreReport report, backups.restore_report(job, deadline));
+  return shown_report(job, report);
+}
+
+}  // namespace
+
+Result<std::string> BackupVerbs::answer(std::string_view text, const Deadline& deadline) {
+  boost::system::error_code problem;
+  const json::value parsed = json::parse(json::string_view(text.data(), text.size()), problem);
+  if (problem || !parsed.is_object()) return Error{ErrorKind::invalid_input, "not a JSON object", "not a JSON object"};
+  const json::object& request = parsed.as_object();
+  const std::string verb = text_of(request, "verb");
+  Result<json::object> reply = verb.starts_with("mailbox.")  ? mailbox_verb(backups_, verb, request, deadline)
+                               : verb.starts_with("backup.") ? backup_verb(backups_, book_, verb, request, deadline)
+                               : verb.starts_with("restore.")
+                                   ? restore_verb(backups_, verb, request, deadline)
+                                   : Result<json::object>(Error{ErrorKind::not_found, "there is no verb " + verb});
+  if (!reply) return reply.error();
+  return json::serialize(*reply);
+}
+
+}  // namespace mailhold::recover

@@ -1,0 +1,291 @@
+#include "features/recover/backups.h"
+
+#include "base/log.h"
+#include "features/mailboxes/imap/imap_mailbox.h"
+
+namespace mailhold::recover {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto look_time = 1s;    // how soon a due mailbox is seen
+constexpr auto retry_time = 30s;  // after a failure that may pass by itself
+constexpr auto row_time = 60s;
+constexpr auto session_time = 4h;                                         // as long as brokerd lets a session live
+constexpr auto under_way = std::chrono::steady_clock::time_point::max();  // a sync that nobody asked for again since it began
+
+// Why a session did not come about, and what to do. What passes by itself is tried again.
+std::string reason_without_session(const Error& error) {
+  if (error.is_temporary()) return "not reached, and tried again: " + error.detail;
+  switch (error.kind) {
+    case ErrorKind::limit_exceeded: return "the connection is used up for now: " + error.detail;
+    case ErrorKind::corrupt: return "the connection's secret does not open: enter it again (mailhold secret set)";
+    case ErrorKind::not_found: return "the connection or its secret is missing: " + error.detail;
+    default: return "no session: " + error.detail + "; see mailhold connection check";
+  }
+}
+
+std::string reason_of(const Error& error) {
+  if (error.is_temporary()) return "broken off, and tried again: " + error.detail;
+  switch (error.kind) {
+    case ErrorKind::denied: return "the server refuses to be read: check the permissions of the connection's account";
+    case ErrorKind::not_found: return "a folder is gone: run the backup again";
+    case ErrorKind::corrupt: return "the server breaks its protocol: " + error.detail;
+    case ErrorKind::limit_exceeded: return "a limit was reached: " + error.detail;
+    case ErrorKind::unsupported: return "not supported: " + error.detail;
+    default: return {};
+  }
+}
+
+// It ends there: whoever asked runs it again.
+std::string reason_of_restore(const Error& error) {
+  if (error.is_temporary()) return "broken off: " + error.detail + "; run it again";
+  if (!error.for_peer.empty() && error.kind == ErrorKind::not_found) return error.for_peer;
+  return reason_of(error);
+}
+
+}  // namespace
+
+void Backups::start() {
+  for (std::size_t i = 0; i < std::max<std::size_t>(settings_.sessions_max, 1); ++i)
+    threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
+}
+
+void Backups::stop() {
+  for (std::jthread& each : threads_) each.request_stop();
+  wake_.notify_all();
+  threads_.clear();
+}
+
+void Backups::work(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    take_up_restores();
+    if (const auto job = next_job()) {
+      (*job)(stop);
+      continue;
+    }
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, stop, look_time, [] { return false; });
+  }
+}
+
+// Restores that the last process did not finish. Without keys they are looked for again.
+void Backups::take_up_restores() {
+  const std::lock_guard lock(mutex_);
+  if (took_up_restores_) return;
+  const Deadline deadline = Deadline::after(row_time);
+  const auto jobs = parts_.book.restores(deadline);
+  if (!jobs) return;
+  for (const Id& job : *jobs) {
+    const auto bytes = parts_.book.restore(job, deadline);
+    if (!bytes && bytes.error().is_temporary()) return;
+    auto report = bytes ? parse_report(*bytes) : Result<RestoreReport>(bytes.error());
+    if (report && !report->is_over && !restoring_.contains(job)) {
+      restoring_[job] = std::move(*report);
+      waiting_.emplace_back(job, false);
+    }
+  }
+  took_up_restores_ = true;
+}
+
+std::optional<std::function<void(const std::stop_token&)>> Backups::next_job() {
+  const auto mailboxes = parts_.book.mailboxes(Deadline::after(row_time));
+  const std::lock_guard lock(mutex_);
+  if (!waiting_.empty()) {
+    const auto [job, only_verify] = waiting_.front();
+    waiting_.pop_front();
+    return [this, job, only_verify, report = restoring_.at(job)](const std::stop_token& stop) {
+      restore_one(job, report, only_verify, stop);
+    };
+  }
+  if (!mailboxes) return std::nullopt;  // sealed, or keyd is away
+  for (const Mailbox& mailbox : *mailboxes) {
+    const auto due = due_.find(mailbox.id);
+    if (mailbox.paused || running_.contains(mailbox.id)) continue;
+    if (due != due_.end() && due->second > std::chrono::steady_clock::now()) continue;
+    running_[mailbox.id] = {};
+    due_[mailbox.id] = under_way;
+    return [this, mailbox](const std::stop_token& stop) { sync_one(mailbox, stop); };
+  }
+  return std::nullopt;
+}
+
+Result<std::unique_ptr<mailboxes::MailboxTarget>> Backups::open(const Mailbox& mailbox, bool writes, const Deadline& deadline) {
+  const Id connection = writes ? mailbox.restore_connection : mailbox.connection;
+  ASSIGN_OR_RETURN(ipc::OwnedFd socket,
+                   parts_.sessions.open(mailbox.tenant, connection, writes ? "restore.write" : "backup.read", deadline));
+  ASSIGN_OR_RETURN(auto opened, mailboxes::ImapMailbox::open(net::stream_over(socket.release()), writes, {}, deadline));
+  return std::unique_ptr<mailboxes::MailboxTarget>(std::move(opened));
+}
+
+void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
+  const Deadline deadline = Deadline::after(session_time, stop);
+  const Milliseconds moment = std::max(parts_.clock.now(), mailbox.synced_at + 1);
+  if (mailbox.synced_at == 0) (void)change(mailbox.id, [](Mailbox& row) { row.state = MailboxState::first_sync; }, deadline);
+  SyncProgress progress;
+  const auto source = open(mailbox, false, deadline);
+  Status status = source ? done() : Status(source.error());
+  if (source) {
+    MailboxSync sync({parts_.book, parts_.store, parts_.keys, **source}, mailbox, moment, {}, [&](const SyncProgress& so_far) {
+      const std::lock_guard lock(mutex_);
+      running_[mailbox.id] = so_far;
+    });
+    status = sync.run(deadline);
+    progress = sync.progress();
+  }
+  if (!status) log_warning("backup", "mailbox " + mailbox.id.text() + ": " + std::string(name_of(status.error().kind)));
+  const std::string reason = status ? "" : source ? reason_of(status.error()) : reason_without_session(status.error());
+  if (!stop.stop_requested()) finish_sync(mailbox.id, moment, status, reason, progress);
+  const std::lock_guard lock(mutex_);
+  running_.erase(mailbox.id);
+  const bool comes_back = !status && status.error().is_temporary();
+  const auto wait = comes_back ? std::min<std::chrono::seconds>(retry_time, settings_.every) : settings_.every;
+  // Whoever asked for another sync meanwhile gets it.
+  const auto due = due_.find(mailbox.id);
+  if (due != due_.end() && due->second == under_way) due->second = std::chrono::steady_clock::now() + wait;
+}
+
+void Backups::finish_sync(Id mailbox, Milliseconds moment, const Status& status, const std::string& reason,
+                          const SyncProgress& progress) {
+  const Deadline deadline = Deadline::after(row_time);
+  std::uint64_t items = 0;
+  if (status) {
+    const auto row = parts_.book.mailbox(mailbox, deadline);
+    const auto folders = row ? parts_.book.folders_as_of(*row, moment, deadline) : Result<std::vector<FolderRow>>(row.error());
+    if (folders) {
+      for (const FolderRow& folder : *folders)
+        items += parts_.book.count_items(folder.id, moment, deadline) ? *parts_.book.count_items(folder.id, moment, deadline) : 0;
+    }
+  }
+  const Status written = change(
+      mailbox,
+      [&](Mailbox& row) {
+        row.tried_at = moment;
+        if (!status) {
+          row.reason = reason;
+          // What may pass by itself keeps the state it had.
+          if (!status.error().is_temporary()) row.state = MailboxState::needs_attention;
+          return;
+        }
+        row.synced_at = moment;
+        row.items = items;
+        row.unreadable = progress.unreadable;
+        row.state = progress.unreadable == 0 ? MailboxState::current : MailboxState::needs_attention;
+        row.reason = progress.unreadable == 0
+                         ? ""
+                         : std::to_string(progress.unreadable) + " items are listed and not given, " +
+                               std::to_string(progress.too_large) + " of them too large: look at them in the mailbox";
+      },
+      deadline);
+  if (!written)
+    log_error("backup",
+              "the state of mailbox " + mailbox.text() + " cannot be written: " + std::string(name_of(written.error().kind)));
+}
+
+void Backups::restore_one(Id job, RestoreReport report, bool only_verify, const std::stop_token& stop) {
+  const Deadline deadline = Deadline::after(session_time, stop);
+  const auto mailbox = parts_.book.mailbox(report.request.mailbox, deadline);
+  Status status = mailbox ? done() : Status(mailbox.error());
+  std::string reason;
+  if (mailbox) {
+    const auto open_target = [&](const Deadline& until) {
+      auto target = open(*mailbox, true, until);
+      if (!target) reason = reason_without_session(target.error());
+      return target;
+    };
+    Restore restore({parts_.book, parts_.store, open_target});
+    const auto progress = [&] {
+      const std::lock_guard lock(mutex_);
+      restoring_[job] = report;
+    };
+    status = only_verify ? restore.verify(report, deadline) : restore.run(report, progress, deadline);
+  }
+  if (stop.stop_requested()) return;  // taken up again at the next start
+  report.is_over = true;
+  report.failure = status ? "" : !reason.empty() ? reason : reason_of_restore(status.error());
+  const Status written = mailbox ? parts_.book.put_restore(mailbox->tenant, job, write_report(report), deadline) : done();
+  if (!written)
+    log_error("backup",
+              "the report of restore " + job.text() + " cannot be written: " + std::string(name_of(written.error().kind)));
+  log_info("backup", "restore " + job.text() + ": " + std::to_string(report.count(Outcome::restored)) + " restored, " +
+                         std::to_string(report.count(Outcome::differs) + report.count(Outcome::failed)) + " not as they were");
+  const std::lock_guard lock(mutex_);
+  if (written)
+    restoring_.erase(job);
+  else
+    restoring_[job] = std::move(report);
+}
+
+Result<std::vector<Backups::View>> Backups::list(const Deadline& deadline) {
+  ASSIGN_OR_RETURN(std::vector<Mailbox> mailboxes, parts_.book.mailboxes(deadline));
+  const std::lock_guard lock(mutex_);
+  std::vector<View> views;
+  for (Mailbox& mailbox : mailboxes) {
+    const auto running = running_.find(mailbox.id);
+    views.push_back({std::move(mailbox), running == running_.end() ? std::nullopt : std::optional(running->second)});
+  }
+  return views;
+}
+
+Status Backups::sync_soon(Id mailbox, const Deadline& deadline) {
+  RETURN_IF_ERROR(parts_.book.mailbox(mailbox, deadline));
+  const std::lock_guard lock(mutex_);
+  due_.erase(mailbox);
+  wake_.notify_all();
+  return done();
+}
+
+Status Backups::change(Id mailbox, const std::function<void(Mailbox&)>& change, const Deadline& deadline) {
+  const std::lock_guard lock(changing_);
+  ASSIGN_OR_RETURN(Mailbox row, parts_.book.mailbox(mailbox, deadline));
+  change(row);
+  return parts_.book.put_mailbox(row, deadline);
+}
+
+Result<Id> Backups::add(Mailbox mailbox, const Deadline& deadline) {
+  mailbox.id = Id::random();
+  if (mailbox.restore_connection.is_none()) mailbox.restore_connection = mailbox.connection;
+  RETURN_IF_ERROR(parts_.book.put_mailbox(mailbox, deadline));
+  wake_.notify_all();
+  return mailbox.id;
+}
+
+Result<Id> Backups::restore(RestoreRequest request, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const Mailbox mailbox, parts_.book.mailbox(request.mailbox, deadline));
+  if (mailbox.synced_at == 0) return Error{ErrorKind::not_found, "nothing was backed up yet", "nothing was backed up yet"};
+  RestoreReport report;
+  report.request = std::move(request);
+  report.started_at = parts_.clock.now();
+  if (report.request.as_of == 0) report.request.as_of = mailbox.synced_at;
+  const Id job = Id::random();
+  RETURN_IF_ERROR(parts_.book.put_restore(mailbox.tenant, job, write_report(report), deadline));
+  const std::lock_guard lock(mutex_);
+  restoring_[job] = std::move(report);
+  waiting_.emplace_back(job, false);
+  wake_.notify_all();
+  return job;
+}
+
+Status Backups::verify(Id job, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(RestoreReport report, restore_report(job, deadline));
+  if (!report.is_over || report.request.dry_run)
+    return Error{ErrorKind::denied, "the restore is not over", "the restore is not over, or was a dry run"};
+  report.is_over = false;
+  const std::lock_guard lock(mutex_);
+  restoring_[job] = std::move(report);
+  waiting_.emplace_back(job, true);
+  wake_.notify_all();
+  return done();
+}
+
+Result<RestoreReport> Backups::restore_report(Id job, const Deadline& deadline) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = restoring_.find(job);
+    if (found != restoring_.end()) return found->second;
+  }
+  ASSIGN_OR_RETURN(const std::string bytes, parts_.book.restore(job, deadline));
+  return parse_report(bytes);
+}
+
+}  // namespace mailhold::recover

@@ -1,0 +1,141 @@
+#include "features/recover/backups.h"
+
+#include <boost/json.hpp>
+
+#include "base/log.h"
+#include "fakes/recover_fixture.h"
+#include "features/recover/backup_verbs.h"
+
+namespace mailhold::recover {
+namespace {
+
+using namespace std::chrono_literals;
+
+// The fake server, behind a broker that can refuse.
+class Sessions final : public mailboxes::SessionSource {
+ public:
+  explicit Sessions(FakeImapServer& server) : server_(server) {}
+  Result<ipc::OwnedFd> open(Id tenant, Id connection, std::string_view purpose, const Deadline& deadline) override {
+    const std::lock_guard lock(mutex);
+    if (refusal) return *refusal;
+    return server_.open(tenant, connection, purpose, deadline);
+  }
+  std::mutex mutex;
+  std::optional<Error> refusal;
+
+ private:
+  FakeImapServer& server_;
+};
+
+class BackupsTest : public RecoverFixture {
+ protected:
+  void SetUp() override {
+    RecoverFixture::SetUp();
+    fill();
+    start();
+  }
+  void TearDown() override { backups.reset(); }
+  void start() {
+    backups = std::make_unique<Backups>(BackupSettings{3600s, 1}, Backups::Parts{*book, *store, keys, sessions, system_clock()});
+    backups->start();
+  }
+  void refuse(std::optional<Error> error) {
+    const std::lock_guard lock(sessions.mutex);
+    sessions.refusal = std::move(error);
+  }
+  Mailbox shown() { return book->mailbox(mailbox.id, soon()).value(); }
+  // Whether it comes true; no test waits for it to stay false.
+  static bool comes_true(const std::function<bool()>& is_true) {
+    for (int i = 0; i < 3000 && !is_true(); ++i) std::this_thread::sleep_for(10ms);
+    return is_true();
+  }
+  bool becomes(MailboxState state) {
+    return comes_true([&] { return shown().state == state; });
+  }
+  boost::json::object ask(boost::json::object request) {
+    const auto answer = BackupVerbs(*backups, *book).answer(boost::json::serialize(request), soon());
+    if (!answer) return {{"error", std::string(mailhold::name_of(answer.error().kind))}, {"said", answer.error().detail}};
+    return boost::json::parse(*answer).as_object();
+  }
+
+  Sessions sessions{server};
+  std::unique_ptr<Backups> backups;
+};
+
+TEST_F(BackupsTest, a_mailbox_becomes_current_and_what_stops_it_is_named) {
+  ASSERT_TRUE(becomes(MailboxState::current));
+  EXPECT_EQ(shown().items, 17U);
+  refuse(Error{ErrorKind::denied, "the connection is suspended"});
+  ASSERT_TRUE(backups->sync_soon(mailbox.id, soon()));
+  ASSERT_TRUE(becomes(MailboxState::needs_attention));
+  EXPECT_NE(shown().reason.find("suspended"), std::string::npos) << shown().reason;
+  refuse(std::nullopt);
+  ASSERT_TRUE(backups->sync_soon(mailbox.id, soon()));
+  ASSERT_TRUE(becomes(MailboxState::current));
+  EXPECT_TRUE(shown().reason.empty());
+}
+
+TEST_F(BackupsTest, what_passes_by_itself_keeps_the_state_and_is_named) {
+  ASSERT_TRUE(becomes(MailboxState::current));
+  refuse(Error{ErrorKind::unavailable, "the server is away"});
+  ASSERT_TRUE(backups->sync_soon(mailbox.id, soon()));
+  ASSERT_TRUE(comes_true([&] { return !shown().reason.empty(); }));
+  EXPECT_EQ(shown().state, MailboxState::current);
+}
+
+TEST_F(BackupsTest, a_paused_mailbox_is_left_alone_until_it_is_resumed) {
+  ASSERT_TRUE(becomes(MailboxState::current));
+  const Milliseconds before = shown().tried_at;
+  EXPECT_TRUE(ask({{"verb", "mailbox.pause"}, {"mailbox", "ann@example.test"}}).contains("done"));
+  ASSERT_TRUE(backups->sync_soon(mailbox.id, soon()));
+  EXPECT_EQ(ask({{"verb", "mailbox.list"}}).at("mailboxes").as_array()[0].as_object().at("state"), "paused");
+  EXPECT_EQ(shown().tried_at, before);
+  EXPECT_TRUE(ask({{"verb", "mailbox.resume"}, {"mailbox", "ann@example.test"}}).contains("done"));
+  EXPECT_TRUE(comes_true([&] { return shown().tried_at > before; }));
+}
+
+TEST_F(BackupsTest, a_restore_that_the_last_process_did_not_finish_is_taken_up) {
+  ASSERT_TRUE(becomes(MailboxState::current));
+  refuse(Error{ErrorKind::unavailable, "away"});
+  backups.reset();
+  {
+    const std::lock_guard lock(server.mutex);
+    server.folders["INBOX"].messages.clear();
+  }
+  RestoreReport report;
+  report.request = {.mailbox = mailbox.id, .as_of = shown().synced_at};
+  const Id job = Id::random();
+  ASSERT_TRUE(book->put_restore(tenant, job, write_report(report), soon()));
+  refuse(std::nullopt);
+  start();
+  ASSERT_TRUE(comes_true([&] { return backups->restore_report(job, soon()).value().is_over; }));
+  EXPECT_TRUE(backups->restore_report(job, soon()).value().is_exact());
+  const std::lock_guard lock(server.mutex);
+  EXPECT_EQ(server.folders["INBOX"].messages.size(), 12U);
+}
+
+TEST_F(BackupsTest, questions_get_clear_answers) {
+  ASSERT_TRUE(becomes(MailboxState::current));
+  EXPECT_EQ(ask({{"verb", "backup.run"}, {"mailbox", "nobody"}}).at("error"), "not_found");
+  EXPECT_EQ(ask({{"verb", "backup.run"}}).at("error"), "not_found");
+  EXPECT_EQ(ask({{"verb", "backup.run"}, {"mailbox", Id::random().text()}}).at("error"), "not_found");
+  EXPECT_EQ(ask({{"verb", "backup.burn"}, {"mailbox", "ann@example.test"}}).at("error"), "not_found");
+  EXPECT_EQ(ask({{"verb", "restore.show"}, {"restore", "xyz"}}).at("error"), "invalid_input");
+  EXPECT_EQ(ask({{"verb", "mailbox.add"}, {"tenant", tenant.text()}, {"connection", tenant.text()}}).at("error"),
+            "invalid_input");
+  EXPECT_EQ(BackupVerbs(*backups, *book).answer("[]", soon()).error().kind, ErrorKind::invalid_input);
+  EXPECT_EQ(ask({{"verb", "backup.folders"}, {"mailbox", "ann@example.test"}}).at("folders").as_array().size(), 2U);
+  EXPECT_EQ(ask({{"verb", "backup.items"}, {"mailbox", "ann@example.test"}, {"folder", "INBOX"}}).at("items").as_array().size(),
+            12U);
+  EXPECT_EQ(ask({{"verb", "backup.items"}, {"mailbox", "ann@example.test"}, {"folder", "No"}}).at("error"), "not_found");
+
+  // A name that two mailboxes have names neither.
+  Mailbox twin = mailbox;
+  twin.id = Id::random();
+  twin.paused = true;
+  ASSERT_TRUE(book->put_mailbox(twin, soon()));
+  EXPECT_EQ(ask({{"verb", "backup.run"}, {"mailbox", "ann@example.test"}}).at("error"), "invalid_input");
+}
+
+}  // namespace
+}  // namespace mailhold::recover

@@ -1,0 +1,133 @@
+#include "features/recover/content_keeper.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "platform/crypto/hash.h"
+#include "platform/crypto/mac.h"
+
+namespace mailhold::recover {
+namespace {
+
+constexpr std::string_view content_domain = "mailhold backup content";
+constexpr std::size_t base64_lines_min = 8;  // shorter runs are words, or not worth a part
+constexpr std::size_t base64_line_min = 40;
+
+bool is_base64_line(std::string_view line) {
+  return line.size() >= base64_line_min && line.size() % 4 == 0 && std::all_of(line.begin(), line.end(), [](char letter) {
+           return (letter >= 'A' && letter <= 'Z') || (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') ||
+                  letter == '+' || letter == '/' || letter == '=';
+         });
+}
+
+// The lines of a message with their ends.
+class Lines {
+ public:
+  explicit Lines(std::string_view message) : rest_(message) {}
+  std::optional<std::string_view> next() {
+    if (rest_.empty()) return std::nullopt;
+    const std::size_t end = rest_.find('\n');
+    const std::string_view line = rest_.substr(0, end == std::string_view::npos ? end : end + 1);
+    rest_.remove_prefix(line.size());
+    return line;
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+std::size_t header_size(std::string_view message) {
+  std::size_t at = 0;
+  Lines lines(message);
+  while (const auto line = lines.next()) {
+    at += line->size();
+    if (trim(*line).empty()) return at;
+  }
+  return message.size();
+}
+
+}  // namespace
+
+std::vector<store::BodySpan> bodies_by_lines(std::string_view message) {
+  std::vector<store::BodySpan> spans;
+  std::size_t at = header_size(message);
+  std::size_t text_begin = at, run_begin = at, run_lines = 0, run_width = 0;
+  const auto end_text = [&](std::size_t end) {
+    if (end > text_begin) spans.push_back({text_begin, end - text_begin, store::BodyEncoding::as_is});
+  };
+  const auto end_run = [&](std::size_t end) {
+    if (run_lines >= base64_lines_min) {
+      end_text(run_begin);
+      spans.push_back({run_begin, end - run_begin, store::BodyEncoding::base64});
+      text_begin = end;
+    }
+    run_lines = 0;
+  };
+  Lines lines(message.substr(at));
+  while (const auto line = lines.next()) {
+    std::string_view bare = *line;
+    while (!bare.empty() && (bare.back() == '\n' || bare.back() == '\r')) bare.remove_suffix(1);
+    // The last line of a run may be short; a line of another width begins anew.
+    const bool goes_on = run_lines > 0 && bare.size() == run_width && is_base64_line(bare);
+    const bool is_last = run_lines > 0 && !goes_on && !bare.empty() && bare.size() < run_width && bare.size() % 4 == 0 &&
+                         is_base64_line(std::string(base64_line_min, 'A') + std::string(bare));
+    if (goes_on) {
+      ++run_lines;
+    } else if (is_last) {
+      ++run_lines;
+      end_run(at + line->size());
+    } else {
+      end_run(at);
+      if (is_base64_line(bare)) {
+        run_begin = at;
+        run_lines = 1;
+        run_width = bare.size();
+      }
+    }
+    at += line->size();
+  }
+  end_run(at);
+  end_text(at);
+  return spans;
+}
+
+Result<std::vector<ContentKeeper::KeptContent>> ContentKeeper::keep(
+    const std::vector<mailboxes::MailboxSource::Content>& contents, const Deadline& deadline) {
+  if (token_key_.empty()) {
+    ASSIGN_OR_RETURN(token_key_, keys_.token_key(tenant_, deadline));
+  }
+  std::vector<KeptContent> kept;
+  std::vector<store::NewMessage> messages;
+  for (const auto& content : contents) {
+    KeptContent one{Id(), content.bytes.size(), crypto::sha256(content.bytes)};
+    const std::string token = crypto::hmac_sha256(token_key_.reveal(), std::string(content_domain) + one.sha256);
+    one.message = Id::from_bytes(std::string_view(token).substr(0, Id::size));
+    if (!wrapped_.contains(one.message)) {
+      messages.push_back({tenant_, one.message, now_, content.bytes, bodies_by_lines(content.bytes)});
+    }
+    kept.push_back(std::move(one));
+  }
+  RETURN_IF_ERROR(keep_new(messages, deadline));
+  return kept;
+}
+
+Status ContentKeeper::keep_new(const std::vector<store::NewMessage>& messages, const Deadline& deadline) {
+  if (messages.empty()) return done();
+  ASSIGN_OR_RETURN(const std::vector<store::Kept> kept, store_.keep(messages, deadline));
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const Id message = messages[i].message;
+    if (kept[i].bytes_written > 0) wrapped_.insert(message);
+    if (!wrapped_.insert(message).second) continue;
+    Status wrapped = store_.rewrap(tenant_, message, day(), deadline);
+    // It is known, but every day it lived by was forgotten: it is kept anew.
+    if (!wrapped && wrapped.error().kind == ErrorKind::not_found) {
+      RETURN_IF_ERROR(store_.forget(tenant_, message, deadline));
+      RETURN_IF_ERROR(store_.keep({messages[i]}, deadline));
+      wrapped = done();
+    }
+    RETURN_IF_ERROR(wrapped);
+  }
+  return done();
+}
+
+}  // namespace mailhold::recover

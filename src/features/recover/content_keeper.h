@@ -1,0 +1,45 @@
+// ContentKeeper: puts contents of items into the store, each content once for a tenant. The id of a content is a keyed hash
+// of it, so that the same message in two folders, or fetched again after a crash, is one object; what is
+// there already gets a wrap under today as well, so that it lives as long as its newest use.
+//
+// Contents are not parsed: bodies are found by their lines alone (base64 or not). One thread at a time.
+#pragma once
+
+#include <set>
+
+#include "core/store/message_store.h"
+#include "features/mailboxes/mailbox.h"
+
+namespace mailhold::recover {
+
+class ContentKeeper {
+ public:
+  ContentKeeper(store::MessageStore& store, store::StoreKeys& keys, Id tenant, Milliseconds now)
+      : store_(store), keys_(keys), tenant_(tenant), now_(now) {}
+
+  struct KeptContent {
+    Id message;
+    std::uint64_t bytes = 0;
+    std::string sha256;
+  };
+  // All of them are durable, and wrapped under the day of `now`, when this returns. In the order given.
+  Result<std::vector<KeptContent>> keep(const std::vector<mailboxes::MailboxSource::Content>& contents, const Deadline& deadline);
+
+  std::uint32_t day() const { return day_of(now_); }
+
+ private:
+  Status keep_new(const std::vector<store::NewMessage>& messages, const Deadline& deadline);
+
+  store::MessageStore& store_;
+  store::StoreKeys& keys_;
+  const Id tenant_;
+  const Milliseconds now_;
+  SecretText token_key_;
+  std::set<Id> wrapped_;  // under today, as far as this object saw
+};
+
+// Where bodies lie in a message, without parsing it: runs of base64 lines, and the text between them behind the header.
+// Wrong guesses cost space, never exactness.
+std::vector<store::BodySpan> bodies_by_lines(std::string_view message);
+
+}  // namespace mailhold::recover

@@ -1,0 +1,206 @@
+#include "features/recover/folder_sync.h"
+
+#include <algorithm>
+
+namespace mailhold::recover {
+
+using mailboxes::Changes;
+using mailboxes::ItemHead;
+
+namespace {
+
+bool is_same(const ItemHead& a, const ItemHead& b) {
+  return a.received_at == b.received_at && a.zone_minutes == b.zone_minutes && a.flags == b.flags && a.categories == b.categories;
+}
+
+}  // namespace
+
+Status FolderSync::load(const Deadline& deadline) {
+  ASSIGN_OR_RETURN(std::vector<ItemRow> items, parts_.book.items_as_of(row_, moment_, deadline));
+  for (ItemRow& item : items) {
+    std::string id = item.head.id;
+    known_.insert_or_assign(std::move(id), std::move(item));
+  }
+  for (const PendingItem& item : row_.pending) pending_[item.source_id] = item.too_large;
+  return done();
+}
+
+Status FolderSync::step(bool& more, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const Changes changes, parts_.source.changes(row_.folder, row_.mark, settings_.step_items, deadline));
+  if (changes.mark.size() > mailboxes::mark_bytes_max) return Error{ErrorKind::corrupt, "the source gives a mark without end"};
+  if (changes.more && changes.mark == row_.mark) return Error{ErrorKind::corrupt, "the source does not come to an end"};
+  FolderStep step;
+  step.moment = moment_;
+  RETURN_IF_ERROR(take(changes, step, deadline));
+  const bool counts_otherwise = changes.count && *changes.count != known_.size() + pending_.size();
+  if (!changes.more && counts_otherwise && !was_reconciled_) RETURN_IF_ERROR(reconcile(step, deadline));
+  // The contents are durable by now; only then the mark moves, together with the rows.
+  row_.mark = changes.mark;
+  row_.pending = pending();
+  ++row_.revision;
+  step.folder = row_;
+  RETURN_IF_ERROR(parts_.book.apply(step, deadline));
+  more = changes.more;
+  return done();
+}
+
+Status FolderSync::take(const Changes& changes, FolderStep& step, const Deadline& deadline) {
+  for (const std::string& id : changes.gone) take_gone(id, step);
+  if (changes.present) {
+    const std::set<std::string> present(changes.present->begin(), changes.present->end());
+    std::vector<std::string> gone;
+    for (const auto& [id, item] : known_) {
+      if (!present.contains(id)) gone.push_back(id);
+    }
+    for (const auto& [id, too_large] : pending_) {
+      if (!present.contains(id)) gone.push_back(id);
+    }
+    for (const std::string& id : gone) take_gone(id, step);
+  }
+  std::vector<ItemHead> wanted;
+  for (const ItemHead& head : changes.items) {
+    const auto known = known_.find(head.id);
+    if (known == known_.end())
+      wanted.push_back(head);
+    else if (!is_same(known->second.head, head))
+      take_changed(known->second, head, step);
+  }
+  if (!changes.more && !pending_.empty()) {
+    // What was not given the last time is asked for again, with its flags of now.
+    const bool can_be_read = std::any_of(pending_.begin(), pending_.end(), [](const auto& each) { return !each.second; });
+    if (can_be_read) {
+      ASSIGN_OR_RETURN(const std::vector<ItemHead> heads, parts_.source.list(row_.folder, deadline));
+      for (const ItemHead& head : heads) {
+        const auto found = pending_.find(head.id);
+        if (found != pending_.end() && !found->second) wanted.push_back(head);
+      }
+    }
+  }
+  return fetch_new(wanted, step, deadline);
+}
+
+// The source contradicts itself: everything it lists is compared with what is known.
+Status FolderSync::reconcile(FolderStep& step, const Deadline& deadline) {
+  was_reconciled_ = true;
+  Changes all;
+  ASSIGN_OR_RETURN(all.items, parts_.source.list(row_.folder, deadline));
+  all.present.emplace();
+  for (const ItemHead& head : all.items) all.present->push_back(head.id);
+  all.more = true;  // pending items are in the list already
+  return take(all, step, deadline);
+}
+
+Status FolderSync::fetch_new(const std::vector<ItemHead>& heads, FolderStep& step, const Deadline& deadline) {
+  std::vector<std::string> ids;
+  unread_.clear();
+  for (const ItemHead& head : heads) {
+    const auto found = pending_.find(head.id);
+    if (found != pending_.end() && found->second) continue;
+    if (unread_.emplace(head.id, head).second) ids.push_back(head.id);
+  }
+  if (ids.empty()) return done();
+  RETURN_IF_ERROR(fetch_some(ids, step, deadline));
+  // One message that the server cannot read must not hide the others of its batch.
+  std::size_t tries = 0;
+  for (const std::string& id : ids) {
+    if (!unread_.contains(id) || pending_.contains(id) || tries == settings_.single_tries_max) continue;
+    ++tries;
+    RETURN_IF_ERROR(fetch_some({id}, step, deadline));
+  }
+  for (const auto& [id, head] : unread_) {
+    pending_.emplace(id, false);
+    if (pending_.size() > pending_max) return Error{ErrorKind::denied, "the source lists many items and does not give them"};
+  }
+  unread_.clear();
+  return done();
+}
+
+Status FolderSync::fetch_some(const std::vector<std::string>& ids, FolderStep& step, const Deadline& deadline) {
+  mailboxes::MailboxSource::Sink sink;
+  sink.take = [&](Content content) -> Status {
+    if (!unread_.contains(content.id)) return done();
+    if (content.bytes.empty()) return done();  // no message is empty: a server that gives none
+    batch_bytes_ += content.bytes.size();
+    batch_.push_back(std::move(content));
+    return batch_bytes_ < settings_.batch_bytes ? done() : keep_batch(step, deadline);
+  };
+  sink.too_large = [&](const std::string& id, std::uint64_t) {
+    pending_[id] = true;
+    unread_.erase(id);
+  };
+  const Status fetched = parts_.source.fetch(row_.folder, ids, sink, deadline);
+  RETURN_IF_ERROR(keep_batch(step, deadline));
+  // What was refused is missing from what was handed over, and is looked after there.
+  if (!fetched && fetched.error().kind != ErrorKind::denied) return fetched;
+  return done();
+}
+
+Status FolderSync::keep_batch(FolderStep& step, const Deadline& deadline) {
+  if (batch_.empty()) return done();
+  ASSIGN_OR_RETURN(const auto kept, keeper_.keep(batch_, deadline));
+  for (std::size_t i = 0; i < batch_.size(); ++i) {
+    const auto head = unread_.find(batch_[i].id);
+    if (head == unread_.end()) continue;  // given twice
+    ItemRow item;
+    item.id = Id::random();
+    item.folder = row_.id;
+    item.tenant = row_.tenant;
+    item.message = kept[i].message;
+    item.head = head->second;
+    item.form = batch_[i].form;
+    item.bytes = kept[i].bytes;
+    item.sha256 = kept[i].sha256;
+    item.day = keeper_.day();
+    item.since = moment_;
+    ++progress_.items_new;
+    progress_.bytes += item.bytes;
+    pending_.erase(item.head.id);
+    unread_.erase(head);
+    known_.insert_or_assign(item.head.id, item);
+    step.added.push_back(std::move(item));
+  }
+  batch_.clear();
+  batch_bytes_ = 0;
+  return done();
+}
+
+void FolderSync::take_changed(const ItemRow& known, const ItemHead& head, FolderStep& step) {
+  ItemRow item = known;
+  item.head.flags = head.flags;
+  item.head.categories = head.categories;
+  item.head.received_at = head.received_at;
+  item.head.zone_minutes = head.zone_minutes;
+  ++progress_.items_changed;
+  const auto added = std::find_if(step.added.begin(), step.added.end(), [&](const ItemRow& each) { return each.id == item.id; });
+  if (added != step.added.end()) {
+    added->head = item.head;
+  } else {
+    // A version of this very sync is written over.
+    if (item.since != moment_) step.closed.emplace_back(item.id, item.since);
+    item.since = moment_;
+    step.added.push_back(item);
+  }
+  known_.insert_or_assign(item.head.id, std::move(item));
+}
+
+void FolderSync::take_gone(const std::string& source_id, FolderStep& step) {
+  pending_.erase(source_id);
+  const auto found = known_.find(source_id);
+  if (found == known_.end()) return;
+  ++progress_.items_gone;
+  const Id id = found->second.id;
+  const auto added = std::find_if(step.added.begin(), step.added.end(), [&](const ItemRow& each) { return each.id == id; });
+  if (added != step.added.end())
+    step.added.erase(added);
+  else
+    step.closed.emplace_back(id, found->second.since);
+  known_.erase(found);
+}
+
+std::vector<PendingItem> FolderSync::pending() const {
+  std::vector<PendingItem> items;
+  for (const auto& [id, too_large] : pending_) items.push_back({id, too_large});
+  return items;
+}
+
+}  // namespace mailhold::recover

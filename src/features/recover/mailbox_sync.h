@@ -1,0 +1,54 @@
+// One sync of one mailbox: from the source into store and book. Whatever happens, and wherever the process ends, the mark of a
+// folder is never ahead of what is durable: contents first, then rows and mark in one transaction. What left the source is closed
+// in the book and stays in the store; nothing is ever written to the source.
+#pragma once
+
+#include <functional>
+
+#include "core/store/message_store.h"
+#include "features/mailboxes/mailbox.h"
+#include "features/recover/backup_book.h"
+
+namespace mailhold::recover {
+
+struct SyncSettings {
+  std::size_t step_items = 500;           // items between two marks
+  std::uint64_t batch_bytes = 16U << 20;  // contents in memory before they are kept
+  std::size_t single_tries_max = 50;      // items of a failed batch that are asked for one by one
+};
+
+struct SyncProgress {
+  std::size_t folders_done = 0;
+  std::size_t folders = 0;
+  std::uint64_t items_new = 0;
+  std::uint64_t items_changed = 0;
+  std::uint64_t items_gone = 0;
+  std::uint64_t bytes = 0;       // of contents, fetched
+  std::uint64_t unreadable = 0;  // items the source lists and does not give
+  std::uint64_t too_large = 0;   // of them
+};
+
+class MailboxSync {
+ public:
+  struct Parts {  // all outlive the sync
+    BackupBook& book;
+    store::MessageStore& store;
+    store::StoreKeys& keys;
+    mailboxes::MailboxSource& source;
+  };
+  using Report = std::function<void(const SyncProgress&)>;  // after every step
+
+  // `moment` is when this sync began, and what stands in its rows.
+  MailboxSync(Parts parts, Mailbox mailbox, Milliseconds moment, SyncSettings settings, Report report);
+  ~MailboxSync();
+
+  // Done when all folders were read to their end. On an error what was read so far is kept, and the next sync goes on there.
+  Status run(const Deadline& deadline);
+  const SyncProgress& progress() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace mailhold::recover

@@ -1,0 +1,238 @@
+#include "features/recover/mailbox_sync.h"
+
+#include "corpora.h"
+#include "fakes/recover_fixture.h"
+#include "features/recover/content_keeper.h"
+
+namespace mailhold::recover {
+namespace {
+
+using MailboxSyncTest = RecoverFixture;
+
+TEST_F(MailboxSyncTest, takes_everything_and_then_nothing_twice) {
+  fill();
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), at_server());
+  EXPECT_EQ(progress.items_new, 17U);
+  const std::int64_t rows = count("backup_items");
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(progress.items_new + progress.items_changed + progress.items_gone, 0U);
+  EXPECT_EQ(count("backup_items"), rows);
+}
+
+TEST_F(MailboxSyncTest, a_deletion_is_recorded_and_nothing_is_lost_by_it) {
+  fill();
+  ASSERT_TRUE(sync());
+  const Milliseconds before = now;
+  const Picture then = backed_up(before);
+  server.folders["INBOX"].remove(3);
+  server.folders.erase("Archive/2026");
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), at_server());
+  EXPECT_EQ(backed_up(before), then) << "the mailbox can still be seen and read as it was";
+}
+
+TEST_F(MailboxSyncTest, only_reads_from_the_source) {
+  fill();
+  ASSERT_TRUE(sync());
+  server.folders["INBOX"].remove(0);
+  ASSERT_TRUE(sync());
+  for (const std::string& command : server.commands) {
+    const std::string verb = command.substr(0, command.find(' '));
+    EXPECT_TRUE(verb == "EXAMINE" || verb == "FETCH" || verb == "LIST" || verb == "ENABLE" || command.starts_with("UID FETCH"))
+        << command;
+    if (command.find("BODY") != std::string::npos)
+      EXPECT_NE(command.find("BODY.PEEK[]"), std::string::npos) << "it would mark them as read";
+  }
+  for (const std::string& purpose : server.purposes) EXPECT_EQ(purpose, "backup.read");
+}
+
+TEST_F(MailboxSyncTest, flags_are_seen_as_they_were_at_each_moment) {
+  fill(3, 0);
+  ASSERT_TRUE(sync());
+  const Milliseconds before = now;
+  const Picture then = at_server();
+  server.folders["INBOX"].mark(1, {"$Label1", "\\Flagged"});
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), at_server());
+  EXPECT_EQ(backed_up(before), then);
+  EXPECT_EQ(progress.items_changed, 1U);
+}
+
+TEST_F(MailboxSyncTest, a_new_uid_validity_brings_everything_again_and_stores_nothing_again) {
+  fill();
+  ASSERT_TRUE(sync());
+  const Milliseconds before = now;
+  const std::int64_t objects = count("store_names");
+  FakeFolder& inbox = server.folders["INBOX"];
+  inbox.uid_validity = 77;
+  for (FakeMessage& message : inbox.messages) message.uid = 500 + message.uid;
+  inbox.uid_next = 600;
+  inbox.add(letter("first of the new time"));
+  const Picture then = backed_up(before);
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), at_server());
+  EXPECT_EQ(backed_up(before), then);
+  EXPECT_EQ(count("store_names"), objects + 1);
+}
+
+TEST_F(MailboxSyncTest, goes_on_exactly_wherever_the_session_broke_off) {
+  fill(9, 3);
+  std::size_t broken = 0;
+  for (std::int64_t bytes = 100; bytes < 14'000; bytes += 450) {
+    server.faults.drop_after_bytes = bytes;
+    if (!sync()) ++broken;
+    open_all();  // what is not durable is gone
+  }
+  EXPECT_GT(broken, 3U);
+  server.faults.drop_after_bytes = -1;
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), at_server());
+}
+
+TEST_F(MailboxSyncTest, a_mark_is_never_ahead_of_what_is_kept) {
+  fill(12, 0);
+  // Each time the session ends somewhere else in the middle of the contents, and the next one must bring what is missing.
+  for (std::int64_t bytes = 1500; bytes < 9000; bytes += 700) {
+    server.faults.drop_after_bytes = bytes;
+    (void)sync();
+    const std::size_t kept = backed_up(now)["INBOX"].size();
+    auto folders = book->folders_as_of(mailbox, now, soon());
+    ASSERT_TRUE(folders);
+    for (const FolderRow& folder : *folders) {
+      if (!folder.mark.empty()) EXPECT_GE(kept, mailboxes::parse_mark(folder.mark).count) << bytes;
+    }
+  }
+  server.faults.drop_after_bytes = -1;
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), at_server());
+}
+
+TEST_F(MailboxSyncTest, a_server_that_lies_about_sizes_and_contents_is_not_believed) {
+  fill();
+  server.faults.lies_about_sizes = true;
+  server.faults.sends_others_contents = true;
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), at_server());
+}
+
+TEST_F(MailboxSyncTest, a_literal_that_is_shorter_than_announced_is_never_kept) {
+  fill(3, 0);
+  server.faults.announces_too_much = true;
+  session_settings.silence_max = std::chrono::milliseconds(300);
+  (void)sync();
+  const Picture meanwhile = backed_up(now);
+  for (const auto& [name, contents] : meanwhile) {
+    for (const auto& [content, flags] : contents) EXPECT_EQ(content.find("FETCH"), std::string::npos);
+  }
+  server.faults.announces_too_much = false;
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), at_server());
+}
+
+TEST_F(MailboxSyncTest, a_server_that_hides_changes_is_found_out_by_its_own_count) {
+  fill();
+  ASSERT_TRUE(sync());
+  server.faults.hides_new = true;
+  server.folders["INBOX"].remove(2);
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), at_server());
+}
+
+TEST_F(MailboxSyncTest, what_cannot_be_read_is_named_hides_nothing_and_is_taken_later) {
+  fill();
+  server.faults.unreadable = {4};  // one in each folder
+  server.faults.refused = {6};
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(progress.unreadable, 3U);
+  EXPECT_EQ(backed_up(now)["INBOX"].size(), 10U);
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(progress.unreadable, 3U);
+  server.faults = {};
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(progress.unreadable, 0U);
+  EXPECT_EQ(backed_up(now), at_server());
+}
+
+TEST_F(MailboxSyncTest, what_is_too_large_is_named_and_not_fetched_again) {
+  fill(2, 0);
+  server.folders["INBOX"].add(std::string(20'000, 'x'));
+  session_settings.limits.content_bytes_max = 10'000;
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(progress.too_large, 1U);
+  EXPECT_EQ(backed_up(now)["INBOX"].size(), 2U);
+  server.commands.clear();
+  ASSERT_TRUE(sync());
+  for (const std::string& command : server.commands) EXPECT_EQ(command.find("BODY"), std::string::npos) << command;
+}
+
+TEST_F(MailboxSyncTest, a_message_in_two_folders_is_stored_once_and_lives_as_long_as_its_newest_use) {
+  const std::string same = letter("the same", 3000);
+  server.folders["INBOX"].add(same);
+  ASSERT_TRUE(sync());
+  const std::int64_t objects = count("store_names");
+  now += 24 * hour;
+  server.folders["Copies"].add(same);
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(count("store_names"), objects);
+  ASSERT_TRUE(store->expire_day(tenant, store::first_day, soon()));
+  keys.destroyed.insert({tenant, store::first_day});
+  const Picture after = backed_up(now);
+  EXPECT_TRUE(after.at("INBOX").empty()) << "its day was forgotten";
+  ASSERT_EQ(after.at("Copies").size(), 1U);
+  EXPECT_EQ(after.at("Copies").begin()->first, same);
+}
+
+TEST_F(MailboxSyncTest, nothing_of_the_mailbox_stands_in_the_file) {
+  server.folders["Geheime Akten"].add("Subject: planted subject\r\n\r\nplanted body of the letter\r\n", {"$PlantedFlag"});
+  ASSERT_TRUE(sync());
+  book.reset();
+  store.reset();
+  records.reset();
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(settings.folder)) {
+    if (!entry.is_regular_file()) continue;
+    const std::string bytes = read_whole_file(entry.path());
+    for (const char* needle : {"planted", "Geheime", "PlantedFlag", "ann@example"})
+      EXPECT_EQ(bytes.find(needle), std::string::npos) << entry.path() << needle;
+  }
+  open_all();
+}
+
+TEST_F(MailboxSyncTest, an_item_row_does_not_open_in_another_folder) {
+  fill(1, 1);
+  ASSERT_TRUE(sync());
+  auto folders = book->folders_as_of(mailbox, now, soon());
+  ASSERT_TRUE(folders);
+  ASSERT_TRUE(
+      records->execute("UPDATE backup_items SET folder = $1", {records::Value::bytes_of(folders->front().id.bytes())}, soon()));
+  auto items = book->items_as_of(folders->front(), now, soon());
+  ASSERT_FALSE(items);
+  EXPECT_EQ(items.error().kind, ErrorKind::corrupt);
+}
+
+TEST(BodiesByLines, finds_attachments_without_parsing_mime) {
+  const std::string attachment = random_bytes(3000);
+  std::string base64 = to_base64(attachment), body;
+  for (std::size_t at = 0; at < base64.size(); at += 76) body += base64.substr(at, 76) + "\r\n";
+  const std::string message =
+      "Subject: x\r\n\r\n--b\r\n\r\ntext\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\n" + body + "--b--\r\n";
+  const auto spans = bodies_by_lines(message);
+  const auto found =
+      std::find_if(spans.begin(), spans.end(), [](const auto& span) { return span.encoding == store::BodyEncoding::base64; });
+  ASSERT_NE(found, spans.end());
+  EXPECT_EQ(message.substr(found->offset, found->length), body);
+}
+
+TEST_F(MailboxSyncTest, all_mail_of_the_collection_comes_back_byte_for_byte) {
+  CORPUS_OR_RETURN(folder, "spamassassin-public-corpus");
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file() && ++files % 20 == 0) server.folders["INBOX"].add(read_whole_file(entry.path()));
+  }
+  sync_settings = {};
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), at_server());
+}
+
+}  // namespace
+}  // namespace mailhold::recover

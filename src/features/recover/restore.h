@@ -1,0 +1,76 @@
+// A restore: items of a backed-up mailbox as of a moment are put back where they are missing, and then read back from the
+// server and compared with what was backed up, item by item. It never deletes and never changes a content that is there.
+// Running the same restore again does only what is still missing.
+#pragma once
+
+#include <functional>
+
+#include "core/store/message_store.h"
+#include "features/mailboxes/mailbox.h"
+#include "features/recover/backup_book.h"
+
+namespace mailhold::recover {
+
+struct RestoreRequest {
+  Id mailbox = {};
+  Milliseconds as_of = 0;
+  mailboxes::FolderPath from = {};  // this folder and what is below it; empty: all
+  Id item = {};                     // only this one; none: all
+  mailboxes::FolderPath to = {};    // put below this folder; empty: where they were
+  bool sets_flags = false;          // of items that are there already ("overwrite")
+  bool dry_run = false;
+};
+
+enum class Outcome : std::uint8_t {
+  present = 1,    // it was there already
+  restored = 2,   // put back, and read back equal
+  would = 3,      // dry run: it is missing
+  flags_set = 4,  // it was there, and has its flags of that moment again
+  differs = 5,    // what the server gives back is not what was backed up; `detail` says in what
+  failed = 6,     // the server refused it, or the backup does not open; `detail`
+};
+std::string_view name_of(Outcome outcome);
+
+struct RestoredItem {
+  Id item;
+  mailboxes::FolderPath folder;  // where it is now
+  std::string target_id;         // at the server; empty if it is not known
+  Outcome outcome = Outcome::failed;
+  std::string detail;  // of differs and failed: for people, without content
+};
+
+struct RestoreReport {
+  RestoreRequest request;
+  bool is_over = false;
+  std::string failure;  // why it came to no end; empty: it did
+  Milliseconds started_at = 0;
+  Milliseconds verified_at = 0;  // the last reading back; 0: none
+  std::vector<RestoredItem> items;
+
+  std::uint64_t count(Outcome outcome) const;
+  bool is_exact() const;  // over, and nothing differs or failed
+};
+std::string write_report(const RestoreReport& report);
+Result<RestoreReport> parse_report(std::string_view bytes);  // corrupt
+
+class Restore {
+ public:
+  struct Parts {  // all outlive it
+    BackupBook& book;
+    store::MessageStore& store;
+    // A session of its own for each call, so that what is read back comes from the server and not from a session's memory.
+    std::function<Result<std::unique_ptr<mailboxes::MailboxTarget>>(const Deadline& deadline)> open_target;
+  };
+  explicit Restore(Parts parts) : parts_(std::move(parts)) {}
+
+  // Fills report.items from report.request. An error says why it came to no end; the report holds what was done by then.
+  Status run(RestoreReport& report, const std::function<void()>& progress, const Deadline& deadline);
+
+  // Reads everything of a finished restore back again, and writes what it finds into the outcomes.
+  Status verify(RestoreReport& report, const Deadline& deadline);
+
+ private:
+  Parts parts_;
+};
+
+}  // namespace mailhold::recover

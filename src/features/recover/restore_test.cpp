@@ -1,0 +1,222 @@
+#include "features/recover/restore.h"
+
+#include "fakes/recover_fixture.h"
+
+namespace mailhold::recover {
+namespace {
+
+class RestoreTest : public RecoverFixture {
+ protected:
+  void SetUp() override {
+    RecoverFixture::SetUp();
+    fill();
+    server.folders["INBOX"].messages[2].date = "29-Feb-2024 23:59:59 +1345";
+    server.folders["INBOX"].messages[3].flags = {"$Label1", "\\Answered", "\\Flagged"};
+    ASSERT_TRUE(sync());
+    before = at_server();
+  }
+  std::multiset<std::pair<std::string, std::string>> dates() {
+    std::multiset<std::pair<std::string, std::string>> all;
+    for (const auto& [name, folder] : server.folders)
+      for (const FakeMessage& message : folder.messages) all.emplace(message.content, message.date);
+    return all;
+  }
+  Picture before;
+};
+
+TEST_F(RestoreTest, a_destroyed_folder_comes_back_exactly) {
+  const auto dates_before = dates();
+  server.folders.erase("Archive/2026");
+  server.folders["INBOX"].messages.clear();
+  const auto report = restore();
+  ASSERT_TRUE(report) << report.error().detail;
+  EXPECT_TRUE(report->is_exact());
+  EXPECT_EQ(report->count(Outcome::restored), 17U);
+  EXPECT_EQ(at_server(), before);
+  EXPECT_EQ(dates(), dates_before) << "with the zone they were written in";
+}
+
+TEST_F(RestoreTest, only_what_is_missing_is_put_back_and_a_second_time_nothing) {
+  server.folders["INBOX"].remove(3);
+  server.folders["INBOX"].remove(3);
+  auto report = restore();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->count(Outcome::restored), 2U);
+  EXPECT_EQ(report->count(Outcome::present), 15U);
+  EXPECT_EQ(at_server(), before);
+  report = restore();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->count(Outcome::present), 17U);
+  EXPECT_EQ(at_server(), before);
+}
+
+TEST_F(RestoreTest, two_equal_items_stay_two) {
+  const std::string same = letter("twice");
+  server.folders["INBOX"].add(same);
+  server.folders["INBOX"].add(same);
+  ASSERT_TRUE(sync());
+  before = at_server();
+  server.folders["INBOX"].messages.pop_back();
+  ASSERT_TRUE(restore());
+  EXPECT_EQ(at_server(), before);
+}
+
+TEST_F(RestoreTest, broken_off_anywhere_and_begun_again_it_puts_nothing_there_twice) {
+  server.folders["INBOX"].messages.clear();
+  server.faults.drops_after_append = true;
+  EXPECT_FALSE(restore()) << "the server took a message and never said so";
+  for (std::int64_t bytes = 300; bytes < 3000; bytes += 170) {
+    server.faults.drop_after_bytes = bytes;
+    (void)restore();
+  }
+  server.faults.drop_after_bytes = -1;
+  const auto report = restore();
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->is_exact());
+  EXPECT_EQ(at_server(), before);
+}
+
+TEST_F(RestoreTest, a_server_that_ignores_dates_is_named_and_gets_nothing_twice) {
+  server.folders["INBOX"].messages.clear();
+  server.faults.ignores_dates = true;
+  auto report = restore();
+  ASSERT_TRUE(report);
+  EXPECT_FALSE(report->is_exact());
+  EXPECT_EQ(report->count(Outcome::differs), 12U);
+  for (const RestoredItem& item : report->items) EXPECT_EQ(item.detail, item.outcome == Outcome::differs ? "received date" : "");
+  ASSERT_TRUE(restore());
+  EXPECT_EQ(server.folders["INBOX"].messages.size(), 12U);
+}
+
+TEST_F(RestoreTest, a_dry_run_writes_nothing) {
+  server.folders["INBOX"].remove(0);
+  server.folders.erase("Archive/2026");
+  const Picture now_there = at_server();
+  const auto report = restore({.dry_run = true});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->count(Outcome::would), 6U);
+  EXPECT_EQ(report->count(Outcome::present), 11U);
+  EXPECT_EQ(at_server(), now_there);
+}
+
+TEST_F(RestoreTest, brings_a_folder_as_it_was_at_a_moment_to_another_place) {
+  const Milliseconds then = now;
+  server.folders["Archive/2026"].messages.clear();
+  server.folders["Archive/2026"].add(letter("of later"));
+  ASSERT_TRUE(sync());
+  const auto report = restore({.as_of = then, .from = {"Archive", "2026"}, .to = {"Restored", "of then"}});
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->is_exact());
+  EXPECT_EQ(at_server()["Restored/of then"], before["Archive/2026"]);
+  EXPECT_EQ(server.folders["Archive/2026"].messages.size(), 1U);
+}
+
+TEST_F(RestoreTest, one_item_comes_alone) {
+  auto folders = book->folders_as_of(mailbox, now, soon());
+  ASSERT_TRUE(folders);
+  auto items = book->items_as_of(folders->front(), now, soon());
+  ASSERT_TRUE(items);
+  const auto report = restore({.item = items->front().id, .to = {"One"}});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->items.size(), 1U);
+  EXPECT_TRUE(report->is_exact());
+}
+
+TEST_F(RestoreTest, flags_of_what_is_there_are_set_only_when_asked) {
+  server.folders["INBOX"].mark(3, {});
+  auto report = restore();
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->is_exact());
+  EXPECT_TRUE(server.folders["INBOX"].messages[3].flags.empty()) << "their owner's flags of today stay";
+  report = restore({.sets_flags = true});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->count(Outcome::flags_set), 1U);
+  EXPECT_EQ(at_server(), before);
+}
+
+TEST_F(RestoreTest, a_byte_that_the_server_changed_is_named) {
+  server.folders["INBOX"].remove(5);
+  server.faults.damages_appended = true;
+  const auto report = restore();
+  ASSERT_TRUE(report);
+  EXPECT_FALSE(report->is_exact());
+  EXPECT_EQ(report->count(Outcome::differs), 1U);
+  const auto found =
+      std::find_if(report->items.begin(), report->items.end(), [](const auto& item) { return item.outcome == Outcome::differs; });
+  ASSERT_NE(found, report->items.end());
+  EXPECT_EQ(found->detail, "content");
+}
+
+TEST_F(RestoreTest, a_later_verification_names_what_changed_since) {
+  server.folders.erase("Archive/2026");
+  auto report = restore({.from = {"Archive"}});
+  ASSERT_TRUE(report);
+  ASSERT_TRUE(report->is_exact());
+  server.folders["Archive/2026"].messages[1].content[10] ^= 1;
+  server.folders["Archive/2026"].remove(3);
+  Restore again(restore_parts());
+  ASSERT_TRUE(again.verify(*report, soon()));
+  EXPECT_EQ(report->count(Outcome::differs), 2U);
+  EXPECT_FALSE(report->is_exact());
+}
+
+TEST_F(RestoreTest, a_backup_that_does_not_open_is_a_failure_of_that_item_alone) {
+  auto folders = book->folders_as_of(mailbox, now, soon());
+  auto items = book->items_as_of(folders->front(), now, soon());
+  ASSERT_TRUE(store->forget(tenant, items->front().message, soon()));
+  server.folders.clear();
+  server.folders["INBOX"];
+  const auto report = restore();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->count(Outcome::failed), 1U);
+  EXPECT_EQ(report->count(Outcome::restored), 16U);
+  EXPECT_FALSE(report->is_exact());
+}
+
+TEST_F(RestoreTest, what_differed_and_is_right_again_is_exact_again) {
+  server.folders.erase("Archive/2026");
+  auto report = restore({.from = {"Archive"}});
+  ASSERT_TRUE(report);
+  server.folders["Archive/2026"].messages[1].content[10] ^= 1;
+  Restore again(restore_parts());
+  ASSERT_TRUE(again.verify(*report, soon()));
+  EXPECT_FALSE(report->is_exact());
+  server.folders["Archive/2026"].messages[1].content[10] ^= 1;
+  ASSERT_TRUE(again.verify(*report, soon()));
+  EXPECT_TRUE(report->is_exact());
+}
+
+TEST_F(RestoreTest, before_the_first_backup_there_is_nothing_to_restore) {
+  const auto report = restore({.as_of = now - 48 * hour});
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, ErrorKind::not_found);
+}
+
+TEST_F(RestoreTest, a_report_is_kept_and_read_again) {
+  auto report = restore({.as_of = now, .from = {"a/b"}, .to = {"c"}, .dry_run = true});
+  EXPECT_FALSE(report);
+  EXPECT_EQ(report.error().kind, ErrorKind::not_found);
+  report = restore({.to = {"Other"}});
+  ASSERT_TRUE(report);
+  const auto again = parse_report(write_report(*report));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(write_report(*again), write_report(*report));
+  EXPECT_FALSE(parse_report("nonsense"));
+}
+
+class RestoreToAPlainServer : public RestoreTest {
+ protected:
+  RestoreToAPlainServer() { server.offer("IMAP4rev1"); }
+};
+
+TEST_F(RestoreToAPlainServer, works_without_any_extension) {
+  server.folders["INBOX"].messages.clear();
+  server.folders.erase("Archive/2026");
+  const auto report = restore();
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->is_exact());
+  EXPECT_EQ(at_server(), before);
+}
+
+}  // namespace
+}  // namespace mailhold::recover

@@ -1,0 +1,94 @@
+#include "features/recover/target_folder.h"
+
+#include <algorithm>
+
+#include "platform/crypto/hash.h"
+
+namespace mailhold::recover {
+
+using mailboxes::ItemHead;
+
+Result<TargetFolder> TargetFolder::open(mailboxes::MailboxTarget& target, const mailboxes::FolderPath& path, bool makes,
+                                        const Deadline& deadline) {
+  TargetFolder opened(target);
+  ASSIGN_OR_RETURN(const std::vector<mailboxes::Folder> folders, target.folders(deadline));
+  for (const mailboxes::Folder& folder : folders) {
+    if (folder.path == path && folder.holds_items) opened.folder_ = folder;
+  }
+  if (!opened.folder_ && makes) {
+    ASSIGN_OR_RETURN(opened.folder_, target.make_folder(path, deadline));
+  }
+  if (!opened.folder_) return opened;
+  ASSIGN_OR_RETURN(std::vector<ItemHead> heads, target.list(*opened.folder_, deadline));
+  for (ItemHead& head : heads) {
+    opened.by_date_.emplace(head.received_at, head.id);
+    opened.by_size_.emplace(head.bytes_claimed, head.id);
+    std::string id = head.id;
+    opened.heads_.emplace(std::move(id), std::move(head));
+  }
+  return opened;
+}
+
+std::vector<std::string> TargetFolder::candidates(const ItemRow& item) const {
+  std::vector<std::string> ids;
+  const auto add = [&](const auto& index, const auto& key) {
+    const auto [begin, end] = index.equal_range(key);
+    for (auto at = begin; at != end; ++at) {
+      if (!taken_.contains(at->second) && std::find(ids.begin(), ids.end(), at->second) == ids.end()) ids.push_back(at->second);
+    }
+  };
+  add(by_date_, item.head.received_at);
+  add(by_size_, item.bytes);
+  return ids;
+}
+
+Result<std::string> TargetFolder::sha256_of(const std::string& id, const Deadline& deadline) {
+  const auto known = hashes_.find(id);
+  if (known != hashes_.end()) return known->second;
+  std::string hash;
+  mailboxes::MailboxSource::Sink sink;
+  sink.take = [&](mailboxes::MailboxSource::Content content) -> Status {
+    hash = crypto::sha256(content.bytes);
+    return done();
+  };
+  const Status fetched = target_->fetch(*folder_, {id}, sink, deadline);
+  if (!fetched && fetched.error().kind != ErrorKind::denied) return fetched.error();
+  hashes_[id] = hash;
+  return hash;
+}
+
+Result<std::optional<ItemHead>> TargetFolder::take_equal(const ItemRow& item, const Deadline& deadline) {
+  for (const std::string& id : candidates(item)) {
+    ASSIGN_OR_RETURN(const std::string hash, sha256_of(id, deadline));
+    if (hash != item.sha256) continue;
+    taken_.insert(id);
+    return std::optional<ItemHead>(heads_.at(id));
+  }
+  return std::optional<ItemHead>();
+}
+
+Result<std::optional<ItemHead>> TargetFolder::take_for(const ItemRow& item, const std::string& id, const Deadline& deadline) {
+  const auto known = heads_.find(id);
+  if (!id.empty() && known == heads_.end()) return std::optional<ItemHead>();
+  if (known != heads_.end()) {
+    taken_.insert(id);
+    return std::optional<ItemHead>(known->second);
+  }
+  ASSIGN_OR_RETURN(std::optional<ItemHead> equal, take_equal(item, deadline));
+  if (equal) return equal;
+  const std::vector<std::string> near = candidates(item);
+  if (near.empty()) return std::optional<ItemHead>();
+  taken_.insert(near.front());
+  return std::optional<ItemHead>(heads_.at(near.front()));
+}
+
+Result<std::string> TargetFolder::add(const mailboxes::Item& item, const Deadline& deadline) {
+  if (!folder_) return Error{ErrorKind::bug, "a folder that was not made"};
+  return target_->add(*folder_, item, deadline);
+}
+
+Status TargetFolder::set_flags(const std::string& id, const std::vector<std::string>& flags, const Deadline& deadline) {
+  return target_->set_flags(*folder_, id, flags, deadline);
+}
+
+}  // namespace mailhold::recover

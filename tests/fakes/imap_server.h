@@ -1,0 +1,303 @@
+// An IMAP server in the same process, as much of one as a backup and a restore need, with the faults that real ones have.
+// Sessions are signed in already. Written from RFC 9051 and RFC 7162; Dovecot is asked the same questions
+// by the same contract test. Change `folders` and `faults` only while no command runs.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "base/text.h"
+#include "features/mailboxes/mailbox.h"
+#include "formats/imap/imap_response.h"
+#include "platform/net/stream.h"
+
+namespace mailhold {
+
+struct FakeMessage {
+  std::uint32_t uid = 0;
+  std::string content;
+  std::set<std::string> flags;
+  std::string date = "17-Jul-1996 02:44:25 -0700";
+  std::uint64_t modseq = 1;
+};
+
+struct FakeFolder {
+  std::uint32_t uid_validity = 1000;
+  std::uint32_t uid_next = 1;
+  std::uint64_t modseq = 1;
+  std::string attributes;
+  std::vector<FakeMessage> messages;
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> vanished;  // uid, modseq
+
+  FakeMessage& add(std::string content, std::set<std::string> flags = {}) {
+    messages.push_back({uid_next++, std::move(content), std::move(flags)});
+    messages.back().modseq = ++modseq;
+    return messages.back();
+  }
+  void remove(std::size_t index) {
+    vanished.emplace_back(messages[index].uid, ++modseq);
+    messages.erase(messages.begin() + static_cast<std::ptrdiff_t>(index));
+  }
+  void mark(std::size_t index, std::set<std::string> flags) {
+    messages[index].flags = std::move(flags);
+    messages[index].modseq = ++modseq;
+  }
+};
+
+class FakeImapServer final : public mailboxes::SessionSource {
+ public:
+  struct Faults {
+    std::int64_t drop_after_bytes = -1;  // of what it sends in one session; then it hangs up. One session only
+    std::set<std::uint32_t> unreadable;  // no content is given for these
+    std::set<std::uint32_t> refused;     // a FETCH of contents that names one of these is answered NO
+    bool lies_about_sizes = false;       // RFC822.SIZE
+    bool announces_too_much = false;     // literals end before their announced length
+    bool sends_others_contents = false;  // a content nobody asked for comes along
+    bool hides_new = false;              // CHANGEDSINCE and VANISHED tell nothing
+    bool ignores_dates = false;          // APPEND
+    bool damages_appended = false;       // a byte of what APPEND brings is changed
+    bool drops_after_append = false;     // takes the message and hangs up without an answer, once
+  };
+
+  FakeImapServer(std::string capabilities = "IMAP4rev1 ENABLE UIDPLUS LITERAL+ CONDSTORE QRESYNC SPECIAL-USE LIST-EXTENDED")
+      : capabilities_(std::move(capabilities)) {
+    folders["INBOX"];
+  }
+  ~FakeImapServer() override {
+    for (std::thread& each : sessions_) each.join();
+  }
+
+  void offer(std::string capabilities) { capabilities_ = std::move(capabilities); }
+
+  Result<ipc::OwnedFd> open(Id, Id, std::string_view purpose, const Deadline&) override {
+    int ends[2];
+    if (is_away) return Error{ErrorKind::unavailable, "the server is away"};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) std::abort();
+    purposes.emplace_back(purpose);
+    sessions_.emplace_back([this, socket = ends[1]] { Session(*this, net::stream_over(socket)).serve(); });
+    return ipc::OwnedFd(ends[0]);
+  }
+
+  std::map<std::string, FakeFolder> folders;
+  Faults faults;
+  bool is_away = false;
+  std::vector<std::string> purposes;
+  std::vector<std::string> commands;  // all of them, without tags
+  std::mutex mutex;                   // guards all of the above while a session runs
+
+ private:
+  bool has(std::string_view capability) const {
+    return (" " + capabilities_ + " ").find(" " + std::string(capability) + " ") != std::string::npos;
+  }
+
+  class Session {
+   public:
+    Session(FakeImapServer& server, std::unique_ptr<net::Stream> stream) : server_(server), stream_(std::move(stream)) {}
+
+    void serve() {
+      say("* PREAUTH [CAPABILITY " + server_.capabilities_ + "] hello\r\n");
+      while (is_open_) {
+        auto line = read_line();
+        if (!line) return;
+        const std::lock_guard lock(server_.mutex);
+        const std::size_t space = line->find(' ');
+        tag_ = line->substr(0, space);
+        handle(line->substr(space + 1));
+      }
+    }
+
+   private:
+    static Deadline soon() { return Deadline::after(std::chrono::seconds(60)); }
+    void say(std::string bytes) {
+      if (!is_open_) return;
+      auto& left = server_.faults.drop_after_bytes;
+      if (left >= 0 && static_cast<std::int64_t>(bytes.size()) > left) {
+        (void)stream_->write_all(std::string_view(bytes).substr(0, static_cast<std::size_t>(left)), soon());
+        left = -1;
+        return hang_up();
+      }
+      if (left >= 0) left -= static_cast<std::int64_t>(bytes.size());
+      if (!stream_->write_all(bytes, soon())) hang_up();
+    }
+    void hang_up() {
+      is_open_ = false;
+      stream_.reset();
+    }
+    void ok(const std::string& code = "") { say(tag_ + " OK " + (code.empty() ? "" : "[" + code + "] ") + "done\r\n"); }
+    bool fill() {
+      auto bytes = stream_->read_some(soon());
+      if (!bytes || bytes->empty()) return false;
+      input_ += *bytes;
+      return true;
+    }
+    std::optional<std::string> read_line() {
+      while (input_.find("\r\n") == std::string::npos) {
+        if (!fill()) return std::nullopt;
+      }
+      const std::size_t end = input_.find("\r\n");
+      std::string line = input_.substr(0, end);
+      input_.erase(0, end + 2);
+      return line;
+    }
+    static std::string unquote(std::string_view text) {
+      std::string out;
+      for (std::size_t at = 1; at + 1 < text.size(); ++at) out += text[at] == '\\' ? text[++at] : text[at];
+      return out;
+    }
+    // The quoted string at the beginning of `text`, which loses it.
+    static std::string take_name(std::string& text) {
+      std::size_t end = 1;
+      while (text[end] != '"') end += text[end] == '\\' ? 2 : 1;
+      std::string name = unquote(std::string_view(text).substr(0, end + 1));
+      text.erase(0, std::min(end + 2, text.size()));
+      return name;
+    }
+    static std::set<std::string> take_flags(std::string& text) {
+      std::set<std::string> flags;
+      const std::size_t end = text.find(')');
+      for (const auto flag : split(std::string_view(text).substr(1, end - 1), ' ')) {
+        if (!flag.empty()) flags.insert(std::string(flag));
+      }
+      text.erase(0, std::min(end + 2, text.size()));
+      return flags;
+    }
+
+    void handle(std::string command) {
+      server_.commands.push_back(command);
+      const auto takes = [&](std::string_view word) {
+        if (!command.starts_with(word)) return false;
+        command.erase(0, word.size());
+        return true;
+      };
+      if (takes("CAPABILITY")) {
+        say("* CAPABILITY " + server_.capabilities_ + "\r\n");
+        ok();
+      } else if (takes("ENABLE ")) {
+        say("* ENABLED " + command + "\r\n");
+        ok();
+      } else if (takes("LIST ")) {
+        for (const auto& [name, folder] : server_.folders) say("* LIST (" + folder.attributes + ") \"/\" \"" + name + "\"\r\n");
+        ok();
+      } else if (takes("EXAMINE ") || takes("SELECT ")) {
+        select(take_name(command));
+      } else if (takes("UID FETCH ")) {
+        fetch(command, true);
+      } else if (takes("FETCH ")) {
+        fetch(command, false);
+      } else if (takes("APPEND ")) {
+        append(command);
+      } else if (takes("CREATE ")) {
+        server_.folders[take_name(command)].uid_validity = ++server_.next_validity_;
+        ok();
+      } else if (takes("UID STORE ")) {
+        store(command);
+      } else {
+        ok();
+      }
+    }
+
+    void select(const std::string& name) {
+      if (!server_.folders.contains(name)) return say(tag_ + " NO [NONEXISTENT] no such folder\r\n");
+      folder_ = &server_.folders[name];
+      say("* " + std::to_string(folder_->messages.size()) + " EXISTS\r\n* OK [UIDVALIDITY " +
+          std::to_string(folder_->uid_validity) + "] x\r\n* OK [UIDNEXT " + std::to_string(folder_->uid_next) + "] x\r\n" +
+          (server_.has("CONDSTORE") ? "* OK [HIGHESTMODSEQ " + std::to_string(folder_->modseq) + "] x\r\n" : ""));
+      ok("READ-WRITE");
+    }
+
+    void fetch(const std::string& command, bool by_uid) {
+      const std::string set = command.substr(0, command.find(' '));
+      std::vector<imap::UidRange> ranges;
+      for (const auto each : split(set, ',')) {
+        const std::size_t colon = each.find(':');
+        const std::string_view last = colon == std::string_view::npos ? each : each.substr(colon + 1);
+        ranges.push_back({static_cast<std::uint32_t>(*to_number(each.substr(0, colon))),
+                          last == "*" ? 0xffffffffU : static_cast<std::uint32_t>(*to_number(last))});
+      }
+      const auto is_in = [&](std::uint32_t number) {
+        return std::any_of(ranges.begin(), ranges.end(),
+                           [&](const auto& range) { return number >= range.first && number <= range.last; });
+      };
+      const bool wants_content = command.find("BODY.PEEK[]") != std::string::npos;
+      const std::size_t since_at = command.find("CHANGEDSINCE ");
+      const std::uint64_t since = since_at == std::string::npos ? 0 : std::stoull(command.substr(since_at + 13));
+      if (command.find("VANISHED") != std::string::npos && !server_.faults.hides_new) {
+        for (const auto& [uid, modseq] : folder_->vanished)
+          if (modseq > since && is_in(uid)) say("* VANISHED (EARLIER) " + std::to_string(uid) + "\r\n");
+      }
+      for (std::size_t i = 0; i < folder_->messages.size() && is_open_; ++i) {
+        const FakeMessage& message = folder_->messages[i];
+        if (!is_in(by_uid ? message.uid : static_cast<std::uint32_t>(i + 1)) &&
+            !(wants_content && server_.faults.sends_others_contents))
+          continue;
+        if (since > 0 && (message.modseq <= since || server_.faults.hides_new)) continue;
+        if (wants_content && server_.faults.refused.contains(message.uid))
+          return say(tag_ + " NO [SERVERBUG] cannot read it\r\n");
+        std::string line = "* " + std::to_string(i + 1) + " FETCH (UID " + std::to_string(message.uid);
+        if (command.find("FLAGS") != std::string::npos) {
+          line += " FLAGS (";
+          for (const auto& flag : message.flags) line += (line.ends_with('(') ? "" : " ") + flag;
+          line += ") INTERNALDATE \"" + message.date + "\" RFC822.SIZE " +
+                  std::to_string(server_.faults.lies_about_sizes ? 7 : message.content.size());
+        }
+        if (wants_content && server_.faults.unreadable.contains(message.uid)) continue;
+        if (wants_content) {
+          line += " BODY[] {" + std::to_string(message.content.size() + (server_.faults.announces_too_much ? 100 : 0)) + "}\r\n" +
+                  message.content;
+        }
+        say(line + ")\r\n");
+      }
+      ok();
+    }
+
+    void append(std::string command) {
+      FakeFolder& folder = server_.folders[take_name(command)];
+      std::set<std::string> flags = take_flags(command);
+      std::string date = command.starts_with('"') ? take_name(command) : "01-Jan-2026 00:00:00 +0000";
+      const std::size_t brace = command.find('{');
+      std::string digits = command.substr(brace + 1, command.size() - brace - 2);
+      if (digits.ends_with('+'))
+        digits.pop_back();
+      else
+        say("+ go on\r\n");
+      const std::size_t size = std::stoull(digits);
+      while (input_.size() < size + 2) {
+        if (!fill()) return hang_up();
+      }
+      std::string content = input_.substr(0, size);
+      input_.erase(0, size + 2);
+      if (server_.faults.damages_appended && !content.empty()) content[content.size() / 2] ^= 1;
+      if (server_.faults.ignores_dates) date = "02-Jan-2026 00:00:00 +0000";
+      FakeMessage& message = folder.add(std::move(content), std::move(flags));
+      message.date = date;
+      if (std::exchange(server_.faults.drops_after_append, false)) return hang_up();
+      ok(server_.has("UIDPLUS") ? "APPENDUID " + std::to_string(folder.uid_validity) + " " + std::to_string(message.uid) : "");
+    }
+
+    void store(std::string command) {
+      const auto uid = static_cast<std::uint32_t>(std::stoul(command));
+      command.erase(0, command.find('('));
+      for (FakeMessage& message : folder_->messages) {
+        if (message.uid != uid) continue;
+        message.flags = take_flags(command);
+        message.modseq = ++folder_->modseq;
+      }
+      ok();
+    }
+
+    FakeImapServer& server_;
+    std::unique_ptr<net::Stream> stream_;
+    std::string input_, tag_;
+    FakeFolder* folder_ = nullptr;
+    bool is_open_ = true;
+  };
+
+  std::string capabilities_;
+  std::uint32_t next_validity_ = 2000;
+  std::vector<std::thread> sessions_;
+};
+
+}  // namespace mailhold

@@ -1,0 +1,296 @@
+#!/usr/bin/python3
+"""A mailbox at a real Dovecot is backed up, seen as of earlier moments, and comes back exactly: bytes, flags, dates, folders. Whatever is compared is
+read from Dovecot by a mail program of the test's own. workerd dies in the middle, keys rotate, the connection is suspended; nothing of it can be read on the disk.
+"""
+import json
+import os
+import pathlib
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve()
+sys.path[:0] = [str(HERE.parents[2]), str(HERE.parents[1])]
+from connection_world import ConnectionWorld
+from mailbox_owner import Owner, attachment, modified_utf7
+from needles import Finder, needle
+from world import PROGRAMS, CommandFailed, SlowSmtpServer, letter, run, wait_for
+
+HOST = "imap.example.test"
+BEA, MANY = "bea@example.test", "many@example.test"
+NEEDLES = {name: needle(name) for name in ("subject", "body", "folder", "password", "keyword")}
+OVERVIEW = f"Projekte/{NEEDLES['folder']}/Übersicht & Pläne – Q1"
+DAY = 86_400
+
+
+class MailboxComesBack(ConnectionWorld):
+    users = {BEA: NEEDLES["password"], MANY: NEEDLES["password"] + "-2"}
+    stands_as_worker = False
+    settings = {"backup.every_seconds": 3600, "backup.sessions_max": 2}  # nothing is synced but when the test asks for it
+
+    @classmethod
+    def build(cls):
+        cls.random = random.Random(2021)
+        cls.start_peers()
+        cls.peers.start_mailbox_server(cls.users)
+        cls.dns.set(HOST, "A", "127.0.0.1")
+        cls.owner = Owner(cls.peers.imaps_port, BEA, cls.users[BEA])
+        cls.addClassCleanup(cls.owner.close)
+        cls.fill()
+        cls.start_mailhold()
+        cls.next_hop = SlowSmtpServer(auth=False)
+        cls.addClassCleanup(cls.next_hop.stop)
+        cls.mailhold.add_relay_route(cls.tenant, "127.0.0.1", cls.next_hop.port)
+        cls.reading = cls.connect(BEA, "backup.read")
+        cls.writing = cls.connect(BEA, "restore.write")
+        cls.many = cls.connect(MANY, "backup.read")
+        cls.mailhold.cli("connection", "suspend", "--tenant", cls.tenant, "--connection", cls.writing, "--key", cls.mailhold.operator)
+
+    @classmethod
+    def connect(cls, user, purpose):
+        return cls.add_connection("imap", HOST, cls.peers.imaps_port, user, cls.users[user], [purpose], cls.peers.certificate)
+
+    @classmethod
+    def letter(cls, number, body=None):
+        return letter(f"{NEEDLES['subject']} {number}", body=body or f"{NEEDLES['body']} {number}\r\n" + "text " * cls.random.randrange(400) + "\r\n")
+
+    @classmethod
+    def fill(cls):
+        owner, spring = cls.owner, 1_709_250_000
+        owner.create("Projekte", "Projekte/2026", f"Projekte/{NEEDLES['folder']}", OVERVIEW, "Leer", "Old", "Trash")
+        for number in range(25):
+            flags = ("", "\\Seen", "\\Seen \\Flagged", f"\\Answered {NEEDLES['keyword']}")[number % 4]
+            owner.append("INBOX", cls.letter(number), flags, spring + number * DAY)
+        twice = cls.letter("twice")
+        for folder in ("INBOX", "INBOX", "Projekte/2026"):
+            owner.append(folder, twice, "\\Seen", spring)
+        mixed = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n"
+        big = letter("with an attachment", more=mixed, body="--b\r\n\r\ntext\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\nATTACHED--b--\r\n").replace(b"ATTACHED", attachment(2_000_000))
+        owner.append(OVERVIEW, big, "$Forwarded \\Seen", spring + 3)
+        owner.append(OVERVIEW, letter("bytes") + bytes(range(1, 256)).replace(b"\r", b"").replace(b"\n", b"") * 30 + b"\r\n", "\\Draft", spring + 4)
+        owner.append(OVERVIEW, letter("no end of line")[:-2] + b"* 1 FETCH (UID 9)\r\n.\r\n\r\n{3}", "", spring + 5)
+        for number in range(6):
+            owner.append("Old", cls.letter(f"old {number}"), "", spring - number * DAY)
+
+    # What an operator does.
+    def mailbox(self, name=BEA):
+        return next(each for each in self.mailhold.cli("mailbox", "list", "--tenant", "example.test")["mailboxes"] if each["name"] == name)
+
+    def sync(self, name=BEA):
+        """The moment of a sync that began after this call."""
+        before = self.mailbox(name).get("tried_at", "")
+        self.mailhold.cli("backup", "run", name)
+        wait_for("the sync", lambda: self.mailbox(name).get("tried_at", "") > before and "running" not in self.mailbox(name))
+        return self.mailbox(name)
+
+    def seen(self, *at):
+        """{folder: [(bytes, flags)]} of the backup as of a moment."""
+        moment = ["--at", *at] if at else []
+        return {folder["folder"]: sorted((item["bytes"], tuple(item["flags"])) for item in
+                                         self.mailhold.cli("backup", "items", BEA, "--folder", folder["folder"], *moment)["items"])
+                for folder in self.mailhold.cli("backup", "folders", BEA, *moment)["folders"]}
+
+    def as_seen(self, picture):
+        names = {modified_utf7(name): name for name in ("Projekte", OVERVIEW)}
+        return {names.get(folder, folder): sorted((len(content), tuple(flag.decode() for flag in flags)) for content, flags, _ in messages)
+                for folder, messages in picture.items()}
+
+    def restore(self, *words, mailbox=BEA):
+        """(exit code, report)"""
+        done = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "--json", "restore", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        self.assertTrue(done.stdout, done.stderr)
+        return done.returncode, json.loads(done.stdout)
+
+    def resume(self, connection):
+        """Two people: one asks, the other signs."""
+        asked = self.mailhold.cli("connection", "resume", "--tenant", self.tenant, "--connection", connection, "--key", self.mailhold.operator)
+        self.mailhold.cli("operation", "approve", "--tenant", self.tenant, "--operation", asked["waits_for_second_person"], "--key", self.second)
+
+    def suspend(self, connection):
+        self.mailhold.cli("connection", "suspend", "--tenant", self.tenant, "--connection", connection, "--key", self.mailhold.operator)
+
+    def kill_worker(self):
+        before = self.mailhold.pids()["workerd"]
+        os.kill(before, signal.SIGKILL)
+        wait_for("another workerd", lambda: self.mailhold.pids()["workerd"] not in (before, -1) and self.mailhold.cli("mailbox", "list", check=False))
+
+    def test_1_the_first_sync_has_all_of_it(self):
+        type(self).second, _ = self.add_person("second")
+        self.mailhold.cli("mailbox", "add", "--tenant", "example.test", "--name", BEA, "--connection", self.reading, "--restore-connection", self.writing)
+        wait_for("the first sync", lambda: self.mailbox()["state"] == "current")
+        type(self).first = self.owner.picture()
+        self.assertEqual(self.mailbox()["items"], sum(len(messages) for messages in self.first.values()))
+        self.assertEqual(self.seen(), self.as_seen(self.first))
+        type(self).first_moment = self.mailbox()["synced_at"]
+        again = self.sync()
+        self.assertEqual((again["state"], again["items"]), ("current", self.mailbox()["items"]))
+
+    def test_2_it_can_be_seen_as_of_every_moment(self):
+        owner = self.owner
+        uids = owner.uids("INBOX")
+        owner.append("INBOX", self.letter("new"), "\\Seen")
+        owner.uid("STORE", uids[0], "+FLAGS", "(\\Flagged)")
+        owner.uid("STORE", uids[1], "+FLAGS", "(\\Deleted)")
+        owner.uid("EXPUNGE", uids[1])
+        owner.uid("MOVE", uids[2], '"Trash"')
+        owner.select("Leer")
+        owner.ok(owner.imap.rename('"Projekte/2026"', '"Projekte/2027"'))
+        owner.ok(owner.imap.delete('"Old"'))
+        mailbox = self.sync()
+        self.assertEqual(mailbox["state"], "current", mailbox)
+        type(self).now = owner.picture()
+        self.assertNotEqual(self.now, self.first)
+        self.assertEqual(self.seen(), self.as_seen(self.now))
+        self.assertEqual(self.seen(self.first_moment), self.as_seen(self.first))
+
+    def test_3_a_restore_waits_for_a_second_person(self):
+        code, report = self.restore("start", BEA, "--folder", "Old", "--at", self.first_moment)
+        self.assertEqual((code, report["restored"]), (75, 0))
+        self.assertIn("suspended", report["failure"])
+        asked = self.mailhold.cli("connection", "resume", "--tenant", self.tenant, "--connection", self.writing, "--key", self.mailhold.operator)
+        approve = ["operation", "approve", "--tenant", self.tenant, "--operation", asked["waits_for_second_person"], "--key"]
+        with self.assertRaisesRegex(CommandFailed, "another person"):
+            self.mailhold.cli(*approve, self.mailhold.operator)
+        self.mailhold.cli(*approve, self.second)
+        # A dry run names what is missing and writes nothing.
+        code, report = self.restore("start", BEA, "--folder", "Old", "--at", self.first_moment, "--dry-run")
+        self.assertEqual((code, report["missing"], report["restored"]), (0, 6, 0))
+        self.assertEqual(self.owner.picture(), self.now)
+
+    def test_4_a_destroyed_folder_comes_back_exactly(self):
+        owner = self.owner
+        for folder in (OVERVIEW, f"Projekte/{NEEDLES['folder']}"):
+            owner.ok(owner.imap.delete('"' + modified_utf7(folder) + '"'))
+        for uid in owner.uids("INBOX"):
+            owner.uid("STORE", uid, "+FLAGS", "(\\Deleted)")
+        owner.ok(owner.imap.expunge())
+        self.assertNotEqual(owner.picture(), self.now)
+        code, report = self.restore("start", BEA)
+        self.assertEqual((code, report["exact"], report["not_as_it_was"]), (0, True, []))
+        self.assertEqual(report["restored"], len(self.now["INBOX"]) + 3)
+        self.assertEqual(owner.picture(), self.now)
+        # Once more: all is there, nothing comes twice.
+        code, report = self.restore("start", BEA)
+        self.assertEqual((code, report["restored"], report["present"]), (0, 0, sum(len(messages) for messages in self.now.values())))
+        self.assertEqual(owner.picture(), self.now)
+        # A folder that is long gone, as of then, in another place.
+        code, report = self.restore("start", BEA, "--folder", "Old", "--at", self.first_moment, "--to", "Found again")
+        self.assertEqual((code, report["restored"]), (0, 6))
+        self.assertEqual(owner.messages("Found again"), self.first["Old"])
+        type(self).job = report["restore"]
+
+    def test_5_a_byte_that_changed_since_is_named(self):
+        folder = self.folder / f"peers/mailboxes/mail/{BEA}/Maildir/.Found again/cur"
+        file = sorted(folder.iterdir())[0]
+        self.assertEqual(self.restore("verify", self.job)[0], 0)
+        whole = file.read_bytes()
+        times = file.stat()
+        file.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+        code, report = self.restore("verify", self.job)
+        self.assertEqual((code, report["exact"]), (7, False))
+        self.assertEqual([(each["folder"], each["outcome"], each["what"]) for each in report["not_as_it_was"]], [("Found again", "differs", "content")])
+        file.write_bytes(whole)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+        self.assertEqual(self.restore("verify", self.job)[0], 0)
+        self.suspend(self.writing)
+
+    def test_6_workerd_dies_anywhere_and_nothing_is_lost_or_doubled(self):
+        count = self.fill_many()
+        self.mailhold.cli("mailbox", "add", "--tenant", "example.test", "--name", MANY, "--connection", self.many)
+        rounds = 0
+        for after in (0.0, 0.1, 0.2, 0.4):
+            wait_for("the sync to begin", lambda: "running" in self.mailbox(MANY) or self.mailbox(MANY)["state"] == "current")
+            time.sleep(after)
+            rounds += "running" in self.mailbox(MANY)
+            self.kill_worker()
+        wait_for("the end of the sync", lambda: self.mailbox(MANY)["state"] == "current", 60)
+        print(f"workerd was killed in the middle of a sync of {count} messages {rounds} times", flush=True)
+        self.assertGreaterEqual(rounds, 1)
+        self.assertEqual(self.mailbox(MANY)["items"], count)
+        folders = self.mailhold.cli("backup", "folders", MANY)["folders"]
+        self.assertEqual({folder["folder"]: folder["items"] for folder in folders}, {"INBOX": count // 4} | {f"F{n}": count // 4 for n in range(3)})
+        # Not a version too many either, whichever sync saw it.
+        rows = sqlite3.connect(f"file:{self.mailhold.data}/backup/backup.db?mode=ro", uri=True)
+        (doubled,) = rows.execute("SELECT count(*) FROM backup_items WHERE until IS NOT NULL AND folder IN (SELECT folder FROM backup_items GROUP BY folder HAVING count(*) = ?)",
+                                  (count // 4,)).fetchone()
+        rows.close()
+        self.assertEqual(doubled, 0)
+
+    def fill_many(self, count=2400):
+        """Straight into the Maildir, before Dovecot looks at it."""
+        base = self.folder / f"peers/mailboxes/mail/{MANY}/Maildir"
+        for number in range(count):
+            name = (".F0", ".F1", ".F2", "")[number % 4]
+            folder = base / name
+            if number < 4:
+                for each in ("cur", "new", "tmp"):
+                    (folder / each).mkdir(parents=True)
+            (folder / "cur" / f"1700000000.M{number}P1.host:2,S").write_bytes(self.letter(number, body=f"{NEEDLES['body']} {number}\r\n").replace(b"\r\n", b"\n"))
+        for path in [base.parent, base, *base.rglob("*")]:
+            os.chown(path, 704, 704)
+        return count
+
+    def test_7_rotated_keys_open_what_was_backed_up_before(self):
+        # Mail of the same day passes the gateway: its keys are others, and rotate to their end.
+        message = self.send_ok(letter())
+        wait_for("the delivery", lambda: self.next_hop.messages and message not in self.queued())
+        today = time.strftime("%Y-%m-%d", time.gmtime())
+        self.mailhold.cli("key", "rotate", "region")
+        self.mailhold.cli("key", "rotate", "tenant", "--tenant", "example.test")
+        self.mailhold.cli("key", "rotate", "day", "--tenant", "example.test", "--day", today)
+        self.assertEqual(self.mailhold.cli("key", "rewrap")["rotations"], [])
+        self.kill_worker()  # and with it its leases
+        self.assertEqual(self.seen(self.first_moment), self.as_seen(self.first))
+        self.resume(self.writing)
+        code, report = self.restore("start", BEA, "--at", self.first_moment, "--to", "After the rotation")
+        self.suspend(self.writing)
+        self.assertEqual((code, report["exact"], report["restored"]), (0, True, sum(len(messages) for messages in self.first.values())))
+        self.assertEqual(self.owner.messages("After the rotation/INBOX"), self.first["INBOX"])
+
+    def test_8_what_stops_a_backup_is_named(self):
+        self.suspend(self.reading)
+        mailbox = self.sync()
+        self.assertEqual(mailbox["state"], "needs attention")
+        self.assertIn("suspended", mailbox["reason"])
+        self.resume(self.reading)
+        self.assertEqual(self.sync()["state"], "current")
+        self.mailhold.cli("secret", "remove", "--tenant", self.tenant, "--connection", self.reading, "--key", self.mailhold.operator)
+        mailbox = self.sync()
+        self.assertEqual(mailbox["state"], "needs attention")
+        self.assertIn("secret", mailbox["reason"])
+        self.enter_secret(self.reading, BEA, self.users[BEA])
+        self.assertEqual(self.sync()["state"], "current")
+        # The connection of one tenant carries nothing of another one's mailbox.
+        self.mailhold.cli("tenant", "add", "other.test")
+        self.mailhold.cli("mailbox", "add", "--tenant", "other.test", "--name", "thief", "--connection", self.reading)
+        thief = lambda: self.mailhold.cli("mailbox", "list", "--tenant", "other.test")["mailboxes"][0]
+        wait_for("the refusal", lambda: thief()["state"] == "needs attention")
+        self.assertIn("another tenant", thief()["reason"])
+        self.assertEqual(thief()["items"], 0)
+
+    def test_9_nothing_of_it_can_be_read_on_the_disk(self):
+        finder = Finder(NEEDLES | {"address": BEA, "encoded folder": modified_utf7("Übersicht & Pläne – Q1")})
+        own = {"passphrase", "operator.key", "second.key", "connection-password"}  # the operator's, beside the data
+        found = self.search(self.mailhold.data / "backup", finder.find, own)
+        self.mailhold.stop()
+        found |= self.search(self.mailhold.folder, finder.find_deep, own)
+        self.assertGreater((self.mailhold.data / "backup/backup.db").stat().st_size, 100_000)
+        self.assertEqual(found, set())
+
+    @staticmethod
+    def search(folder, find, left_out):
+        found = set()
+        for path in folder.rglob("*"):
+            if path.is_file() and path.name not in left_out:
+                data = re.sub(rb"\0{4096,}", b"\0" * 4096, path.read_bytes())  # what was preallocated
+                found |= {(path.name, *hit) for hit in find(data) | find(str(path).encode())}
+        return found
+
+
+if __name__ == "__main__":
+    run()
