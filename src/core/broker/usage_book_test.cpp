@@ -79,5 +79,27 @@ TEST_F(UsageBookTest, T20_mailboxes_stop_at_their_number) {
   EXPECT_TRUE(*book_->reach_mailbox(connection_, "d", soon()));
 }
 
+TEST_F(UsageBookTest, T20_a_sweep_of_ten_thousand_mailboxes_stops_at_the_cap) {
+  connection_.caps.mailboxes_day = 60;
+  int reached = 0;
+  for (int number = 0; number < 10'000; ++number) reached += *book_->reach_mailbox(connection_, std::to_string(number), soon());
+  EXPECT_EQ(reached, 60);
+  EXPECT_EQ(book_->of_day(connection_.id, soon())->mailboxes, 60U);
+  book_ = *UsageBook::open(*records_, clock_, soon());
+  EXPECT_FALSE(*book_->reach_mailbox(connection_, "one more", soon())) << "a restart made the cap larger";
+}
+
+TEST_F(UsageBookTest, T20_a_terabyte_asked_for_in_any_pieces_ends_at_the_cap) {
+  connection_.caps.bytes_hour = 300'000'000;
+  constexpr std::uint64_t terabyte = 1'000'000'000'000;
+  std::uint64_t bytes = 0;
+  for (std::uint64_t wanted = terabyte; wanted > 1; wanted /= 3) {
+    bytes += granted_bytes(wanted);
+    ASSERT_LE(bytes, connection_.caps.bytes_hour);
+  }
+  for (std::uint64_t more = 1; more > 0; bytes += more) more = granted_bytes(terabyte);
+  EXPECT_EQ(bytes, connection_.caps.bytes_hour);
+}
+
 }  // namespace
 }  // namespace mailhold::broker

@@ -1,4 +1,6 @@
 // Chains as bytes: docs/formats/ledger.md, "State snapshot".
+#include <algorithm>
+
 #include "core/evidence/chains.h"
 
 namespace mailhold::ledger {
@@ -27,12 +29,22 @@ bool read_varint(std::string_view& bytes, std::uint64_t& value) {
   return false;
 }
 
+// In the order of their keys, so that the same log gives the same bytes whichever way it was read.
+template <class Map>
+auto sorted(const Map& map) {
+  std::vector<const typename Map::value_type*> entries;
+  for (const auto& entry : map) entries.push_back(&entry);
+  std::sort(entries.begin(), entries.end(), [](const auto* one, const auto* other) { return one->first < other->first; });
+  return entries;
+}
+
 }  // namespace
 
 void Chains::write(ByteWriter& writer) const {
   writer.u64(tenants_.size());
   std::string gaps;
-  for (const auto& [id, tenant] : tenants_) {
+  for (const auto* entry : sorted(tenants_)) {
+    const auto& [id, tenant] = *entry;
     gaps.clear();
     std::uint64_t before = 0;
     for (const std::uint64_t index : tenant.indexes) {
@@ -42,8 +54,10 @@ void Chains::write(ByteWriter& writer) const {
     writer.raw(id.bytes()).u64(tenant.head.seq).raw(tenant.head.leaf.bytes()).text(gaps);
   }
   writer.u64(connections_.size());
-  for (const auto& [key, connection] : connections_)
+  for (const auto* entry : sorted(connections_)) {
+    const auto& [key, connection] = *entry;
     writer.raw(key).u64(connection.head.seq).raw(connection.head.leaf.bytes()).u64(connection.index);
+  }
 }
 
 Result<Chains> Chains::read(ByteReader& reader) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/evidence/log_reader.h"
 #include "core/evidence/verifier.h"
 #include "fakes/temporary_ledger.h"
 
@@ -56,6 +57,20 @@ TEST_F(LedgerSnapshot, a_start_from_it_goes_on_as_one_that_reads_everything) {
   }
   expect_sound();
   EXPECT_GT(parse_snapshot(contents_of(snapshot()), test_key())->size, 1200U);
+}
+
+TEST_F(LedgerSnapshot, T34_what_is_rebuilt_twice_from_the_log_is_the_same_to_the_byte) {
+  add(*opened(false), 900);
+  const auto rebuilt = [&](bool from_snapshot) {
+    LogReader reader(settings.folder, test_key(), Journal::checked);
+    if (from_snapshot) reader.start_from(*read_snapshot(settings.folder, test_key()));
+    EXPECT_TRUE(reader.read());
+    return encode_snapshot(reader.tree.size(), reader.tree.root(), reader.last_at, reader.chains, test_signer(), settings.origin);
+  };
+  const std::string first = rebuilt(false);
+  EXPECT_EQ(rebuilt(false), first);
+  EXPECT_EQ(rebuilt(true), first);
+  EXPECT_EQ(parse_snapshot(first, test_key())->size, 901U) << "with the heads entry of the end";
 }
 
 TEST_F(LedgerSnapshot, what_came_before_it_is_not_read) {
