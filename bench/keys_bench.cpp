@@ -128,7 +128,9 @@ void bench_memory(const std::filesystem::path& directory, std::uint32_t tenants)
       const auto above = region.hierarchy.newest(tenant, static_cast<Slot>(Purpose::connection));
       if (!above) must(above.error());
       seal_secret(row, "bench", *above, std::string(32, 'p'), "user\0password");
-      must(region.keystore.put_secret(row, {}));
+      KeyEvent event;
+      event.id = Id::random();
+      must(region.keystore.put_secret(row, event));
       if (connection == 0) must(region.service.rotate_connection(tenant, row.connection));
     }
   }
