@@ -125,7 +125,7 @@ def spread(values):
 def line(name, ours, peer, unit, bar, lower_is_better=False):
     ratio = ours / peer if peer else 0.0
     good = ratio <= bar if lower_is_better else ratio >= bar
-    print(f"bench {name} ours={ours:.1f} peer={peer:.1f} unit={unit} ratio={ratio:.2f} bar={bar} {'ok' if good else 'short'}", flush=True)
+    print(f"bench {name} ours={ours:.4g} peer={peer:.4g} unit={unit} ratio={ratio:.2f} bar={bar} {'ok' if good else 'short'}", flush=True)
 
 
 def memory_of(pid):
