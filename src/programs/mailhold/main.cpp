@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
@@ -15,7 +16,7 @@ using namespace mailhold;
 constexpr const char* about =
     "Mailhold: an open email security service.\n"
     "\n"
-    "  mailhold NOUN VERB [options]      mailhold NOUN --help lists the verbs\n"
+    "  mailhold NOUN VERB [options]      mailhold help NOUN lists the verbs\n"
     "  --json works on everything that prints\n"
     "\n"
     "Exit codes: 0 done, 2 wrong input, 3 not found, 4 exists already, 5 not allowed, 6 a limit,\n"
@@ -79,6 +80,19 @@ void add(CLI::App& app, const cli::Command& command, cli::Typed& typed, const cl
   verb->callback([&chosen, &command] { chosen = &command; });
 }
 
+// What a stranger types first is a question: nothing at all, "help", "help NOUN VERB", or a noun alone.
+std::vector<std::string> as_typed(int count, char** words, const std::map<std::string, CLI::App*>& nouns) {
+  std::vector<std::string> typed(words + 1, words + count);
+  if (typed.empty()) typed.emplace_back("--help");
+  if (typed.front() == "help") {
+    typed.erase(typed.begin());
+    typed.emplace_back("--help");
+  }
+  const auto noun = nouns.find(typed.front());
+  if (typed.size() == 1 && noun != nouns.end() && !noun->second->get_subcommands({}).empty()) typed.emplace_back("--help");
+  return typed;
+}
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -102,7 +116,13 @@ int main(int count, char** words) {
   std::map<std::string, CLI::App*> nouns;
   for (const auto& command : commands) add(app, command, typed, chosen, nouns);
   try {
-    app.parse(count, words);
+    std::vector<std::string> typed_words = as_typed(count, words, nouns);
+    if (const std::string& first = typed_words.front(); !first.starts_with('-') && !nouns.contains(first)) {
+      std::cerr << "mailhold: there is no " << first << "; `mailhold help` lists what there is\n";
+      return 2;
+    }
+    std::reverse(typed_words.begin(), typed_words.end());  // as the library takes them
+    app.parse(std::move(typed_words));
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return code == 0 ? 0 : 2;
