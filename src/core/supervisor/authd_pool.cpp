@@ -51,6 +51,11 @@ Status AuthdPool::start_zygote() {
   return done();
 }
 
+// Another one is started when this one has been waited for.
+void AuthdPool::end_zygote() {
+  if (zygote_pid_ > 0) ::kill(zygote_pid_, SIGKILL);
+}
+
 Result<AuthdPool::Authd> AuthdPool::start_process() {
   if (program_.attached) {
     ASSIGN_OR_RETURN(ipc::OwnedFd connection, attach(settings_, program_));
@@ -60,8 +65,12 @@ Result<AuthdPool::Authd> AuthdPool::start_process() {
   ASSIGN_OR_RETURN(auto control, ipc::Channel::socket_pair());
   next_user_ = (next_user_ + 1) % authd_users;
   const auto user = static_cast<uid_t>(settings_.number("mailhold.users_first") + program_.user + next_user_);
-  ASSIGN_OR_RETURN(ipc::Copy copy, ipc::make_copy(*zygote_, user, control.second.get(), soon()));
-  return Authd{std::move(copy.process), std::make_unique<ipc::Channel>(std::move(control.first)), {}};
+  Result<ipc::Copy> copy = ipc::make_copy(*zygote_, user, control.second.get(), soon());
+  if (!copy) {
+    if (copy.error().kind != ErrorKind::limit_exceeded) end_zygote();
+    return copy.error();
+  }
+  return Authd{std::move(copy->process), std::make_unique<ipc::Channel>(std::move(control.first)), {}};
 }
 
 // Its channels: brokerd calls it, it calls keyd.
@@ -132,7 +141,7 @@ void AuthdPool::end_waiting() {
 void AuthdPool::end_all() {
   end_waiting();
   for (const auto& [number, authd] : working_) authd.end();
-  if (zygote_pid_ > 0) ::kill(zygote_pid_, SIGKILL);
+  end_zygote();
 }
 
 }  // namespace mailhold::supervisor

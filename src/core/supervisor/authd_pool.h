@@ -48,6 +48,7 @@ class AuthdPool {
     bool has_ended() const;
   };
   Status start_zygote();
+  void end_zygote();
   Status start();
   Result<Authd> start_process();
 

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "corpora.h"
+
 namespace mailhold::ipc {
 namespace {
 
@@ -63,7 +65,7 @@ TEST_F(UnitSocket, a_socket_that_others_may_use_is_refused) {
 }
 
 TEST_F(UnitSocket, a_caller_that_is_neither_root_nor_the_owner_is_refused) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  SKIP_UNLESS(::geteuid() == 0, "another user's connection takes root");
   ASSERT_EQ(::chmod(path_.c_str(), 0666), 0);
   ASSERT_EQ(::chmod(folder_.c_str(), 0755), 0);
   ASSERT_EQ(::seteuid(60999), 0);

@@ -72,7 +72,8 @@ Result<Copy> make_copy(Channel& zygote, uid_t user, int control, const Deadline&
   ASSIGN_OR_RETURN(const Frame reply, zygote.receive(deadline));
   ByteReader reader(reply.bytes);
   const auto pid = static_cast<pid_t>(reader.u32());
-  if (!reader.finish() || pid <= 0) return Error{ErrorKind::unavailable, "the zygote could not fork"};
+  if (!reader.finish() || pid < 0) return Error{ErrorKind::corrupt, "not an answer of a zygote"};
+  if (pid == 0) return Error{ErrorKind::limit_exceeded, "the zygote could not fork"};
   const auto process = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
   if (process < 0) return Error{ErrorKind::unavailable, std::string("pidfd_open: ") + std::strerror(errno)};
   return Copy{pid, OwnedFd(process)};

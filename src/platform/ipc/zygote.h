@@ -20,7 +20,8 @@ struct Copy {
   pid_t pid = -1;
   OwnedFd process;  // pidfd: readable once the copy has ended; no other process ever takes its place
 };
-// `control` becomes the copy's descriptor 3; it stays the caller's here. unavailable: the zygote is gone or cannot fork.
+// `control` becomes the copy's descriptor 3; it stays the caller's here. limit_exceeded: the zygote cannot fork now. After any
+// other error the zygote must be ended: its answer may still come, and would be taken for that of the next request.
 Result<Copy> make_copy(Channel& zygote, uid_t user, int control, const Deadline& deadline);
 
 }  // namespace mailhold::ipc

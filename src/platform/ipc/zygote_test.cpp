@@ -101,6 +101,15 @@ TEST_F(ZygoteTest, no_copy_is_made_for_root) {
   EXPECT_FALSE(make_copy(*zygote_, 0, ends->second.get(), soon()));
 }
 
+TEST_F(ZygoteTest, one_that_does_not_answer_is_told_apart_from_one_that_cannot_fork) {
+  ::kill(pid_, SIGSTOP);
+  auto ends = Channel::socket_pair();
+  const auto copy = make_copy(*zygote_, nobody, ends->second.get(), Deadline::after(50ms));
+  ASSERT_FALSE(copy);
+  EXPECT_EQ(copy.error().kind, ErrorKind::timed_out);
+  ::kill(pid_, SIGKILL);
+}
+
 TEST_F(ZygoteTest, a_zygote_that_is_gone_is_an_error) {
   ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);

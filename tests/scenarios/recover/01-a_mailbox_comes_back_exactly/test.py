@@ -21,14 +21,14 @@ from needles import Finder, needle
 from world import PROGRAMS, CommandFailed, SlowSmtpServer, letter, run, wait_for
 
 HOST = "imap.example.test"
-BEA, MANY = "bea@example.test", "many@example.test"
+BEA, MANY, OTHER = "bea@example.test", "many@example.test", "other@example.test"
 NEEDLES = {name: needle(name) for name in ("subject", "body", "folder", "password", "keyword")}
 OVERVIEW = f"Projekte/{NEEDLES['folder']}/Übersicht & Pläne – Q1"
 DAY = 86_400
 
 
 class MailboxComesBack(ConnectionWorld):
-    users = {BEA: NEEDLES["password"], MANY: NEEDLES["password"] + "-2"}
+    users = {BEA: NEEDLES["password"], MANY: NEEDLES["password"] + "-2", OTHER: "contract"}
     stands_as_worker = False
     settings = {"backup.every_seconds": 3600, "backup.sessions_max": 2}  # nothing is synced but when the test asks for it
 
@@ -117,6 +117,13 @@ class MailboxComesBack(ConnectionWorld):
         before = self.mailhold.pids()["workerd"]
         os.kill(before, signal.SIGKILL)
         wait_for("another workerd", lambda: self.mailhold.pids()["workerd"] not in (before, -1) and self.mailhold.cli("mailbox", "list", check=False))
+
+    def test_0_this_server_keeps_the_contract_of_mailboxes(self):
+        """The contract test that the fake servers pass beside the code, against Dovecot."""
+        peer = {**os.environ, "MAILHOLD_IMAP_PEER": f"127.0.0.1:{self.peers.imap_tls_port}:{OTHER}:{self.users[OTHER]}"}
+        done = subprocess.run([PROGRAMS / "features_mailboxes_test", "--gtest_filter=Peer/*"], env=peer, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stdout[-3000:])
+        self.assertRegex(done.stdout, r"\[  PASSED  \] [1-9][0-9]* tests")
 
     def test_1_the_first_sync_has_all_of_it(self):
         type(self).second, _ = self.add_person("second")
@@ -242,7 +249,8 @@ class MailboxComesBack(ConnectionWorld):
         today = time.strftime("%Y-%m-%d", time.gmtime())
         self.mailhold.cli("key", "rotate", "region")
         self.mailhold.cli("key", "rotate", "tenant", "--tenant", "example.test")
-        self.mailhold.cli("key", "rotate", "day", "--tenant", "example.test", "--day", today)
+        # The day has its key once the message is stored, which is up to a moment after its delivery.
+        wait_for("the key of the day", lambda: self.mailhold.cli("key", "rotate", "day", "--tenant", "example.test", "--day", today, check=False))
         self.assertEqual(self.mailhold.cli("key", "rewrap")["rotations"], [])
         self.kill_worker()  # and with it its leases
         self.assertEqual(self.seen(self.first_moment), self.as_seen(self.first))
