@@ -1,30 +1,16 @@
 #include "formats/imap/imap_reader.h"
 
 #include "base/text.h"
+#include "formats/imap/literal.h"
 #include "formats/imap/response_parser.h"
 
 namespace mailhold::imap {
 namespace {
 
-// Whether a literal may stand in this response: the text of a condition is free, and may end like one (RFC 9051 section 7.1).
 bool may_have_literals(std::string_view line) {
   if (!line.starts_with("* ")) return false;
   line.remove_prefix(2);
-  const std::string_view word = line.substr(0, line.find(' '));
-  for (const std::string_view condition : {"OK", "NO", "BAD", "BYE", "PREAUTH"}) {
-    if (equals_ignoring_case(word, condition)) return false;
-  }
-  return true;
-}
-
-// The size of the literal that a line announces at its end: {12}, {12+} or ~{12} (RFC 9051 section 4.3, RFC 3516).
-std::optional<std::uint64_t> announced_literal(std::string_view line) {
-  if (!line.ends_with('}')) return std::nullopt;
-  const std::size_t begin = line.rfind('{');
-  if (begin == std::string_view::npos) return std::nullopt;
-  std::string_view digits = line.substr(begin + 1, line.size() - begin - 2);
-  if (digits.ends_with('+')) digits.remove_suffix(1);
-  return to_number(digits);
+  return !is_condition(line.substr(0, line.find(' ')));
 }
 
 // Whether the literal at the end of the line is a whole message: BODY[], or RFC822 as old servers answer it.

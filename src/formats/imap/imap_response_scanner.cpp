@@ -3,27 +3,12 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "formats/imap/literal.h"
 
 namespace mailhold::imap {
 namespace {
 
 using Kind = ResponsePiece::Kind;
-
-// "{12}" or "~{12}" at the end of a line without its CRLF.
-std::optional<std::uint64_t> literal_size(std::string_view line) {
-  if (!line.ends_with('}')) return std::nullopt;
-  const std::size_t begin = line.rfind('{');
-  if (begin == std::string_view::npos) return std::nullopt;
-  std::string_view digits = line.substr(begin + 1, line.size() - begin - 2);
-  if (digits.ends_with('+')) digits.remove_suffix(1);
-  return to_number(digits);
-}
-
-// A status response ends in text for people, which may look like a literal.
-bool is_status(std::string_view word) {
-  constexpr std::string_view words[] = {"OK", "NO", "BAD", "BYE", "PREAUTH"};
-  return std::any_of(std::begin(words), std::end(words), [&](std::string_view each) { return equals_ignoring_case(each, word); });
-}
 
 std::string_view word_at(std::string_view line, std::size_t begin) {
   if (begin >= line.size()) return {};
@@ -77,11 +62,11 @@ std::optional<ResponsePiece> ImapResponseScanner::next() {
       piece.tag = first;
       return piece;
     }
-    if (is_status(second)) return piece;
+    if (is_condition(second)) return piece;
     const bool is_fetch = to_number(second).has_value() && equals_ignoring_case(word_at(line, 3 + second.size()), "FETCH");
-    if (is_fetch && literal_size(line)) piece.kind = Kind::item;
+    if (is_fetch && announced_literal(line)) piece.kind = Kind::item;
   }
-  const auto literal = literal_size(line);
+  const auto literal = announced_literal(line);
   literal_left_ = literal.value_or(0);
   at_begin_ = !literal;
   return piece;
