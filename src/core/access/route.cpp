@@ -7,7 +7,7 @@
 namespace mailhold::access {
 namespace {
 
-constexpr std::uint8_t table_version = 1;
+constexpr std::uint8_t table_version = 2;
 constexpr std::size_t routes_max = 200'000;
 constexpr std::size_t pins_max = 8;
 constexpr std::size_t text_bytes_max = 1024;
@@ -21,6 +21,19 @@ bool is_short_and_printable(std::string_view text) {
 }
 
 bool is_pin(const std::string& pin) { return pin.size() == 64 && from_hex(pin).has_value(); }
+
+Status check_sign_in(const Route& route) {
+  if (!is_sign_in(route.sign_in)) return wrong("no such way to sign in");
+  const bool asserts = route.sign_in == SignIn::assertion;
+  if (route.sign_in != SignIn::password && route.kind != RouteKind::smtp_auth) return wrong("only an smtp-auth route signs in");
+  if (asserts != !route.token_host.empty()) return wrong("a token host goes with client assertions, and they need one");
+  if (asserts != !route.user.empty())
+    return wrong("a route with client assertions names the mailbox it signs in to; any other has its user in the secret");
+  if (!is_short_and_printable(route.token_host) || !is_short_and_printable(route.user))
+    return wrong("a token host or user with odd letters");
+  if (asserts && (route.token_port == 0 || route.ca_file.empty())) return wrong("the token host is verified by a CA: give one");
+  return done();
+}
 
 }  // namespace
 
@@ -38,6 +51,7 @@ Status check_route(const Route& route) {
   if (route.pins.size() > pins_max || !std::all_of(route.pins.begin(), route.pins.end(), is_pin)) {
     return wrong("pins are up to 8 SHA-256 values of 64 hex digits");
   }
+  RETURN_IF_ERROR(check_sign_in(route));
   if (route.kind == RouteKind::mx) return route.host.empty() ? done() : wrong("an mx route takes its hosts from DNS");
   if (route.host.empty() || route.port == 0) return wrong("the next hop needs a host and a port");
   const bool is_verified = !route.pins.empty() || !route.ca_file.empty();
@@ -72,6 +86,7 @@ void write_route(ByteWriter& writer, const Route& route) {
   writer.u32(static_cast<std::uint32_t>(route.pins.size()));
   for (const std::string& pin : route.pins) writer.text(pin);
   writer.u32(route.concurrency).raw(route.failover.bytes()).u8(route.paused);
+  writer.u8(static_cast<std::uint8_t>(route.sign_in)).text(route.user).text(route.token_host).u16(route.token_port);
 }
 
 Result<Route> read_route(ByteReader& reader) {
@@ -89,6 +104,12 @@ Result<Route> read_route(ByteReader& reader) {
   route.concurrency = reader.u32();
   route.failover = Id::from_bytes(reader.raw(Id::size));
   route.paused = reader.u8() != 0;
+  if (!reader.rest().empty()) {  // a row of a Mailhold that knew passwords only ends here
+    route.sign_in = static_cast<SignIn>(reader.u8());
+    route.user = reader.text();
+    route.token_host = reader.text();
+    route.token_port = reader.u16();
+  }
   if (!reader.ok()) return Error{ErrorKind::corrupt, "a route is cut short"};
   if (Status sound = check_route(route); !sound) return Error{ErrorKind::corrupt, "unsound route: " + sound.error().detail};
   return route;
