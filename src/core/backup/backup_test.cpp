@@ -194,10 +194,12 @@ TEST_F(KeyCopies, what_is_no_backup_stays_and_is_named_if_it_may_be_an_old_copy)
   fs::create_directories(folder_ / "all/other");
   write("all/other/file", "x");
   write("all/2/MANIFEST", "mailhold-backup-1 x\n");
+  fs::copy(folder_ / "data", folder_ / "all/data", fs::copy_options::recursive);
   now_ = system_clock().now() + 40 * milliseconds_in_day;  // the files' own times are of today
   EXPECT_TRUE(copy("all/fresh"));
   const std::string said = prune();
   EXPECT_NE(said.find("! 1 holds keys older than 35 days and is no complete backup"), std::string::npos) << said;
+  EXPECT_EQ(said.find("! data"), std::string::npos) << said;
   EXPECT_NE(said.find("all/2: the manifest is damaged in line 1"), std::string::npos) << said;
   EXPECT_TRUE(has_keys(1));
   EXPECT_TRUE(has_keys(2));

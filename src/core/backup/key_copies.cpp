@@ -59,13 +59,16 @@ Result<bool> prune(const BackupSet& set, Milliseconds now) {
   return true;
 }
 
-// An interrupted backup can't be restored and has no date; it may also be something else, so that it is only named.
+// An interrupted backup can't be restored and has no date; it may also be something else, so that it is only named. Data that
+// Mailhold works on have the ledger's lock, which backups leave out.
 bool is_old_leftover(const fs::path& folder, Milliseconds now) {
+  if (fs::exists(folder / "ledger/lock")) return false;
+  Milliseconds newest = 0;
   for (const char* file : {"keystore/keystore.db", "store/gateway.db", "backup/backup.db"}) {
     struct stat about{};
-    if (::stat((folder / file).c_str(), &about) == 0 && now - Milliseconds{about.st_mtime} * 1000 > key_copies_life) return true;
+    if (::stat((folder / file).c_str(), &about) == 0) newest = std::max(newest, Milliseconds{about.st_mtime} * 1000);
   }
-  return false;
+  return newest != 0 && now - newest > key_copies_life;
 }
 
 }  // namespace
@@ -86,7 +89,8 @@ Result<Pruned> prune_keys(const fs::path& folder, Milliseconds now, Milliseconds
     } else if (set.error().kind != ErrorKind::not_found) {
       pruned.problems.push_back(set.error().detail + ": its keys stay until somebody deletes the backup");
     } else if (is_old_leftover(at->path(), now)) {
-      pruned.problems.push_back(name + " holds keys older than 35 days and is no complete backup: delete it if it was one");
+      pruned.problems.push_back(
+          name + " holds keys older than 35 days and is no complete backup: delete it if it is an interrupted one");
     }
   }
   if (error)

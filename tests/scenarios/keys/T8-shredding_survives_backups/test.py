@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import sqlite3
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
@@ -26,6 +27,12 @@ def grow_older(backup, days):
     head, rest = manifest.read_text().split("\n", 1)
     name, time = head.split(" ")
     manifest.write_text(f"{name} {int(time) - days * MILLISECONDS_IN_DAY}\n{rest}")
+
+
+def give_back_zeros(backup):
+    """Segments are longer than what is in them: a month of backups need not fill the disk of the tests."""
+    for path in backup.rglob("*.seg"):
+        subprocess.run(["fallocate", "--dig-holes", path], check=True)
 
 
 def wraps_in(keystore, tenant):
@@ -89,6 +96,7 @@ class ShreddingSurvivesBackups(World):
                 self.rotate_root()
                 rotated, roots = day, roots + 1
             made = self.mailhold.cli("backup", "self", "--to", self.backups / f"day-{day:02}", "--config", self.config)
+            give_back_zeros(self.backups / f"day-{day:02}")
             deleted += made["keys_deleted_of"]
             self.assertEqual(deleted, [f"day-{each:02}" for each in DAYS if day - each >= 35])  # and some seconds
             if day == 0:
@@ -119,7 +127,11 @@ class ShreddingSurvivesBackups(World):
         keys, seals = wraps_in(self.folder / "stray/keystore/keystore.db", self.gone)
         self.assertGreaterEqual(len(keys), 10)
         self.assertEqual(len(seals), 2)
-        in_file = lambda path: [wrap for wrap in keys + seals if wrap in path.read_bytes()]
+
+        def in_file(path):
+            content = path.read_bytes().rstrip(b"\0")  # segments are longer than what is in them
+            return [wrap for wrap in keys + seals if wrap in content]
+
         self.assertEqual(len(in_file(self.folder / "stray/keystore/keystore.db")), len(keys + seals))
         for path in self.backups.rglob("*"):
             if path.is_file():
