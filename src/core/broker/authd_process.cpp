@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "platform/crypto/prepare.h"
 #include "platform/ipc/zygote.h"
-#include "platform/net/tls_client.h"
+#include "platform/net/tls_rehearsal.h"
 #include "platform/sandbox/profiles.h"
 
 namespace mailhold::broker {
@@ -22,25 +22,27 @@ int refuse(const Error& error) {
 }
 
 int serve_in_jail(const Serve& serve, const std::function<Status()>& close_the_jail) {
-  const auto daemon = ipc::Daemon::start("authd");
+  const auto daemon = ipc::Daemon::start("authd", ipc::Threads::one);
   if (const Status closed = close_the_jail(); !closed) return refuse(closed.error());
   return serve(*daemon);
 }
 
-// What every copy would do again is done here, once: the self-test of its jail, and all that OpenSSL looks up for a session.
-Status prepare(const sandbox::PreparedProfile& jail) {
+// What every copy would do again is done here, once: all that OpenSSL looks up for a session, and its jail, but for what the
+// zygote itself needs, with the self-test of the rest.
+Status prepare(const sandbox::Profile& zygote, const sandbox::PreparedProfile& jail) {
   crypto::prepare();
-  RETURN_IF_ERROR(net::TlsClient::create({}));
-  RETURN_IF_ERROR(jail.self_test());
+  RETURN_IF_ERROR(net::rehearse_tls());
   RETURN_IF_ERROR(sandbox::keep_capabilities({CAP_SETUID, CAP_SETGID}));
-  return sandbox::enter(sandbox::profile_of("authd-zygote", {}));
+  RETURN_IF_ERROR(sandbox::enter(zygote));
+  return jail.self_test();
 }
 
 int make_copies(const Serve& serve) {
   set_program_name("authd");
-  const auto jail = sandbox::PreparedProfile::make(sandbox::profile_of("authd", {}));
+  const sandbox::Profile zygote = sandbox::profile_of("authd-zygote", {});
+  const auto jail = sandbox::PreparedProfile::make_for_copies(sandbox::profile_of("authd", {}), zygote);
   if (!jail) return refuse(jail.error());
-  if (const Status prepared = prepare(*jail); !prepared) return refuse(prepared.error());
+  if (const Status prepared = prepare(zygote, *jail); !prepared) return refuse(prepared.error());
   ::prctl(PR_SET_NAME, "authd-zygote");
   ipc::serve_copies([&] {
     ::prctl(PR_SET_NAME, "authd");

@@ -10,7 +10,7 @@ namespace mailhold::broker {
 // main() of a program that stands where authd stands; returns its exit code.
 //   (no word)   one process, started by systemd for a connection of the supervisor's
 //   zygote      what the supervisor starts: it makes copies of itself, each of which is an authd
-// `serve` runs in the jail, with one thread so far, and gives the exit code.
+// `serve` runs in the jail with one thread, the only one there will be, and gives the exit code.
 int run_authd(int count, char** words, const std::function<int(ipc::Daemon&)>& serve);
 
 }  // namespace mailhold::broker

@@ -20,19 +20,14 @@ constexpr std::uint32_t messages_max = 100;
 void AuthdSession::handle(const std::shared_ptr<ipc::Call>& call) {
   if (call->peer != "brokerd") return call->fail(Error{ErrorKind::denied, "only brokerd gives jobs"});
   if (call->method() == static_cast<std::uint16_t>(AuthdMethod::finish)) {
-    std::unique_lock lock(mutex_);
-    ended_.wait(lock, [&] { return is_over_; });
+    if (!is_over_) return call->fail(Error{ErrorKind::not_found, "there was no session"});
     call->reply(encode(report_));
-    lock.unlock();
     return over_();
   }
   const bool is_connection = call->method() == static_cast<std::uint16_t>(AuthdMethod::connection_session);
   if (!is_connection && call->method() != static_cast<std::uint16_t>(AuthdMethod::session))
     return call->fail(Error{ErrorKind::unsupported, "no such method"});
-  {
-    const std::lock_guard lock(mutex_);
-    if (std::exchange(taken_, true)) return call->fail(Error{ErrorKind::denied, "this process has had its one job"});
-  }
+  if (std::exchange(taken_, true)) return call->fail(Error{ErrorKind::denied, "this process has had its one job"});
   if (is_connection) return serve_connection(call);
   const auto job = parse_authd_job(call->body());
   auto& fds = call->fds();
@@ -69,11 +64,8 @@ void AuthdSession::serve_connection(const std::shared_ptr<ipc::Call>& call) {
     return over_();
   }
   call->reply();
-  const SessionReport report = session.serve();
-  const std::lock_guard lock(mutex_);
-  report_ = report;
+  report_ = session.serve();
   is_over_ = true;
-  ended_.notify_all();
 }
 
 Result<std::unique_ptr<SmtpSession>> AuthdSession::open(const AuthdJob& job, ipc::OwnedFd socket, ipc::OwnedFd token_server) {
@@ -111,7 +103,8 @@ void AuthdSession::serve_gateway(ipc::Channel& gateway, SmtpSession& session, co
   }
   session.close(Deadline::after(5s));
   gateway.close();
-  end(served ? "closed" : "gateway or server left: " + served.error().detail.substr(0, 64));
+  report_.end = served ? "closed" : "gateway or server left: " + served.error().detail.substr(0, 64);
+  is_over_ = true;
 }
 
 Status AuthdSession::serve_one(ipc::Channel& gateway, SmtpSession& session, const std::string& envelope_id, bool& goes_on) {
@@ -136,21 +129,10 @@ Status AuthdSession::serve_one(ipc::Channel& gateway, SmtpSession& session, cons
   }
   if (submit->envelope.envelope_id.empty()) submit->envelope.envelope_id = envelope_id;
   ASSIGN_OR_RETURN(const smtp::SubmissionOutcome outcome, session.deliver(submit->envelope, body, deadline));
-  std::uint32_t count = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    count = ++report_.messages;
-    report_.bytes += body.size();
-  }
-  goes_on = session.is_open() && count < messages_max;
+  ++report_.messages;
+  report_.bytes += body.size();
+  goes_on = session.is_open() && report_.messages < messages_max;
   return gateway.send(encode(SubmissionFrame(SubmissionResult{outcome, goes_on})), deadline);
-}
-
-void AuthdSession::end(std::string why) {
-  const std::lock_guard lock(mutex_);
-  report_.end = std::move(why);
-  is_over_ = true;
-  ended_.notify_all();
 }
 
 }  // namespace mailhold::broker

@@ -3,13 +3,12 @@
 // submits as structure, or relays a worker's session (connection_session.h). It cannot connect, open a file or run a program; the
 // secret is wiped once the server took it.
 //
-// One job for each process. `session` answers when the session is open; `finish` when it is over.
+// One job for each process, and one thread. `session` answers when the session is open, and is served to its end; `finish`,
+// which is asked meanwhile, is answered after that.
 // Design: docs/flows/use-of-a-secret.md
 #pragma once
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <optional>
 
 #include "core/broker/broker_messages.h"
@@ -31,15 +30,11 @@ class AuthdSession {
   Result<std::unique_ptr<SmtpSession>> open(const AuthdJob& job, ipc::OwnedFd socket, ipc::OwnedFd token_server);
   void serve_gateway(ipc::Channel& gateway, SmtpSession& session, const std::string& envelope_id);
   Status serve_one(ipc::Channel& gateway, SmtpSession& session, const std::string& envelope_id, bool& goes_on);
-  void end(std::string why);
-
   keys::KeyClient& keys_;
   const std::function<void()> over_;
-  std::mutex mutex_;
-  std::condition_variable ended_;
-  bool taken_ = false;  // guarded by mutex_, as are the next two
-  SessionReport report_;
+  bool taken_ = false;
   bool is_over_ = false;
+  SessionReport report_;
 };
 
 }  // namespace mailhold::broker

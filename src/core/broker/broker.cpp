@@ -126,7 +126,7 @@ Result<ipc::OwnedFd> Broker::open_session(const OpenSession& request, const Dead
                      receipt.encode(),
                      settings_.our_name,
                      to_hex(receipt.leaf().bytes())};
-  auto authd = std::make_shared<ipc::Client>("authd", std::move(fresh->channel));
+  auto authd = std::make_shared<ipc::Client>("authd", std::move(fresh->channel), ipc::Replies::by_caller);
   std::vector<int> fds{socket->get(), pair->second.get()};
   if (token_socket.is_open()) fds.push_back(token_socket.get());
   const auto opened = authd->call(static_cast<std::uint16_t>(AuthdMethod::session), encode(job), fds, deadline);

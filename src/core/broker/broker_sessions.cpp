@@ -147,7 +147,7 @@ Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, cons
 
   const ConnectionJob job{connection, connection.ca == "system" ? settings_.system_ca : "", request.purpose, receipt.encode(),
                           to_hex(receipt.leaf().bytes())};
-  Open open{std::make_shared<ipc::Client>("authd", std::move(fresh->channel)),
+  Open open{std::make_shared<ipc::Client>("authd", std::move(fresh->channel), ipc::Replies::by_caller),
             fresh->process,
             connection.tenant,
             connection.id,

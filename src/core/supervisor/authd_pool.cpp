@@ -81,9 +81,7 @@ Status AuthdPool::start() {
   authd.broker_end = std::move(job.first);
   const int job_end[] = {job.second.get()};
   const int key_end[] = {keys.first.get()};
-  ipc::StartMessage start;
-  start.settings = settings_.values();
-  RETURN_IF_ERROR(authd.control->send(start.encode(), soon()));
+  RETURN_IF_ERROR(authd.control->send(ipc::StartMessage().encode(), soon()));  // it needs no settings
   RETURN_IF_ERROR(authd.control->send(ipc::encode_peer("brokerd", ipc::Side::serves), job_end, soon()));
   RETURN_IF_ERROR(authd.control->send(ipc::encode_peer("keyd", ipc::Side::calls), key_end, soon()));
   RETURN_IF_ERROR(authd.control->send(ipc::encode_go(), soon()));

@@ -67,6 +67,18 @@ Result<ipc::OwnedFd> listen_internet(const std::string& address) {
   return socket;
 }
 
+// Nothing is written where all is right already: the file system may be mounted read-only, and its program can say better than
+// anybody what that keeps it from doing.
+Status give_folder(const std::string& path, uid_t user, gid_t group, mode_t mode) {
+  struct stat now{};
+  const bool is_right = ::lstat(path.c_str(), &now) == 0 && S_ISDIR(now.st_mode) && now.st_uid == user && now.st_gid == group &&
+                        (now.st_mode & 07777) == mode;
+  if (is_right) return done();
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failed(path);
+  if (::lchown(path.c_str(), user, group) != 0 || ::chmod(path.c_str(), mode) != 0) return failed(path);
+  return done();
+}
+
 }  // namespace
 
 Status make_folders(const Topology& topology, const std::string& data, std::int64_t users_first) {
@@ -74,16 +86,15 @@ Status make_folders(const Topology& topology, const std::string& data, std::int6
   std::error_code error;
   std::filesystem::create_directories(data, error);
   if (error) return Error{ErrorKind::unavailable, data + ": " + error.message()};
-  if (::chmod(data.c_str(), 0711) != 0) return failed(data);
+  struct stat now{};
+  const bool is_right = ::stat(data.c_str(), &now) == 0 && (now.st_mode & 07777) == 0711;
+  if (!is_right && ::chmod(data.c_str(), 0711) != 0) return failed(data);
   for (const Folder& folder : topology.folders) {
     const Program* owner = program_of(topology, folder.owner);
     const Program* group = program_of(topology, folder.group.empty() ? folder.owner : folder.group);
     if (owner->attached) continue;
-    const std::string path = data + "/" + folder.name;
-    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failed(path);
-    const auto user_id = static_cast<uid_t>(users_first + owner->user);
-    const auto group_id = static_cast<gid_t>(users_first + group->user);
-    if (::lchown(path.c_str(), user_id, group_id) != 0 || ::chmod(path.c_str(), folder.mode) != 0) return failed(path);
+    RETURN_IF_ERROR(give_folder(data + "/" + folder.name, static_cast<uid_t>(users_first + owner->user),
+                                static_cast<gid_t>(users_first + group->user), folder.mode));
   }
   return done();
 }

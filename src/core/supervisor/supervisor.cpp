@@ -84,7 +84,7 @@ Supervisor::Process* Supervisor::find(const std::string& name) {
   return nullptr;
 }
 
-Status Supervisor::start(const Deadline& deadline) {
+Result<std::vector<std::string>> Supervisor::start(const Deadline& deadline) {
   refuse_dumps();
   ASSIGN_OR_RETURN(topology_, topology_of(settings_));
   const bool starts_processes = !is_all_attached(topology_);
@@ -109,15 +109,21 @@ Status Supervisor::start(const Deadline& deadline) {
   });
   for (const Program& program : topology_.programs) processes_.push_back(std::make_unique<Process>(program));
   for (const auto& process : processes_) RETURN_IF_ERROR(start_process(*process));
+  std::vector<std::string> missing;
   for (const auto& process : processes_) {
     while (!process->ready) {
       auto word = process->control->receive(deadline);
+      if (!word && word.error().kind == ErrorKind::unavailable && process->program.may_come_later) {
+        log_error("supervisor", process->program.name + " does not start; it is tried again");
+        missing.push_back(process->program.name);
+        break;
+      }
       if (!word) return word.error().while_doing("starting " + process->program.name);
       take_word(*process, word->bytes);
     }
   }
   authd_->fill();
-  return done();
+  return missing;
 }
 
 // Its control channel.

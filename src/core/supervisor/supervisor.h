@@ -35,9 +35,10 @@ class Supervisor {
   Supervisor(Settings settings, std::string programs);
   ~Supervisor();
 
-  // Prepares everything and starts all processes; returns when each has said that it is ready. denied without root, unless all
-  // programs are attached. Listening sockets that systemd gave are taken by their names; the others are made.
-  Status start(const Deadline& deadline);
+  // Prepares everything and starts all processes; returns when each has said that it is ready, with the names of those that
+  // could not start, may come later and are tried again by run(). denied without root, unless all programs are attached.
+  // Listening sockets that systemd gave are taken by their names; the others are made.
+  Result<std::vector<std::string>> start(const Deadline& deadline);
 
   // Watches and restarts until stop(); then ends all processes, those that accept mail first.
   void run();

@@ -6,6 +6,7 @@ namespace mailhold::supervisor {
 namespace {
 
 constexpr std::string_view everyone = "all";
+constexpr std::string_view needed_to_accept[] = {"keyd", "resolverd", "apid", "scannerd", "gatewayd-in"};
 
 // Marks the programs that supervisor.attach names.
 Status attach(Topology& topology, const std::vector<std::string>& names) {
@@ -94,6 +95,9 @@ Result<Topology> topology_of(const Settings& settings) {
       {"gossipd", "resolverd"},
   };
   if (has_token) topology.edges.push_back({"keyd", "tokend"});
+  for (Program& program : topology.programs)
+    program.may_come_later =
+        std::find(std::begin(needed_to_accept), std::end(needed_to_accept), program.name) == std::end(needed_to_accept);
   RETURN_IF_ERROR(attach(topology, settings.list("supervisor.attach")));
   return topology;
 }

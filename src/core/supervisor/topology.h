@@ -20,6 +20,9 @@ struct Program {
   int user = 0;           // added to the setting mailhold.users_first; group likewise
   int nice = 0;           // gives way to the others when the processors are full: setpriority(2), 0 to 19
   bool attached = false;  // started by systemd in a unit of its own, which gives it all of the above; the supervisor connects
+  // Mail is accepted without it: where it cannot start, as on a disk that is full or read-only, the others go on, and it is
+  // tried again.
+  bool may_come_later = false;
 };
 
 // The folder data/<name>, made with this owner, group and mode.

@@ -3,6 +3,15 @@
 #include "base/bytes.h"
 
 namespace mailhold::ipc {
+namespace {
+
+constexpr std::size_t reply_header_bytes = 9;  // number, outcome
+
+std::string request_of(std::uint64_t number, std::uint16_t method, std::string_view body) {
+  return ByteWriter().u64(number).u16(method).raw(body).take();
+}
+
+}  // namespace
 
 // One channel with its reading thread and the calls that wait on it. The thread is started
 // by the first call, so that a process can enter its sandbox before it has threads.
@@ -28,19 +37,36 @@ struct Client::Connection {
         for (auto& [number, waiting] : calls) finish(*waiting, frame.error());
         return;
       }
-      ByteReader reply(frame->bytes);
-      const std::uint64_t number = reply.u64();
-      const std::uint8_t outcome = reply.u8();
-      const auto found = calls.find(number);
-      if (!reply.ok() || found == calls.end()) continue;  // the caller has given up
-      if (outcome == 0) {
-        frame->bytes.erase(0, 9);
-        finish(*found->second, std::move(frame));
-      } else {
-        const auto kind = outcome - 1 <= static_cast<int>(ErrorKind::bug) ? static_cast<ErrorKind>(outcome - 1) : ErrorKind::bug;
-        finish(*found->second, Error{kind, std::string(reply.rest())});
-      }
+      const auto found = calls.find(number_of(*frame));
+      if (found == calls.end()) continue;  // the caller has given up
+      finish(*found->second, outcome_of(std::move(*frame)));
     }
+  }
+
+  Result<Frame> wait_for_reply(std::uint64_t number, const Deadline& deadline) {
+    for (;;) {
+      ASSIGN_OR_RETURN(Frame frame, channel.receive(deadline));
+      if (number_of(frame) == number) return outcome_of(std::move(frame));  // another: its caller has given up
+    }
+  }
+
+  static std::uint64_t number_of(const Frame& frame) {
+    ByteReader reply(frame.bytes);
+    const std::uint64_t number = reply.u64();
+    reply.u8();
+    return reply.ok() ? number : 0;  // no call has that
+  }
+
+  static Result<Frame> outcome_of(Frame frame) {
+    ByteReader reply(frame.bytes);
+    reply.u64();
+    const std::uint8_t outcome = reply.u8();
+    if (outcome == 0) {
+      frame.bytes.erase(0, reply_header_bytes);
+      return frame;
+    }
+    const auto kind = outcome - 1 <= static_cast<int>(ErrorKind::bug) ? static_cast<ErrorKind>(outcome - 1) : ErrorKind::bug;
+    return Error{kind, std::string(reply.rest())};
   }
 
   static void finish(Waiting& waiting, Result<Frame> outcome) {
@@ -57,7 +83,9 @@ struct Client::Connection {
   std::jthread reader;
 };
 
-Client::Client(std::string peer_name, OwnedFd socket) : peer_name_(std::move(peer_name)) { connect(std::move(socket)); }
+Client::Client(std::string peer_name, OwnedFd socket, Replies replies) : peer_name_(std::move(peer_name)), replies_(replies) {
+  connect(std::move(socket));
+}
 Client::~Client() = default;
 
 void Client::connect(OwnedFd socket) {
@@ -78,6 +106,7 @@ std::shared_ptr<Client::Connection> Client::current() const {
 Result<Frame> Client::call(std::uint16_t method, std::string_view body, std::span<const int> fds, const Deadline& deadline) {
   const std::shared_ptr<Connection> connection = current();
   if (!connection) return Error{ErrorKind::unavailable, peer_name_ + " is not connected"};
+  if (replies_ == Replies::by_caller) return call_alone(*connection, method, body, fds, deadline);
   Connection::Waiting waiting;
   std::uint64_t number = 0;
   {
@@ -91,9 +120,7 @@ Result<Frame> Client::call(std::uint16_t method, std::string_view body, std::spa
       connection->reader = std::jthread([raw](const std::stop_token& stop) { raw->read_replies(stop); });
     }
   }
-  ByteWriter request;
-  request.u64(number).u16(method).raw(body);
-  const Status sent = connection->channel.send(request.view(), fds, deadline);
+  const Status sent = connection->channel.send(request_of(number, method, body), fds, deadline);
 
   std::unique_lock lock(connection->mutex);
   std::stop_callback on_stop(deadline.stop, [&] { waiting.answered.notify_all(); });
@@ -108,6 +135,16 @@ Result<Frame> Client::call(std::uint16_t method, std::string_view body, std::spa
   if (!sent) return sent.error().while_doing(peer_name_);
   if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "asked to stop"};
   return Error{ErrorKind::timed_out, peer_name_ + " did not answer in time"};
+}
+
+Result<Frame> Client::call_alone(Connection& connection, std::uint16_t method, std::string_view body, std::span<const int> fds,
+                                 const Deadline& deadline) {
+  const std::uint64_t number = connection.next_number++;
+  if (const Status sent = connection.channel.send(request_of(number, method, body), fds, deadline); !sent)
+    return sent.error().while_doing(peer_name_);
+  Result<Frame> reply = connection.wait_for_reply(number, deadline);
+  if (!reply) return reply.error().while_doing(peer_name_);
+  return reply;
 }
 
 CallBytes calls_to(std::shared_ptr<Client> peer) {

@@ -17,10 +17,15 @@
 
 namespace mailhold::ipc {
 
+// Who takes the replies off the channel: a thread of the client's, or whoever has called, which is for clients that are called
+// by one thread at a time.
+enum class Replies { by_thread, by_caller };
+
 class Client {
  public:
-  explicit Client(std::string peer_name) : peer_name_(std::move(peer_name)) {}
-  Client(std::string peer_name, OwnedFd socket);
+  explicit Client(std::string peer_name, Replies replies = Replies::by_thread)
+      : peer_name_(std::move(peer_name)), replies_(replies) {}
+  Client(std::string peer_name, OwnedFd socket, Replies replies = Replies::by_thread);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -38,8 +43,11 @@ class Client {
  private:
   struct Connection;
   std::shared_ptr<Connection> current() const;
+  Result<Frame> call_alone(Connection& connection, std::uint16_t method, std::string_view body, std::span<const int> fds,
+                           const Deadline& deadline);
 
   const std::string peer_name_;
+  const Replies replies_ = Replies::by_thread;
   mutable std::mutex mutex_;
   std::shared_ptr<Connection> connection_;  // guarded by mutex_
 };

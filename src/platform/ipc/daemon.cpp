@@ -1,16 +1,20 @@
 #include "platform/ipc/daemon.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 
 #include "base/bytes.h"
 #include "base/log.h"
 #include "platform/crypto/prepare.h"
 #include "platform/ipc/unit_socket.h"
+#include "platform/net/wait.h"
 
 namespace mailhold::ipc {
 namespace {
@@ -37,6 +41,25 @@ std::map<std::string, std::string> read_map(ByteReader& reader) {
 void end_within(std::chrono::seconds patience) {
   const itimerval once{{0, 0}, {patience.count(), 0}};
   ::setitimer(ITIMER_REAL, &once, nullptr);
+}
+
+// A program with one thread has none to wait for the supervisor's word or end: the kernel tells it.
+Status end_with(int control) {
+  ::signal(SIGIO, [](int) { ::_exit(0); });
+  if (::fcntl(control, F_SETOWN, ::getpid()) != 0 || ::fcntl(control, F_SETFL, ::fcntl(control, F_GETFL) | O_ASYNC) != 0)
+    return Error{ErrorKind::unsupported, std::string("no signal from the supervisor's channel: ") + std::strerror(errno)};
+  if (net::wait_until(control, net::Ready::to_read, Deadline::after(std::chrono::seconds(0)))) ::_exit(0);  // it came before
+  return done();
+}
+
+// The last catch of a call: an exception of a library must not end the process.
+void serve_call(const Handler& handler, const std::shared_ptr<Call>& call) {
+  try {
+    handler(call);
+  } catch (const std::exception& exception) {
+    log_error("daemon", std::string("a call ended in an exception: ") + exception.what());
+    call->fail(Error{ErrorKind::bug, "internal error"});
+  }
 }
 
 [[noreturn]] void give_up(std::string_view why) {
@@ -82,13 +105,13 @@ std::optional<std::int64_t> parse_ready(std::string_view bytes) {
   return reader.finish() ? std::optional(process) : std::nullopt;
 }
 
-std::unique_ptr<Daemon> Daemon::start(std::string_view program_name) {
+std::unique_ptr<Daemon> Daemon::start(std::string_view program_name, Threads threads) {
   set_program_name(program_name);
   crypto::prepare();
   if (::fcntl(control_descriptor, F_SETFD, FD_CLOEXEC) != 0) {
     give_up("this program is started by `mailhold up` or by its unit, not by hand");
   }
-  std::unique_ptr<Daemon> daemon(new Daemon());
+  std::unique_ptr<Daemon> daemon(new Daemon(threads));
   daemon->is_unit_ = is_started_by_unit();
   if (daemon->is_unit_) {
     if (const Status checked = check_unit_connection(control_descriptor); !checked) give_up(checked.error().detail);
@@ -101,6 +124,9 @@ std::unique_ptr<Daemon> Daemon::start(std::string_view program_name) {
     if (!frame) give_up("no word from the supervisor: " + frame.error().detail);
     if (const Status taken = daemon->take(std::move(*frame), go, stop); !taken) give_up(taken.error().detail);
     if (stop) std::_Exit(0);
+  }
+  if (daemon->is_unit_ && threads == Threads::one) {
+    if (const Status watched = end_with(control_descriptor); !watched) give_up(watched.error().detail);
   }
   return daemon;
 }
@@ -140,7 +166,7 @@ void Daemon::take_peer(std::string_view role, Side side, OwnedFd socket) {
 std::shared_ptr<Client> Daemon::peer(const std::string& role) {
   const std::lock_guard lock(mutex_);
   auto& client = clients_[role];
-  if (!client) client = std::make_shared<Client>(role);
+  if (!client) client = std::make_shared<Client>(role, threads_ == Threads::one ? Replies::by_caller : Replies::by_thread);
   return client;
 }
 
@@ -182,13 +208,7 @@ struct Daemon::Serving {
         call = std::move(calls.front());
         calls.pop_front();
       }
-      // The last catch of a call: an exception of a library must not end the process.
-      try {
-        handler(call);
-      } catch (const std::exception& exception) {
-        log_error("daemon", std::string("a call ended in an exception: ") + exception.what());
-        call->fail(Error{ErrorKind::bug, "internal error"});
-      }
+      serve_call(handler, call);
     }
   }
 
@@ -239,6 +259,18 @@ int Daemon::run(Handler handler, int workers) {
   }
   for (const Peer& each : serving_peers) each.channel->close();
   if (is_unit_) end_within(patience_at_the_end);
+  return 0;
+}
+
+int Daemon::run_alone(const Handler& handler) {
+  if (waiting_.size() != 1) give_up("a program with one thread serves one peer");
+  const auto [role, channel] = std::exchange(waiting_, {}).front();
+  (void)control_->send(encode_ready(::getpid()), Deadline::after(std::chrono::seconds(5)));
+  const auto serve = [&](const std::shared_ptr<Call>& call) {
+    serve_call(handler, call);
+    if (stop_.stop_requested()) channel->close();
+  };
+  serve_channel(channel, role, serve, {});
   return 0;
 }
 

@@ -39,11 +39,15 @@ std::string encode_stop();
 std::string encode_ready(std::int64_t process);
 std::optional<std::int64_t> parse_ready(std::string_view bytes);
 
+// How many threads a program has: as many as it is given to work with, or the one it began with, which costs a process that
+// lives for one piece of work much less.
+enum class Threads { many, one };
+
 class Daemon {
  public:
   // Ends the process with a clear line if descriptor 3 is not a supervisor's channel. That is one end of a pair where the
   // supervisor has started the program, and its connection (unit_socket.h) where systemd has.
-  static std::unique_ptr<Daemon> start(std::string_view program_name);
+  static std::unique_ptr<Daemon> start(std::string_view program_name, Threads threads = Threads::many);
 
   const std::map<std::string, std::string>& settings() const { return start_.settings; }
   const std::map<std::string, std::string>& directories() const { return start_.directories; }
@@ -58,14 +62,19 @@ class Daemon {
   // Serves calls from all peers on `workers` threads until the supervisor says stop or goes
   // away. Says "ready" to the supervisor first. Returns the exit code.
   int run(Handler handler, int workers = 8);
-  void stop();  // from any thread: makes run() return
+  // With Threads::one, in a program with one peer that calls it: serves that peer's calls, each when the one before it has been
+  // served, until the peer is gone or stop(). In a unit of its own it ends when the supervisor does; elsewhere whoever started
+  // it sees to that. Calls to peers are made from the handler.
+  int run_alone(const Handler& handler);
+  void stop();  // from any thread: makes run() or run_alone() return
 
  private:
-  Daemon() = default;
+  explicit Daemon(Threads threads) : threads_(threads) {}
   void take_peer(std::string_view role, Side side, OwnedFd socket);
   Status take(Frame frame, bool& go, bool& stop);
   struct Serving;
 
+  const Threads threads_;
   bool is_unit_ = false;  // started by systemd
   std::shared_ptr<Channel> control_;
   StartMessage start_;

@@ -67,13 +67,13 @@ TEST(Channel, a_peer_that_leaves_in_mid_frame_is_unavailable) {
 }
 
 struct Service {
-  explicit Service(Handler handler) {
+  explicit Service(Handler handler, Replies replies = Replies::by_thread) : client("service", replies) {
     auto sockets = Channel::socket_pair();
     client.connect(std::move(sockets->first));
     auto channel = std::make_shared<Channel>(std::move(sockets->second));
     thread = std::jthread([channel, handler](const std::stop_token& stop) { serve_channel(channel, "tester", handler, stop); });
   }
-  Client client{"service"};
+  Client client;
   std::jthread thread;
 };
 
@@ -131,6 +131,30 @@ TEST(Client, gives_up_at_the_deadline) {
   std::vector<std::shared_ptr<Call>> kept;
   Service service([&](const std::shared_ptr<Call>& call) { kept.push_back(call); });
   EXPECT_EQ(service.client.call(1, "", Deadline::after(30ms)).error().kind, ErrorKind::timed_out);
+}
+
+TEST(Client, without_a_thread_of_its_own_it_gets_answers_errors_and_the_end) {
+  std::vector<std::shared_ptr<Call>> late;
+  Service service(
+      [&](const std::shared_ptr<Call>& call) {
+        if (call->method() == 9) return late.push_back(call);
+        for (const auto& each : late) each->reply("too late");  // nobody waits for these any more
+        late.clear();
+        if (call->method() == 7) return call->reply("re: " + std::string(call->body()));
+        call->fail(Error{ErrorKind::denied, "not you"});
+      },
+      Replies::by_caller);
+  EXPECT_EQ(service.client.call(9, "", Deadline::after(30ms)).error().kind, ErrorKind::timed_out);
+  EXPECT_EQ(service.client.call(7, "x", soon())->bytes, "re: x");
+  EXPECT_EQ(service.client.call(8, "", soon()).error().detail, "service: not you");
+  service.thread.request_stop();
+  service.thread.join();
+  Client gone("service", Replies::by_caller);
+  EXPECT_EQ(gone.call(7, "", soon()).error().kind, ErrorKind::unavailable);
+  auto ends = Channel::socket_pair();
+  gone.connect(std::move(ends->first));
+  ends->second.reset();
+  EXPECT_EQ(gone.call(7, "", soon()).error().kind, ErrorKind::unavailable);
 }
 
 TEST(StartMessage, comes_back_as_written) {

@@ -1,5 +1,7 @@
 #include "platform/ipc/zygote.h"
 
+#include <malloc.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,9 +19,41 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int control_descriptor = 3;
-constexpr auto reap_interval = 100ms;  // the supervisor has long opened a pidfd of who ended in between
+constexpr auto reap_interval = 100ms;  // while no copy is asked for
 constexpr auto request_time_max = 5s;
 constexpr int exit_unprepared = 71;
+constexpr int room_bytes = 1 << 20;             // for what a copy allocates
+constexpr std::size_t room_used = 256U << 10U;  // by most
+constexpr std::uintptr_t page_bytes = 4096;
+
+// Where the room at the end of the heap begins.
+std::uintptr_t begin_of_room() { return reinterpret_cast<std::uintptr_t>(::sbrk(0)) - ::mallinfo2().keepcost; }
+
+// Takes, for good, what is free between the pieces that the zygote keeps. A copy that allocated there would write to pages that
+// it shares with the zygote, each of which the kernel must copy first; at the end of the heap it finds pages that nobody has
+// touched.
+void leave_room_at_the_end_of_the_heap() {
+  ::mallopt(M_TRIM_THRESHOLD, 2 * room_bytes);
+  ::mallopt(M_MMAP_THRESHOLD, 2 * room_bytes);
+  void* volatile whole = ::malloc(room_bytes);  // volatile: the compiler may leave out what nobody uses
+  ::free(whole);
+  std::vector<std::size_t> sizes;
+  for (std::size_t size = 64U << 10U; size > 1032; size /= 2) sizes.push_back(size);
+  for (std::size_t size = 1032; size >= 24; size -= 16) sizes.push_back(size);  // each that the C library keeps a list of
+  for (const std::size_t size : sizes) {
+    const std::uintptr_t room = begin_of_room();
+    for (void* volatile piece = ::malloc(size); piece != nullptr && reinterpret_cast<std::uintptr_t>(piece) < room;)
+      piece = ::malloc(size);
+  }
+}
+
+// The pages that it will need in one call, where the kernel can: since Linux 5.14.
+void take_room() {
+#ifdef MADV_POPULATE_WRITE
+  const std::uintptr_t begin = (begin_of_room() + page_bytes - 1) & ~(page_bytes - 1);
+  (void)::madvise(reinterpret_cast<void*>(begin), room_used, MADV_POPULATE_WRITE);
+#endif
+}
 
 void reap() {
   while (::waitpid(-1, nullptr, WNOHANG) > 0) {
@@ -33,6 +67,7 @@ void reap() {
       ::syscall(SYS_setresuid, user, user, user) != 0) {
     ::_exit(exit_unprepared);
   }
+  take_room();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a change of the user takes it back, so after that
   if (::getppid() != zygote) ::_exit(exit_unprepared);
   ::_exit(be_daemon());
@@ -54,13 +89,12 @@ bool answer(Channel& supervisor, Frame request, const std::function<int()>& be_d
 
 void serve_copies(const std::function<int()>& be_daemon) {
   Channel supervisor{OwnedFd(control_descriptor)};
+  leave_room_at_the_end_of_the_heap();
   for (;;) {
     const Status asked = net::wait_until(supervisor.descriptor(), net::Ready::to_read, Deadline::after(reap_interval));
-    if (!asked) {
-      if (asked.error().kind != ErrorKind::timed_out) return;
-      reap();
-      continue;
-    }
+    if (!asked && asked.error().kind != ErrorKind::timed_out) return;
+    reap();  // the supervisor has opened a pidfd of all that it asks no more about
+    if (!asked) continue;
     Result<Frame> request = supervisor.receive(Deadline::after(request_time_max));
     if (!request || !answer(supervisor, std::move(*request), be_daemon)) return;
   }

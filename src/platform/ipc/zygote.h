@@ -13,6 +13,8 @@ namespace mailhold::ipc {
 // In the zygote, which must have one thread and the right to change its user. Descriptor 3 is its channel from the supervisor.
 // Each request makes a copy that has the request's descriptor as number 3 and else the standard ones only, runs under the
 // request's user and group, ends with the zygote, and exits with what `be_daemon` returns. Returns once the supervisor is gone.
+// The zygote should have nothing left to prepare: its heap is arranged for what its copies allocate
+// (docs/decisions/authd-zygote.md).
 void serve_copies(const std::function<int()>& be_daemon);
 
 // In the supervisor.

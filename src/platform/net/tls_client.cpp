@@ -32,6 +32,7 @@ struct Freed {
 using Context = std::unique_ptr<SSL_CTX, Freed<SSL_CTX, ::SSL_CTX_free>>;
 using Connection = std::unique_ptr<SSL, Freed<SSL, ::SSL_free>>;
 using Certificate = std::unique_ptr<X509, Freed<X509, ::X509_free>>;
+using Anchors = std::unique_ptr<X509_STORE, Freed<X509_STORE, ::X509_STORE_free>>;
 
 std::string pin_of(X509* certificate) {
   unsigned char digest[EVP_MAX_MD_SIZE];
@@ -177,20 +178,38 @@ class TlsStream final : public Stream {
   Connection connection_;
 };
 
+// One for the process: what OpenSSL looks up to make one (ciphers, digests, groups) is the same for all peers. What differs is
+// set for each connection.
+SSL_CTX* client_context() {
+  static const Context context = [] {
+    Context made(::SSL_CTX_new(::TLS_client_method()));
+    if (made == nullptr) return made;
+    ::SSL_CTX_set_min_proto_version(made.get(), TLS1_2_VERSION);
+    ::SSL_CTX_set_options(made.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    ::SSL_CTX_set_mode(made.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
+    ::SSL_CTX_set_session_cache_mode(made.get(), SSL_SESS_CACHE_OFF);
+    return made;
+  }();
+  return context.get();
+}
+
 class OpenSslClient final : public TlsClient {
  public:
-  OpenSslClient(TlsPeer peer, Context context) : peer_(std::move(peer)), context_(std::move(context)) {}
+  OpenSslClient(TlsPeer peer, Anchors anchors) : peer_(std::move(peer)), anchors_(std::move(anchors)) {}
 
   Result<std::unique_ptr<Stream>> start(std::unique_ptr<Stream> plain, const Deadline& deadline) override {
     auto wire = std::make_unique<Wire>();
     wire->stream = std::move(plain);
     wire->deadline = &deadline;
-    Connection connection(::SSL_new(context_.get()));
+    Connection connection(::SSL_new(client_context()));
     BIO* bio = ::BIO_new(wire_method());
     if (connection == nullptr || bio == nullptr) return Error{ErrorKind::unavailable, openssl_error()};
     ::BIO_set_data(bio, wire.get());
     ::BIO_set_init(bio, 1);
     ::SSL_set_bio(connection.get(), bio, bio);
+    // Pins are checked after the handshake, before any byte.
+    ::SSL_set_verify(connection.get(), anchors_ == nullptr ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
+    if (anchors_ != nullptr) ::SSL_set1_verify_cert_store(connection.get(), anchors_.get());
     RETURN_IF_ERROR(name_the_peer(connection.get()));
     ::ERR_clear_error();
     if (::SSL_connect(connection.get()) != 1) {
@@ -207,7 +226,7 @@ class OpenSslClient final : public TlsClient {
   }
 
  private:
-  bool verifies_chain() const { return peer_.pins.empty() && !peer_.ca_file.empty(); }
+  bool verifies_chain() const { return anchors_ != nullptr; }
 
   Status name_the_peer(SSL* connection) const {
     const bool is_address = is_numeric_address(peer_.name);
@@ -231,25 +250,23 @@ class OpenSslClient final : public TlsClient {
   }
 
   const TlsPeer peer_;
-  const Context context_;
+  const Anchors anchors_;  // none: the chain is not verified
 };
 
-}  // namespace
-
 // A PEM text is taken as it is: a sandboxed process can open no file.
-Status load_anchors(SSL_CTX* context, const std::string& ca_file) {
+Status load_anchors(X509_STORE* store, const std::string& ca_file) {
   if (ca_file == "system") {
-    if (::SSL_CTX_set_default_verify_paths(context) == 1) return done();
+    if (::X509_STORE_set_default_paths(store) == 1) return done();
     return Error{ErrorKind::invalid_input, "cannot read the system's trust anchors: " + openssl_error()};
   }
   if (!ca_file.starts_with("-----BEGIN")) {
-    if (::SSL_CTX_load_verify_file(context, ca_file.c_str()) == 1) return done();
+    if (::X509_STORE_load_file(store, ca_file.c_str()) == 1) return done();
     return Error{ErrorKind::invalid_input, "cannot read the CA file " + ca_file + ": " + openssl_error()};
   }
   BIO* text = ::BIO_new_mem_buf(ca_file.data(), static_cast<int>(ca_file.size()));
   int anchors = 0;
   for (X509* anchor = nullptr; (anchor = ::PEM_read_bio_X509(text, nullptr, nullptr, nullptr)) != nullptr; ::X509_free(anchor)) {
-    anchors += ::X509_STORE_add_cert(::SSL_CTX_get_cert_store(context), anchor);
+    anchors += ::X509_STORE_add_cert(store, anchor);
   }
   ::BIO_free(text);
   ::ERR_clear_error();  // the end of the text is reported as an error
@@ -257,25 +274,23 @@ Status load_anchors(SSL_CTX* context, const std::string& ca_file) {
   return done();
 }
 
+}  // namespace
+
 Result<std::shared_ptr<TlsClient>> TlsClient::create(TlsPeer peer) {
   for (std::string& pin : peer.pins) {
     const std::optional<std::string> hex = pin_as_hex(pin);
     if (!hex) return Error{ErrorKind::invalid_input, "not the SHA-256 of a public key: " + pin};
     pin = *hex;
   }
-  Context context(::SSL_CTX_new(::TLS_client_method()));
-  if (context == nullptr) return Error{ErrorKind::unavailable, openssl_error()};
-  ::SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-  ::SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-  ::SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
+  if (client_context() == nullptr) return Error{ErrorKind::unavailable, openssl_error()};
+  Anchors anchors;
   if (peer.pins.empty() && !peer.ca_file.empty()) {
     if (peer.name.empty()) return Error{ErrorKind::invalid_input, "a name is needed to verify a certificate"};
-    RETURN_IF_ERROR(load_anchors(context.get(), peer.ca_file));
-    ::SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
-  } else {
-    ::SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);  // pins are checked after the handshake, before any byte
+    anchors.reset(::X509_STORE_new());
+    if (anchors == nullptr) return Error{ErrorKind::unavailable, openssl_error()};
+    RETURN_IF_ERROR(load_anchors(anchors.get(), peer.ca_file));
   }
-  return std::shared_ptr<TlsClient>(std::make_shared<OpenSslClient>(std::move(peer), std::move(context)));
+  return std::shared_ptr<TlsClient>(std::make_shared<OpenSslClient>(std::move(peer), std::move(anchors)));
 }
 
 Result<std::string> pin_of_certificate(std::string_view pem) {

@@ -264,9 +264,11 @@ std::map<std::string, std::string> test_folders() {
 constexpr int exit_got_through = 77;
 constexpr int exit_no_layers = 78;
 
-int outcome_in_child(const PreparedProfile& profile, const Attempt& attempt) {
+// `zygote`: what the process is in before.
+int outcome_in_child(const PreparedProfile& profile, const Attempt& attempt, const PreparedProfile* zygote = nullptr) {
   const pid_t child = ::fork();
   if (child == 0) {
+    if (zygote != nullptr && !zygote->tighten()) ::_exit(exit_no_layers);
     ::_exit(!profile.tighten() ? exit_no_layers : attempt.make() ? exit_got_through : 0);
   }
   int status = 0;
@@ -276,18 +278,15 @@ int outcome_in_child(const PreparedProfile& profile, const Attempt& attempt) {
 
 class T12_jail : public testing::TestWithParam<std::string> {};
 
-TEST_P(T12_jail, no_attempt_gets_out) {
-  const auto folders = test_folders();
-  const Profile profile = profile_of(GetParam(), folders);
-  const auto prepared = PreparedProfile::make(profile);
-  ASSERT_TRUE(prepared);
+void expect_no_attempt_gets_out(const Profile& profile, const PreparedProfile& prepared,
+                                const PreparedProfile* zygote = nullptr) {
   int refused = 0, killed = 0, allowed = 0;
   for (const Attempt& attempt : attempts) {
     if (attempt.allowed_with && has(profile, *attempt.allowed_with)) {
       ++allowed;
       continue;
     }
-    const int status = outcome_in_child(*prepared, attempt);
+    const int status = outcome_in_child(prepared, attempt, zygote);
     if (WIFSIGNALED(status)) {
       EXPECT_EQ(WTERMSIG(status), SIGSYS) << attempt.name;
       ++killed;
@@ -297,9 +296,17 @@ TEST_P(T12_jail, no_attempt_gets_out) {
       ++refused;
     }
   }
-  std::printf("T12 %s: %zu attempts, %d killed, %d refused, %d allowed by a right\n", GetParam().c_str(), std::size(attempts),
+  std::printf("T12 %s: %zu attempts, %d killed, %d refused, %d allowed by a right\n", profile.name.c_str(), std::size(attempts),
               killed, refused, allowed);
   EXPECT_GE(std::size(attempts), 60U);
+}
+
+TEST_P(T12_jail, no_attempt_gets_out) {
+  const auto folders = test_folders();
+  const Profile profile = profile_of(GetParam(), folders);
+  const auto prepared = PreparedProfile::make(profile);
+  ASSERT_TRUE(prepared);
+  expect_no_attempt_gets_out(profile, *prepared);
   std::filesystem::remove_all(std::filesystem::path(folders.at("spool")).parent_path());
 }
 INSTANTIATE_TEST_SUITE_P(, T12_jail, testing::ValuesIn(profile_names()), [](const auto& each) {
@@ -307,6 +314,47 @@ INSTANTIATE_TEST_SUITE_P(, T12_jail, testing::ValuesIn(profile_names()), [](cons
   for (char& letter : name) letter = letter == '-' ? '_' : letter;
   return name;
 });
+
+TEST(T12_copies, no_attempt_gets_out_of_a_copy_of_the_zygote) {
+  const Profile authd = profile_of("authd", {}), zygote = profile_of("authd-zygote", {});
+  const auto before = PreparedProfile::make(zygote);
+  const auto copies = PreparedProfile::make_for_copies(authd, zygote);
+  ASSERT_TRUE(before && copies);
+  expect_no_attempt_gets_out(authd, *copies, &*before);
+}
+
+// Whatever the two profiles become: each call that the zygote may make and its copies may not ends them.
+TEST(T12_copies, what_the_zygote_may_do_beyond_authd_ends_a_copy) {
+  const Profile authd = profile_of("authd", {}), zygote = profile_of("authd-zygote", {});
+  const auto before = PreparedProfile::make(zygote);
+  const auto whole = PreparedProfile::make(authd), copies = PreparedProfile::make_for_copies(authd, zygote);
+  ASSERT_TRUE(before && whole && copies);
+  const Attempt beyond[] = {
+      {"thread", [] { return call(SYS_clone, CLONE_VM | CLONE_THREAD | CLONE_SIGHAND, at(stack_space) + 65536) >= 0; }},
+      {"wait", [] { return call(SYS_wait4, -1, 0, 1) >= 0 || errno == ECHILD; }},
+      {"another_user", [] { return call(SYS_setresuid, 1234, 1234, 1234) == 0; }},
+      {"another_group", [] { return call(SYS_setresgid, 1234, 1234, 1234) == 0; }},
+      {"no_groups", [] { return call(SYS_setgroups, 0, 0) == 0; }},
+      {"another_filter", [] { return call(SYS_seccomp, 1, 0, 0) == 0 || errno != EPERM; }},
+      {"another_ruleset", [] { return call(SYS_landlock_create_ruleset, 0, 0, 1) >= 0; }},
+      {"a_limit", [] { return call(SYS_setrlimit, RLIMIT_CORE, 0) == 0 || errno == EFAULT; }},
+      {"close_all", [] { return call(SYS_close_range, 100, ~0U, 0) == 0; }},
+      {"outlive_the_zygote", [] { return ::prctl(PR_SET_PDEATHSIG, 0) == 0; }},
+      {"signal", [] { return ::kill(::getpid(), 0) == 0; }},
+  };
+  for (const Attempt& attempt : beyond) {
+    for (const auto* jail : {&*whole, &*copies}) {
+      const int status = outcome_in_child(*jail, attempt, jail == &*copies ? &*before : nullptr);
+      EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) << attempt.name << (jail == &*copies ? " in a copy" : "");
+    }
+  }
+}
+
+TEST(Sandbox, a_profile_that_is_not_the_narrower_one_is_none_for_copies) {
+  EXPECT_FALSE(PreparedProfile::make_for_copies(profile_of("authd-zygote", {}), profile_of("authd", {})));
+  EXPECT_FALSE(PreparedProfile::make_for_copies(profile_of("keyd", {}), profile_of("authd-zygote", {})));
+  EXPECT_FALSE(PreparedProfile::make_for_copies(profile_of("scanner", {}), profile_of("authd-zygote", {})));
+}
 
 TEST(Sandbox, enters_every_profile_after_its_self_test_and_still_serves) {
   const auto folders = test_folders();
@@ -327,7 +375,7 @@ TEST(Sandbox, enters_every_profile_after_its_self_test_and_still_serves) {
 TEST(Sandbox, threads_take_and_give_back_memory_in_the_jail) {
   const pid_t child = ::fork();
   if (child == 0) {
-    if (!enter(profile_of("authd", {}))) ::_exit(1);
+    if (!enter(profile_of("keyd", {}))) ::_exit(1);
     std::vector<std::thread> threads;
     for (int i = 0; i < 32; ++i) threads.emplace_back([] { std::vector<std::string>(64, std::string(100'000, 'x')).clear(); });
     for (std::thread& each : threads) each.join();

@@ -75,10 +75,22 @@ Status restrict_process(const Profile& profile) {
 Result<PreparedProfile> PreparedProfile::make(Profile profile) {
   settle_heaps();
   ASSIGN_OR_RETURN(CallFilter calls, make_call_filter(profile));
-  return PreparedProfile(std::move(profile), std::make_shared<const CallFilter>(std::move(calls)));
+  return PreparedProfile(std::move(profile), std::make_shared<const CallFilter>(std::move(calls)), false);
+}
+
+Result<PreparedProfile> PreparedProfile::make_for_copies(Profile profile, const Profile& zygote) {
+  if (profile.readable != zygote.readable || profile.writable != zygote.writable || profile.violation != zygote.violation ||
+      profile.open_files_max != zygote.open_files_max || profile.address_space_bytes_max != zygote.address_space_bytes_max)
+    return Error{ErrorKind::bug, "sandbox: " + profile.name + " is not what copies of " + zygote.name + " can become"};
+  ASSIGN_OR_RETURN(CallFilter calls, make_call_filter_of_copies(profile, zygote));
+  return PreparedProfile(std::move(profile), std::make_shared<const CallFilter>(std::move(calls)), true);
 }
 
 Status PreparedProfile::tighten() const {
+  if (is_for_copies_) {
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // a change of the user may have taken it back
+    return restrict_calls(*calls_);
+  }
   RETURN_IF_ERROR(restrict_process(profile_));
   RETURN_IF_ERROR(restrict_files(profile_));
   return restrict_calls(*calls_);

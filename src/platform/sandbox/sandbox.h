@@ -53,15 +53,20 @@ struct CallFilter;
 class PreparedProfile {
  public:
   static Result<PreparedProfile> make(Profile profile);
+  // For the copies of a process that has entered `zygote`, and for its self-test after that: they keep its layers and give up
+  // what is left between the two, which costs a small part of putting all layers on again. bug: `profile` is not the narrower
+  // one, or reaches other files.
+  static Result<PreparedProfile> make_for_copies(Profile profile, const Profile& zygote);
   Status self_test() const;  // the attempts alone, in throw-away children
   Status tighten() const;    // the layers alone: for the copies of a zygote that has made the self-test once
 
  private:
-  PreparedProfile(Profile profile, std::shared_ptr<const CallFilter> calls)
-      : profile_(std::move(profile)), calls_(std::move(calls)) {}
+  PreparedProfile(Profile profile, std::shared_ptr<const CallFilter> calls, bool is_for_copies)
+      : profile_(std::move(profile)), calls_(std::move(calls)), is_for_copies_(is_for_copies) {}
   Status must_be_refused(const char* what, bool (*attempt)()) const;
   Profile profile_;
   std::shared_ptr<const CallFilter> calls_;
+  bool is_for_copies_ = false;
 };
 
 // Keeps at most these capabilities (<linux/capability.h>), for good.

@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <initializer_list>
 
@@ -123,6 +125,9 @@ constexpr std::initializer_list<const char*> with_connect = {"connect",     "bin
                                                              "getpeername", "recvmmsg", "sendmmsg"};
 constexpr std::initializer_list<const char*> with_connect_unix = {"connect"};
 constexpr std::initializer_list<const char*> with_fork = {"wait4", "waitid", "kill", "close_range"};
+constexpr std::initializer_list<const char*> with_change_of_user = {"setgroups", "setresgid", "setresuid"};
+constexpr std::array tightening_options = {PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SET_DUMPABLE, PR_SET_SECCOMP,
+                                           PR_SET_PDEATHSIG};
 constexpr std::initializer_list<const char*> with_tighten = {"seccomp", "landlock_create_ruleset", "landlock_restrict_self",
                                                              "setrlimit"};
 
@@ -139,10 +144,11 @@ class Filter {
   Filter(const Filter&) = delete;
   Filter& operator=(const Filter&) = delete;
 
-  void allow(std::initializer_list<const char*> names) {
+  void allow(std::initializer_list<const char*> names) { rules(SCMP_ACT_ALLOW, names); }
+  void rules(std::uint32_t action, std::initializer_list<const char*> names) {
     for (const char* name : names) {
       const int number = ::seccomp_syscall_resolve_name(name);
-      if (number != __NR_SCMP_ERROR) rule(SCMP_ACT_ALLOW, number, {});
+      if (number != __NR_SCMP_ERROR) rule(action, number, {});
     }
   }
   void rule(std::uint32_t action, int number, std::initializer_list<scmp_arg_cmp> conditions) {
@@ -249,9 +255,31 @@ Result<CallFilter> make_call_filter(const Profile& profile) {
   if (has(profile, Right::change_user)) allow_change_of_user(filter);
   if (has(profile, Right::tighten)) {
     filter.allow(with_tighten);
-    for (const int option : {PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_PDEATHSIG}) {
+    for (const int option : tightening_options) {
       filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(prctl), {argument_is(0, static_cast<scmp_datum_t>(option))});
     }
+  }
+  return filter.program();
+}
+
+Result<CallFilter> make_call_filter_of_copies(const Profile& copy, const Profile& zygote) {
+  constexpr std::array may_be_lost = {Right::fork, Right::threads, Right::tighten, Right::change_user};
+  const auto is_lost = [&](Right right) { return has(zygote, right) && !has(copy, right); };
+  const bool adds = std::any_of(copy.rights.begin(), copy.rights.end(), [&](Right right) { return !has(zygote, right); });
+  const bool loses_more = std::any_of(zygote.rights.begin(), zygote.rights.end(), [&](Right right) {
+    return is_lost(right) && std::find(may_be_lost.begin(), may_be_lost.end(), right) == may_be_lost.end();
+  });
+  if (adds || loses_more || has(copy, Right::fork) || has(copy, Right::threads))
+    return Error{ErrorKind::bug, "sandbox: " + copy.name + " is not what copies of " + zygote.name + " can become"};
+  const std::uint32_t end = copy.violation == Violation::kill ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM);
+  Filter filter(SCMP_ACT_ALLOW);
+  filter.rule(end, SCMP_SYS(clone), {});
+  if (is_lost(Right::fork)) filter.rules(end, with_fork);
+  if (is_lost(Right::change_user)) filter.rules(end, with_change_of_user);
+  if (is_lost(Right::tighten)) {
+    filter.rules(end, with_tighten);
+    for (const int option : tightening_options)
+      filter.rule(end, SCMP_SYS(prctl), {argument_is(0, static_cast<scmp_datum_t>(option))});
   }
   return filter.program();
 }

@@ -8,6 +8,6 @@ int main(int count, char** words) {
   return broker::run_authd(count, words, [](ipc::Daemon& daemon) {
     keys::KeyClient keys(ipc::calls_to(daemon.peer("keyd")));
     broker::AuthdSession session(keys, [&] { daemon.stop(); });
-    return daemon.run([&](const std::shared_ptr<ipc::Call>& call) { session.handle(call); }, 2);
+    return daemon.run_alone([&](const std::shared_ptr<ipc::Call>& call) { session.handle(call); });
   });
 }

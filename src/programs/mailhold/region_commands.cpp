@@ -27,8 +27,10 @@ Status up(Console& console, const Typed& typed) {
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
-  RETURN_IF_ERROR(supervisor.start(Deadline::after(std::chrono::seconds(60))));
-  log_info("supervisor", "all processes are ready");
+  ASSIGN_OR_RETURN(const std::vector<std::string> missing, supervisor.start(Deadline::after(std::chrono::seconds(60))));
+  std::string but_for;
+  for (const std::string& name : missing) but_for += (but_for.empty() ? " but for " : ", ") + name;
+  log_info("supervisor", "all processes are ready" + but_for);
   supervisor.run();
   log_info("supervisor", "stopped");
   return done();

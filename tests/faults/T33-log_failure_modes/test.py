@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """T33: whatever happens to the disk under the ledger, no credential is used that is not on it, mail is accepted all the while, and
 nothing goes on by itself: EIO once, a full disk, a journal that is gone or moved, a file system that is read-only, one that is slow.
+The same at a start, and what a start makes of a spool or of records that cannot be written.
 """
 import ctypes
 import os
@@ -15,13 +16,13 @@ from strace_log import Strace
 from world import CommandFailed, Mailhold, World, letter, run, wait_for
 
 CLONE_NEWNS = 0x00020000
-LEDGER_BYTES = 8 << 20
+LEDGER_BYTES, SPOOL_BYTES = 8 << 20, 512 << 20
 
 
 class LogFailureModes(World):
     @classmethod
     def build(cls):
-        """The ledger lies on a small file system of its own, which is mounted in this test's namespace only."""
+        """Ledger and spool lie on file systems of their own, which are mounted in this test's namespace only."""
         if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS) != 0:
             raise OSError(ctypes.get_errno(), "unshare")
         subprocess.run(["mount", "--make-rprivate", "/"], check=True)
@@ -31,9 +32,8 @@ class LogFailureModes(World):
         cls.ledger = cls.mailhold.data / "ledger"
         cls.mailhold.start()  # makes the folder
         cls.mailhold.stop()
-        owner = cls.ledger.stat()
-        cls.mount("-t", "tmpfs", "-o", f"size={LEDGER_BYTES},uid={owner.st_uid},gid={owner.st_gid},mode={owner.st_mode & 0o777:o}", "ledger", cls.ledger)
-        cls.addClassCleanup(lambda: subprocess.run(["umount", "-l", cls.ledger], check=True))
+        cls.give_file_system("ledger", LEDGER_BYTES)
+        cls.give_file_system("spool", SPOOL_BYTES)
         cls.mailhold.start()
         cls.mailhold.initialise()
         cls.sink = cls.start_sink()
@@ -43,6 +43,31 @@ class LogFailureModes(World):
     @staticmethod
     def mount(*words):
         subprocess.run(["mount", *map(str, words)], check=True)
+
+    @classmethod
+    def give_file_system(cls, name, size):
+        folder = cls.mailhold.data / name
+        owner = folder.stat()
+        cls.mount("-t", "tmpfs", "-o", f"size={size},uid={owner.st_uid},gid={owner.st_gid},mode={owner.st_mode & 0o7777:o}", name, folder)
+        cls.addClassCleanup(lambda: subprocess.run(["umount", "-l", folder], check=True))
+
+    def start_with(self, name, how):
+        """As after the machine was started again, with data/NAME mounted so."""
+        self.mailhold.stop()
+        folder = self.mailhold.data / name
+        if not os.path.ismount(folder):
+            self.mount("--bind", folder, folder)
+            self.addCleanup(lambda: subprocess.run(["umount", "-l", folder], check=True))
+        self.remount(name, how)
+        self.addCleanup(self.remount, name, "rw")
+        self.mailhold.start()
+        self.mailhold.cli("unseal", "--passphrase-file", self.mailhold.passphrase, check=False)
+
+    def remount(self, name, how):
+        self.mount("-o", f"remount,bind,{how}", self.mailhold.data / name)
+
+    def wait_until_taken(self):
+        self.mailhold.wait_for_directory("alice@example.test")
 
     def setUp(self):
         """The next message needs a session, an AUTH and so an intent of its own: none is left open from before."""
@@ -150,6 +175,60 @@ class LogFailureModes(World):
         self.assertIn("Read-only", self.mailhold.cli("ledger", "status")["failure"])
         strace.stop()
         self.assert_goes_on()
+
+    def test_a_start_with_a_ledger_that_is_read_only(self):
+        self.start_with("ledger", "ro")
+        self.wait_until_taken()
+        self.assert_no_use()
+        self.assertIn("Read-only", self.mailhold.cli("ledger", "status")["failure"])
+        self.remount("ledger", "rw")
+        self.assert_no_use(1)
+        self.assert_goes_on()
+
+    def refused_for_now(self):
+        code, said = self.send(letter())
+        self.assertEqual(code, 451, said)
+
+    def taken_again(self):
+        """Once the sender comes again; a spool that failed is left alone for some seconds."""
+        def come_again():
+            code, said = self.send(letter())
+            if code == 250:
+                self.sent.append(said.rsplit(" ", 1)[1])
+            return code == 250
+        wait_for("the message to be taken", come_again)
+        self.deliver()
+
+    def test_a_start_with_a_spool_that_is_read_only(self):
+        """The senders keep their mail; it is taken once the spool can be written, and nobody has to say so."""
+        self.start_with("spool", "ro")
+        self.mailhold.wait_for_ledger()
+        self.wait_until_taken()
+        self.refused_for_now()
+        self.remount("spool", "rw")
+        self.taken_again()
+
+    def test_a_start_with_a_spool_that_is_full(self):
+        self.mailhold.stop()
+        ballast = self.mailhold.data / "spool" / "ballast"
+        space = os.statvfs(ballast.parent)
+        with open(ballast, "wb", 0) as file:
+            os.posix_fallocate(file.fileno(), 0, space.f_bavail * space.f_frsize)
+        self.mailhold.start()
+        self.mailhold.unseal()
+        self.wait_until_taken()
+        self.refused_for_now()
+        ballast.unlink()
+        self.taken_again()
+
+    def test_a_start_with_records_of_brokerd_that_are_read_only(self):
+        """Nothing else needs them to accept mail; it is delivered once they can be written, and nobody has to say so."""
+        self.start_with("broker", "ro")
+        self.wait_until_taken()
+        self.wait_until_deferred(self.accepted())
+        self.assertEqual(len(self.sink.auths), self.uses)
+        self.remount("broker", "rw")
+        self.deliver()
 
     def test_five_seconds_for_each_sync(self):
         """Mail is accepted at once and the use waits."""
