@@ -46,6 +46,22 @@ def make_certificate(folder, name):
     return certificate, key
 
 
+def takes_tokens(folder, introspection_url):
+    """Dovecot's settings for XOAUTH2: every token is looked up at the introspection endpoint (RFC 7662)."""
+    (folder / "oauth2.conf").write_text(f"""introspection_mode = post
+introspection_url = {introspection_url}
+username_attribute = username
+active_attribute = active
+active_value = true
+""")
+    return f"""passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = /srv/{folder.name}/oauth2.conf
+}}
+"""
+
+
 class Peers:
     def __init__(self, root, state):
         self.root, self.state = pathlib.Path(root), pathlib.Path(state)
@@ -150,12 +166,14 @@ directory /srv/ldap/data
         wait_for("slapd", lambda: answers(self.ldap_port) and answers(self.ldaps_port))
 
     # Dovecot with TLS only, as a company's mailbox server: IMAP and POP3, from the first byte and by STARTTLS.
-    def start_mailbox_server(self, users, mechanisms="plain login scram-sha-256", name="imap.example.test", extra=""):
+    def start_mailbox_server(self, users, mechanisms="plain login scram-sha-256", name="imap.example.test", extra="", introspection_url=None):
         self.imaps_port, self.pop3s_port, self.imap_tls_port, self.pop3_tls_port = (free_port() for _ in range(4))
         folder = self.folder("mailboxes")
         self.folder("mailboxes/mail", 704)
         self.certificate, _ = make_certificate(folder, name)
         (folder / "users").write_text("".join(f"{user}:{{PLAIN}}{password}\n" for user, password in users.items()))
+        if introspection_url:
+            extra += takes_tokens(folder, introspection_url)
         (folder / "dovecot.conf").write_text(f"""base_dir = /srv/mailboxes/run
 state_dir = /srv/mailboxes/state
 log_path = /dev/stderr
@@ -210,16 +228,18 @@ service stats {{
         wait_for("dovecot", lambda: all(answers(port) for port in (self.imaps_port, self.pop3s_port, self.imap_tls_port, self.pop3_tls_port)))
 
     # Dovecot: IMAP for the users given as {address: password}, LMTP and SASL for Postfix. With the name of a certificate also IMAPS.
-    def start_dovecot(self, users, mechanisms="plain login", tls_name=None):
+    def start_dovecot(self, users, mechanisms="plain login", tls_name=None, introspection_url=None):
         self.imap_port, self.lmtp_port, self.sasl_port = free_port(), free_port(), free_port()
-        self.imaps_port = free_port() if tls_name else 0
+        imaps_port = free_port() if tls_name else 0
         folder = self.folder("dovecot")
         tls = "ssl = no"
         if tls_name:
+            self.imaps_port = imaps_port
             self.imap_certificate, _ = make_certificate(folder, tls_name)
             tls = f"ssl = yes\nssl_cert = </srv/dovecot/{tls_name}.crt\nssl_key = </srv/dovecot/{tls_name}.key"
         self.folder("dovecot/mail", 704)
         (folder / "users").write_text("".join(f"{user}:{{PLAIN}}{password}\n" for user, password in users.items()))
+        tokens = takes_tokens(folder, introspection_url) if introspection_url else ""
         (folder / "dovecot.conf").write_text(f"""base_dir = /srv/dovecot/run
 state_dir = /srv/dovecot/state
 log_path = /dev/stderr
@@ -255,7 +275,7 @@ service imap-login {{
     port = {self.imap_port}
   }}
   inet_listener imaps {{
-    port = {self.imaps_port}
+    port = {imaps_port}
     ssl = yes
   }}
 }}
@@ -275,7 +295,7 @@ service auth {{
 service stats {{
   client_limit = 1000
 }}
-""")
+{tokens}""")
         self.start("dovecot", "/usr/sbin/dovecot", "-F", "-c", "/srv/dovecot/dovecot.conf")
         wait_for("dovecot", lambda: answers(self.imap_port) and answers(self.lmtp_port))
         return self.imap_port

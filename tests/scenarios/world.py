@@ -24,6 +24,7 @@ from peers import Peers, free_port, make_certificate, wait_for  # noqa: E402,F40
 from slow_smtp_server import SlowSmtpServer  # noqa: E402
 
 PEERS_ROOT = pathlib.Path(os.environ.get("MAILHOLD_PEERS", REPOSITORY / "build/peers/root"))
+NODE = PEERS_ROOT.parent / "node"  # the npm packages of tests/peers/node, with the Node they run on
 RUN = REPOSITORY / "run/tests"
 ROUTE_USER = "mailhold-route"
 
