@@ -93,6 +93,8 @@ Status serve(ipc::Daemon& daemon) {
   store_settings.folder = folder;
   store_settings.region = region;
   store_settings.compression = store::Compression::thorough;  // kept for years
+  // Attachments too: one flush for a batch of them, where each blob takes three.
+  store_settings.packed_part_bytes_max = 8U << 20;
   ASSIGN_OR_RETURN(const auto store, store::MessageStore::open(store_settings, *records, *blobs, worker_keys));
   ASSIGN_OR_RETURN(const auto book, recover::BackupBook::open(*records, region, worker_keys, opening));
   recover::BackupSettings backup_settings;
