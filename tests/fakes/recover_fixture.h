@@ -29,11 +29,12 @@ class RecoverFixture : public store::StoreFixture {
     open();
     book = *BackupBook::open(*records, "test", keys, soon());
   }
-  std::unique_ptr<mailboxes::ImapMailbox> session(bool writes) {
+  virtual std::unique_ptr<mailboxes::MailboxTarget> session(bool writes) {
     auto socket = server.open(tenant, mailbox.connection, writes ? "restore.write" : "backup.read", soon());
     if (!socket) return nullptr;
     auto opened = mailboxes::ImapMailbox::open(net::stream_over(socket->release()), writes, session_settings, soon());
-    return opened ? std::move(*opened) : nullptr;
+    if (!opened) return nullptr;
+    return std::move(*opened);
   }
   // Moves the clock by an hour, so that every sync has a moment of its own.
   Status sync() {
@@ -56,11 +57,13 @@ class RecoverFixture : public store::StoreFixture {
     return report;
   }
   Restore::Parts restore_parts() {
-    return {*book, *store, [this](const Deadline&) -> Result<std::unique_ptr<mailboxes::MailboxTarget>> {
+    return {*book, *store,
+            [this](const Deadline&) -> Result<std::unique_ptr<mailboxes::MailboxTarget>> {
               auto target = session(true);
               if (target == nullptr) return Error{ErrorKind::unavailable, "no session"};
               return std::unique_ptr<mailboxes::MailboxTarget>(std::move(target));
-            }};
+            },
+            meaning};
   }
 
   // Folder -> contents with their flags, as the backup has them at a moment.
@@ -102,6 +105,7 @@ class RecoverFixture : public store::StoreFixture {
   }
 
   Mailbox mailbox;
+  MeaningComparer* meaning = nullptr;
   FakeImapServer server;
   std::unique_ptr<BackupBook> book;
   mailboxes::ImapSessionSettings session_settings;

@@ -32,8 +32,9 @@ Result<ipc::OwnedFd> BrokerClient::open_imap_session(Id connection, std::string_
 Result<ipc::OwnedFd> BrokerClient::open_pop3_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline) {
   return open(access::ConnectionKind::pop3, connection, purpose, job, deadline);
 }
-Result<ipc::OwnedFd> BrokerClient::open_http_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline) {
-  return open(access::ConnectionKind::http, connection, purpose, job, deadline);
+Result<ipc::OwnedFd> BrokerClient::open_http_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline,
+                                                     Id tenant) {
+  return open(access::ConnectionKind::http, connection, purpose, job, deadline, tenant);
 }
 Result<ipc::OwnedFd> BrokerClient::open_ldap_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline) {
   return open(access::ConnectionKind::ldap, connection, purpose, job, deadline);

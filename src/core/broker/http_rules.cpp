@@ -12,6 +12,10 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view batch_segment = "$batch";
+// POST may stand for reading (a $batch, a search), so that templates must say which.
+constexpr std::string_view reading[] = {"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT", "POST"};
+constexpr std::string_view adding[] = {"PATCH", "MKCOL", "MKCALENDAR"};
+
 constexpr std::string_view batch_fields[] = {"content-type", "prefer", "consistencylevel", "if-match"};
 
 Error refused(const char* why) { return {ErrorKind::denied, why}; }
@@ -59,8 +63,8 @@ bool is_sound_query(std::string_view query) {
 
 }  // namespace
 
-HttpRules::HttpRules(const std::vector<std::string>& templates, std::vector<std::string> mailboxes)
-    : mailboxes_(std::move(mailboxes)) {
+HttpRules::HttpRules(const std::vector<std::string>& templates, std::vector<std::string> mailboxes, std::string purpose)
+    : mailboxes_(std::move(mailboxes)), purpose_(std::move(purpose)) {
   for (const std::string& text : templates) {
     const std::size_t space = text.find(' ');
     if (space == std::string::npos || space + 1 >= text.size() || text[space + 1] != '/') continue;  // allows nothing
@@ -68,6 +72,19 @@ HttpRules::HttpRules(const std::vector<std::string>& templates, std::vector<std:
     for (const auto segment : split(std::string_view(text).substr(space + 2), '/')) made.segments.emplace_back(segment);
     templates_.push_back(std::move(made));
   }
+}
+
+Status HttpRules::check_purpose(std::string_view method, std::string_view if_none_match) const {
+  const auto is_among = [&](const auto& methods) {
+    return std::find(std::begin(methods), std::end(methods), method) != std::end(methods);
+  };
+  const bool writes = purpose_ == "restore.write";
+  if ((!writes && purpose_ != "backup.read") || is_among(reading)) return done();
+  if (!writes) return refused("backup.read changes nothing at the server");
+  if (is_among(adding)) return done();
+  if (method != "PUT") return refused("restore.write adds; it never deletes, moves or copies");
+  if (trim(if_none_match) != "*") return refused("restore.write never writes over what is there: PUT needs If-None-Match: *");
+  return done();
 }
 
 // The mailbox it reaches, or an empty text where there is none.
@@ -107,7 +124,9 @@ Result<std::string> HttpRules::check_path(std::string_view method, std::string_v
                       : refused("this connection does not allow the request");
 }
 
-Result<AllowedRequest> HttpRules::check(std::string_view method, std::string_view target, std::string_view body) const {
+Result<AllowedRequest> HttpRules::check(std::string_view method, std::string_view target, std::string_view body,
+                                        std::string_view if_none_match) const {
+  RETURN_IF_ERROR(check_purpose(method, if_none_match));
   ASSIGN_OR_RETURN(const std::string mailbox, check_path(method, target));
   const std::string_view path = target.substr(0, target.find('?'));
   if (path.ends_with("/$batch") || to_lower(path).find("batch") != std::string::npos) {
@@ -152,6 +171,7 @@ Result<AllowedRequest> HttpRules::check_batch(std::string_view prefix, std::stri
     }
     const std::string target = std::string(prefix) + std::string(url->as_string());
     if (to_lower(target).find("batch") != std::string::npos) return refused("a batch in a batch");
+    RETURN_IF_ERROR(check_purpose(std::string_view(method->as_string()), {}));
     ASSIGN_OR_RETURN(std::string mailbox, check_path(std::string_view(method->as_string()), target));
     if (!mailbox.empty()) allowed.mailboxes.push_back(std::move(mailbox));
   }

@@ -1,6 +1,9 @@
 // HttpRules: which requests a worker may make on an http connection: templates of method and path, the mailboxes in scope,
 // and the parts of a $batch, each judged as if it came alone. Pure; any thread.
 //
+// Whatever the templates say, a purpose keeps its word: backup.read changes nothing; restore.write adds, and never deletes, moves
+// or writes over what is there.
+//
 //   "GET /v1.0/users/{mailbox}/messages/**"   {mailbox}: one of the connection's, *: any one segment, **: whatever follows
 #pragma once
 
@@ -20,10 +23,11 @@ struct AllowedRequest {
 
 class HttpRules {
  public:
-  HttpRules(const std::vector<std::string>& templates, std::vector<std::string> mailboxes);
+  HttpRules(const std::vector<std::string>& templates, std::vector<std::string> mailboxes, std::string purpose = {});
 
-  // denied says why not.
-  Result<AllowedRequest> check(std::string_view method, std::string_view target, std::string_view body) const;
+  // denied says why not. `if_none_match`: that field of the request.
+  Result<AllowedRequest> check(std::string_view method, std::string_view target, std::string_view body,
+                               std::string_view if_none_match = {}) const;
 
   static constexpr std::size_t batch_parts_max = 20;  // as Microsoft Graph documents it
 
@@ -32,11 +36,13 @@ class HttpRules {
     std::string method;
     std::vector<std::string> segments;
   };
+  Status check_purpose(std::string_view method, std::string_view if_none_match) const;
   Result<std::string> check_path(std::string_view method, std::string_view target) const;
   Result<AllowedRequest> check_batch(std::string_view prefix, std::string_view body) const;
 
   std::vector<Template> templates_;
   std::vector<std::string> mailboxes_;
+  std::string purpose_;
 };
 
 }  // namespace mailhold::broker

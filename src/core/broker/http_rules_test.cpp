@@ -27,6 +27,32 @@ TEST(HttpRules, T19_a_path_that_could_be_read_in_two_ways_is_refused) {
     EXPECT_FALSE(rules.check("GET", base + rest, "")) << rest;
 }
 
+TEST(HttpRules, T19_a_purpose_keeps_its_word_whatever_the_templates_say) {
+  std::vector<std::string> templates;
+  const std::vector<std::string> methods{"GET",   "PROPFIND", "REPORT", "PUT",  "MKCALENDAR", "MKCOL",
+                                         "PATCH", "DELETE",   "MOVE",   "COPY", "PROPPATCH",  "LOCK"};
+  for (const std::string& method : methods) templates.push_back(method + " /**");
+  templates.emplace_back("POST /$batch");
+  const HttpRules reads(templates, {"*"}, "backup.read"), writes(templates, {"*"}, "restore.write"),
+      journals(templates, {"*"}, "journal");
+  std::set<std::string> by_reading, by_writing;
+  for (const std::string& method : methods) {
+    if (reads.check(method, "/a", "", "*")) by_reading.insert(method);
+    if (writes.check(method, "/a", "", "*")) by_writing.insert(method);
+    EXPECT_TRUE(journals.check(method, "/a", "")) << method;
+  }
+  EXPECT_EQ(by_reading, (std::set<std::string>{"GET", "PROPFIND", "REPORT"}));
+  EXPECT_EQ(by_writing, (std::set<std::string>{"GET", "PROPFIND", "REPORT", "PUT", "MKCALENDAR", "MKCOL", "PATCH"}));
+  for (const char* condition : {"", "\"etag\"", "*, *", "W/*"})
+    EXPECT_FALSE(writes.check("PUT", "/a", "", condition)) << condition;
+  for (const char* method : {"DELETE", "PUT"}) {
+    const std::string batch = R"({"requests":[{"id":"1","method":")" + std::string(method) + R"(","url":"/a"}]})";
+    EXPECT_FALSE(writes.check("POST", "/$batch", batch, "*")) << method;
+    EXPECT_FALSE(reads.check("POST", "/$batch", batch, "*")) << method;
+    EXPECT_TRUE(journals.check("POST", "/$batch", batch)) << method;
+  }
+}
+
 TEST(HttpRules, T19_a_batch_is_judged_part_by_part) {
   const auto batch = [](const std::string& parts) {
     return rules.check("POST", "/v1.0/$batch", R"({"requests":[)" + parts + "]}");

@@ -101,7 +101,7 @@ Result<bool> HttpSession::may_pass(const AllowedRequest& allowed) {
 
 Result<HttpSession::Next> HttpSession::serve_one(net::Stream& server, net::Stream& worker, const http::Request& request,
                                                  const Deadline& deadline) {
-  const auto allowed = rules_.check(request.method, request.target, request.body);
+  const auto allowed = rules_.check(request.method, request.target, request.body, request.field("if-none-match"));
   if (!allowed) {
     ++refused_;
     RETURN_IF_ERROR(answer(worker, 403, allowed.error().detail, deadline));
@@ -167,6 +167,8 @@ Result<std::string> HttpSession::response_head(const http::ResponseHead& head, b
   for (const auto& [name, value] : head.fields) {
     if (is_among(response_fields, name)) text += name + ": " + value + "\r\n";
   }
+  // Said to the worker too, so that it opens another session instead of losing a request in this one.
+  if (!head.keeps) text += "connection: close\r\n";
   if (const std::string location(head.field("location")); !location.empty()) {
     // Only a path on this server goes back; whoever follows it asks again, and is judged again.
     const std::string origin = "https://" + host_field();

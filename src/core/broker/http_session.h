@@ -17,7 +17,7 @@ inline constexpr std::size_t http_body_bytes_max = 64U << 20;  // of a request
 class HttpSession {
  public:
   HttpSession(const ConnectionJob& job, SessionMeter& meter)
-      : job_(job), rules_(job.connection.verbs, job.connection.mailboxes), meter_(meter) {}
+      : job_(job), rules_(job.connection.verbs, job.connection.mailboxes, job.purpose), meter_(meter) {}
 
   // TLS, and the credential: Basic, a bearer that was entered, or a token asked for at the token endpoint.
   Status open(Wire& wire, ConnectionSecret& secret, const Deadline& deadline);

@@ -89,6 +89,7 @@ Result<Topology> topology_of(const Settings& settings) {
       {"linkd", "keyd"},
       {"workerd", "brokerd"},
       {"workerd", "keyd"},
+      {"workerd", "scannerd"},
       {"apid", "workerd"},
       {"linkd", "apid"},
       {"gossipd", "ledgerd"},

@@ -7,6 +7,20 @@ std::string_view name_of(SpecialUse use) {
   return names[static_cast<std::size_t>(use)];
 }
 
+std::string_view name_of(MailboxKind kind) { return kind == MailboxKind::dav ? "dav" : "imap"; }
+
+std::optional<MailboxKind> parse_kind(std::string_view name) {
+  for (const MailboxKind kind : {MailboxKind::imap, MailboxKind::dav}) {
+    if (name == name_of(kind)) return kind;
+  }
+  return std::nullopt;
+}
+
+std::string_view item_name(std::string_view id) {
+  const std::size_t end = id.rfind('\n');
+  return end == std::string_view::npos ? std::string_view() : id.substr(0, end);
+}
+
 std::string path_text(const FolderPath& path) {
   std::string text;
   for (const std::string& name : path) {

@@ -1,6 +1,6 @@
 // A mailbox at somebody's server, as a source to back up and a target to restore to: folders with items, whatever
-// protocol brings them. The drivers are IMAP today; how Microsoft Graph, EWS and full-fidelity streams fit the same
-// interface is shown in docs/decisions/mailboxes.md.
+// protocol brings them. The drivers are IMAP and DAV (calendars and contacts) today; how Microsoft Graph, EWS and
+// full-fidelity streams fit the same interface is shown in docs/decisions/mailboxes.md.
 //
 // One thread at a time. Every implementation passes mailbox_contract_test.cpp.
 // Errors everywhere: unavailable, timed_out (try again later), denied (the server refused: an operator must look),
@@ -22,6 +22,11 @@
 #include "platform/ipc/channel.h"
 
 namespace mailhold::mailboxes {
+
+// Which driver speaks with the server.
+enum class MailboxKind : std::uint8_t { imap = 1, dav = 2 };
+std::string_view name_of(MailboxKind kind);  // "imap"
+std::optional<MailboxKind> parse_kind(std::string_view name);
 
 enum class ItemType : std::uint8_t { mail = 1, event = 2, contact = 3, task = 4, note = 5 };
 
@@ -46,7 +51,7 @@ struct Folder {
 
 // What a source says of an item without its content.
 struct ItemHead {
-  std::string id;  // the source's own, opaque; names one content in this folder for ever
+  std::string id;  // the source's own, opaque; names one content in this folder for ever. See item_name
   ItemType type = ItemType::mail;
   Milliseconds received_at = 0;           // whole seconds
   int zone_minutes = 0;                   // in which zone the server wrote it
@@ -54,6 +59,10 @@ struct ItemHead {
   std::vector<std::string> categories{};  // sorted
   std::uint64_t bytes_claimed = 0;        // a hint, and no more: servers are wrong about it
 };
+
+// Some sources give an item a name in its folder, under which its content may change: their ids are NAME '\n' VERSION. A folder
+// holds one version of a name, so that a new version ends the one before. The name; empty where the source has none.
+std::string_view item_name(std::string_view id);
 
 // In what form the content is. The first is what people and other systems read; a stream keeps what has no place in it.
 enum class ContentForm : std::uint8_t { mime = 1, icalendar = 2, vcard = 3, exchange_stream = 4 };
@@ -67,7 +76,7 @@ struct Item {
 // One step of learning what changed in a folder since a mark.
 struct Changes {
   std::vector<ItemHead> items;    // new, or with other flags, dates or categories
-  std::vector<std::string> gone;  // ids that left the folder
+  std::vector<std::string> gone;  // ids that left the folder; without a version: whatever version was there
   // Given when the source names all that is there rather than what left: at the end of this step every id that is not
   // among them is gone.
   std::optional<std::vector<std::string>> present;
@@ -136,6 +145,10 @@ class SessionSource {
   virtual ~SessionSource() = default;
   // `purpose`: "backup.read" or "restore.write". Errors as MailboxSource.
   virtual Result<ipc::OwnedFd> open(Id tenant, Id connection, std::string_view purpose, const Deadline& deadline) = 0;
+  // The same for HTTP: requests without Authorization go in, answers come out, until either side closes.
+  virtual Result<ipc::OwnedFd> open_http(Id, Id, std::string_view, const Deadline&) {
+    return Error{ErrorKind::unsupported, "no sessions over HTTP"};
+  }
 };
 
 }  // namespace mailhold::mailboxes

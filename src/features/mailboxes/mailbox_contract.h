@@ -15,6 +15,19 @@ class TestAccount {
   virtual std::unique_ptr<MailboxTarget> session() = 0;
   // What no target can do: take an item away behind the source's back.
   virtual void remove(const Folder& folder, const std::string& id) = 0;
+  // An item that is unlike all of other subjects.
+  virtual Item item(const std::string& subject, std::vector<std::string> flags = {}) const {
+    Item letter;
+    letter.head.received_at = 837'596'665'000;  // 17-Jul-1996 02:44:25 -0700
+    letter.head.zone_minutes = -420;
+    letter.head.flags = std::move(flags);
+    letter.content = "Subject: " + subject + "\r\nMIME-Version: 1.0\r\n\r\n* 1 FETCH (UID 1)\r\n.\r\n\r\nhello {3}\r\n";
+    return letter;
+  }
+  // What not every protocol has.
+  virtual bool has_flags_and_dates() const { return true; }
+  virtual bool has_inbox() const { return true; }
+  virtual bool tells_counts() const { return true; }
   // The folder that the tests work in; it does not exist yet.
   virtual FolderPath folder() const { return {"Contract", "Entwürfe & mehr"}; }
 };
@@ -33,13 +46,8 @@ class MailboxContract : public testing::TestWithParam<MakeAccount> {
     folder = *made;
   }
   static Deadline soon() { return Deadline::after(std::chrono::seconds(60)); }
-  static Item letter(const std::string& subject, std::vector<std::string> flags = {}) {
-    Item item;
-    item.head.received_at = 837'596'665'000;  // 17-Jul-1996 02:44:25 -0700
-    item.head.zone_minutes = -420;
-    item.head.flags = std::move(flags);
-    item.content = "Subject: " + subject + "\r\nMIME-Version: 1.0\r\n\r\n* 1 FETCH (UID 1)\r\n.\r\n\r\nhello {3}\r\n";
-    return item;
+  Item letter(const std::string& subject, std::vector<std::string> flags = {}) const {
+    return account->item(subject, std::move(flags));
   }
   // All changes since `mark`, which moves.
   Changes all_changes(MailboxSource& source, std::string& mark, std::size_t limit = 100) {

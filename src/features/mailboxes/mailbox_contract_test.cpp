@@ -16,7 +16,8 @@ TEST_P(MailboxContract, a_folder_that_was_made_is_listed_and_made_again_without_
   ASSERT_TRUE(folders);
   EXPECT_EQ(std::count_if(folders->begin(), folders->end(), [&](const Folder& each) { return each.path == account->folder(); }),
             1);
-  EXPECT_TRUE(std::any_of(folders->begin(), folders->end(), [](const Folder& each) { return each.use == SpecialUse::inbox; }));
+  EXPECT_EQ(std::any_of(folders->begin(), folders->end(), [](const Folder& each) { return each.use == SpecialUse::inbox; }),
+            account->has_inbox());
 }
 
 TEST_P(MailboxContract, an_item_comes_back_with_its_bytes_date_zone_and_flags) {
@@ -26,8 +27,8 @@ TEST_P(MailboxContract, an_item_comes_back_with_its_bytes_date_zone_and_flags) {
   auto heads = reader->list(folder, soon());
   ASSERT_TRUE(heads);
   ASSERT_EQ(heads->size(), 1U);
-  EXPECT_EQ(heads->front().received_at, item.head.received_at);
-  EXPECT_EQ(heads->front().flags, item.head.flags);
+  EXPECT_EQ(heads->front().received_at, account->has_flags_and_dates() ? item.head.received_at : 0);
+  EXPECT_EQ(heads->front().flags, account->has_flags_and_dates() ? item.head.flags : std::vector<std::string>());
   EXPECT_EQ(contents(*reader, {heads->front().id})[heads->front().id], item.content);
 }
 
@@ -74,7 +75,7 @@ TEST_P(MailboxContract, changes_tell_each_item_once_and_then_only_what_is_new) {
   for (const ItemHead& head : changes.items) ids.insert(head.id);
   EXPECT_EQ(ids.size(), changes.items.size());
   EXPECT_GE(ids.size(), 1U);
-  EXPECT_EQ(changes.count, 8U);
+  if (account->tells_counts()) EXPECT_EQ(changes.count, 8U);
 }
 
 TEST_P(MailboxContract, a_change_of_flags_is_told) {
@@ -84,7 +85,13 @@ TEST_P(MailboxContract, a_change_of_flags_is_told) {
   std::string mark;
   const Changes first = all_changes(*reader, mark);
   ASSERT_EQ(first.items.size(), 2U);
-  ASSERT_TRUE(session->set_flags(folder, first.items[0].id, {"\\Flagged", "\\Seen"}, soon()));
+  const Status set = session->set_flags(folder, first.items[0].id, {"\\Flagged", "\\Seen"}, soon());
+  if (!account->has_flags_and_dates()) {
+    ASSERT_FALSE(set);
+    EXPECT_EQ(set.error().kind, ErrorKind::unsupported);
+    return;
+  }
+  ASSERT_TRUE(set);
   reader = account->session();
   const Changes changes = all_changes(*reader, mark);
   const auto found = std::find_if(changes.items.begin(), changes.items.end(),
@@ -104,11 +111,14 @@ TEST_P(MailboxContract, what_left_the_folder_is_told) {
   reader = account->session();
   const Changes changes = all_changes(*reader, mark, 2);
   const std::string& id = first.items[1].id;
+  const std::string any_version = std::string(item_name(id)) + "\n";
   if (changes.present)
     EXPECT_EQ(std::count(changes.present->begin(), changes.present->end(), id), 0);
   else
-    EXPECT_EQ(std::count(changes.gone.begin(), changes.gone.end(), id), 1);
-  EXPECT_EQ(changes.count, 5U);
+    EXPECT_EQ(std::count_if(changes.gone.begin(), changes.gone.end(),
+                            [&](const auto& each) { return each == id || each == any_version; }),
+              1);
+  if (account->tells_counts()) EXPECT_EQ(changes.count, 5U);
 }
 
 TEST_P(MailboxContract, a_foreign_mark_is_as_none) {

@@ -24,7 +24,8 @@ std::string_view name_of(MailboxState state);  // "first sync"
 struct Mailbox {
   Id id;
   Id tenant;
-  std::string name;       // what the operator calls it, such as its address
+  std::string name;  // what the operator calls it, such as its address
+  mailboxes::MailboxKind kind = mailboxes::MailboxKind::imap;
   Id connection;          // it is read over, with purpose backup.read
   Id restore_connection;  // restores write over, with purpose restore.write; may be the same
   bool paused = false;

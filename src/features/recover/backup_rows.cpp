@@ -6,6 +6,7 @@ namespace mailhold::recover {
 namespace {
 
 constexpr std::uint8_t row_version = 1;
+constexpr std::uint8_t mailbox_version = 2;  // 1 had no kind: all were IMAP
 
 Error unknown_version() { return {ErrorKind::corrupt, "a row of a backup of an unknown version"}; }
 
@@ -24,16 +25,17 @@ std::vector<std::string> read_texts(ByteReader& reader) {
 
 std::string write_mailbox(const Mailbox& mailbox) {
   ByteWriter writer;
-  writer.u8(row_version).text(mailbox.name).raw(mailbox.connection.bytes()).raw(mailbox.restore_connection.bytes());
+  writer.u8(mailbox_version).text(mailbox.name).raw(mailbox.connection.bytes()).raw(mailbox.restore_connection.bytes());
   writer.u8(mailbox.paused ? 1 : 0).u8(static_cast<std::uint8_t>(mailbox.state)).text(mailbox.reason);
   writer.u64(static_cast<std::uint64_t>(mailbox.synced_at)).u64(static_cast<std::uint64_t>(mailbox.tried_at));
-  writer.u64(mailbox.items).u64(mailbox.unreadable);
+  writer.u64(mailbox.items).u64(mailbox.unreadable).u8(static_cast<std::uint8_t>(mailbox.kind));
   return writer.take();
 }
 
 Status read_mailbox(std::string_view bytes, Mailbox& mailbox) {
   ByteReader reader(bytes);
-  if (reader.u8() != row_version) return unknown_version();
+  const std::uint8_t version = reader.u8();
+  if (version < 1 || version > mailbox_version) return unknown_version();
   mailbox.name = reader.text();
   mailbox.connection = Id::from_bytes(reader.raw(Id::size));
   mailbox.restore_connection = Id::from_bytes(reader.raw(Id::size));
@@ -44,6 +46,8 @@ Status read_mailbox(std::string_view bytes, Mailbox& mailbox) {
   mailbox.tried_at = static_cast<Milliseconds>(reader.u64());
   mailbox.items = reader.u64();
   mailbox.unreadable = reader.u64();
+  mailbox.kind = version == 1 ? mailboxes::MailboxKind::imap : static_cast<mailboxes::MailboxKind>(reader.u8());
+  if (mailbox.kind != mailboxes::MailboxKind::imap && mailbox.kind != mailboxes::MailboxKind::dav) return unknown_version();
   if (mailbox.state < MailboxState::waiting || mailbox.state > MailboxState::needs_attention) return unknown_version();
   return reader.finish();
 }

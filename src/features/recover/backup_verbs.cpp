@@ -64,6 +64,7 @@ json::object shown_mailbox(const Backups::View& view) {
   json::object one{{"mailbox", mailbox.id.text()},
                    {"tenant", mailbox.tenant.text()},
                    {"name", shown(mailbox.name)},
+                   {"kind", std::string(mailboxes::name_of(mailbox.kind))},
                    {"state", mailbox.paused ? "paused" : std::string(name_of(mailbox.state))},
                    {"items", mailbox.items},
                    {"connection", mailbox.connection.text()},
@@ -111,6 +112,7 @@ json::object shown_report(Id job, const RestoreReport& report) {
                    {"present", report.count(Outcome::present)},
                    {"missing", report.count(Outcome::would)},
                    {"flags_set", report.count(Outcome::flags_set)},
+                   {"equal_in_meaning", report.count_equal_in_meaning()},
                    {"not_as_it_was", std::move(differing)}};
   if (!report.failure.empty()) one["failure"] = report.failure;
   if (report.verified_at != 0) one["verified_at"] = to_iso8601(report.verified_at);
@@ -136,6 +138,12 @@ Result<json::object> mailbox_verb(Backups& backups, std::string_view verb, const
     mailbox.name = text_of(request, "name");
     const std::string what = "a mailbox needs a name of at most 320 bytes";
     if (mailbox.name.empty() || mailbox.name.size() > name_bytes_max) return Error{ErrorKind::invalid_input, what, what};
+    if (const std::string kind = text_of(request, "kind"); !kind.empty()) {
+      const auto known = mailboxes::parse_kind(kind);
+      const std::string which = "kind must be imap or dav";
+      if (!known) return Error{ErrorKind::invalid_input, which, which};
+      mailbox.kind = *known;
+    }
     ASSIGN_OR_RETURN(const Id id, backups.add(std::move(mailbox), deadline));
     return json::object{{"mailbox", id.text()}};
   }

@@ -1,6 +1,7 @@
 #include "features/recover/backups.h"
 
 #include "base/log.h"
+#include "features/mailboxes/dav/dav_mailbox.h"
 #include "features/mailboxes/imap/imap_mailbox.h"
 
 namespace mailhold::recover {
@@ -17,6 +18,7 @@ constexpr auto under_way = std::chrono::steady_clock::time_point::max();  // a s
 // Why a session did not come about, and what to do. What passes by itself is tried again.
 std::string reason_without_session(const Error& error) {
   if (error.is_temporary()) return "not reached, and tried again: " + error.detail;
+  if (!error.for_peer.empty()) return error.for_peer;
   switch (error.kind) {
     case ErrorKind::limit_exceeded: return "the connection is used up for now: " + error.detail;
     case ErrorKind::corrupt: return "the connection's secret does not open: enter it again (mailhold secret set)";
@@ -27,6 +29,7 @@ std::string reason_without_session(const Error& error) {
 
 std::string reason_of(const Error& error) {
   if (error.is_temporary()) return "broken off, and tried again: " + error.detail;
+  if (!error.for_peer.empty()) return error.for_peer;
   switch (error.kind) {
     case ErrorKind::denied: return "the server refuses to be read: check the permissions of the connection's account";
     case ErrorKind::not_found: return "a folder is gone: run the backup again";
@@ -116,8 +119,22 @@ std::optional<std::function<void(const std::stop_token&)>> Backups::next_job() {
 
 Result<std::unique_ptr<mailboxes::MailboxTarget>> Backups::open(const Mailbox& mailbox, bool writes, const Deadline& deadline) {
   const Id connection = writes ? mailbox.restore_connection : mailbox.connection;
-  ASSIGN_OR_RETURN(ipc::OwnedFd socket,
-                   parts_.sessions.open(mailbox.tenant, connection, writes ? "restore.write" : "backup.read", deadline));
+  const std::string purpose = writes ? "restore.write" : "backup.read";
+  if (mailbox.kind == mailboxes::MailboxKind::dav) {
+    // Sessions are opened as they are needed, so that a failure in the middle of a sync says what one at its beginning says.
+    const auto dial = [this, tenant = mailbox.tenant, connection,
+                       purpose](const Deadline& until) -> Result<std::unique_ptr<net::Stream>> {
+      auto socket = parts_.sessions.open_http(tenant, connection, purpose, until);
+      if (socket) return net::stream_over(socket->release());
+      socket.error().for_peer = reason_without_session(socket.error());
+      return socket.error();
+    };
+    auto opened = mailboxes::DavMailbox::open(dial, {}, deadline);
+    if (opened) return std::unique_ptr<mailboxes::MailboxTarget>(std::move(*opened));
+    if (opened.error().for_peer.empty()) opened.error().for_peer = reason_of(opened.error());
+    return opened.error();
+  }
+  ASSIGN_OR_RETURN(ipc::OwnedFd socket, parts_.sessions.open(mailbox.tenant, connection, purpose, deadline));
   ASSIGN_OR_RETURN(auto opened, mailboxes::ImapMailbox::open(net::stream_over(socket.release()), writes, {}, deadline));
   return std::unique_ptr<mailboxes::MailboxTarget>(std::move(opened));
 }
@@ -197,7 +214,7 @@ void Backups::restore_one(Id job, RestoreReport report, bool only_verify, const 
       if (!target) reason = reason_without_session(target.error());
       return target;
     };
-    Restore restore({parts_.book, parts_.store, open_target});
+    Restore restore({parts_.book, parts_.store, open_target, parts_.meaning});
     const auto progress = [&] {
       const std::lock_guard lock(mutex_);
       restoring_[job] = report;

@@ -25,6 +25,7 @@ class Backups {
     store::StoreKeys& keys;
     mailboxes::SessionSource& sessions;
     const Clock& clock;
+    MeaningComparer* meaning = nullptr;  // as Restore::Parts
   };
   Backups(BackupSettings settings, Parts parts) : settings_(settings), parts_(parts) {}
   ~Backups() { stop(); }

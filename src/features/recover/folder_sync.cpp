@@ -45,7 +45,13 @@ Status FolderSync::step(bool& more, const Deadline& deadline) {
 }
 
 Status FolderSync::take(const Changes& changes, FolderStep& step, const Deadline& deadline) {
-  for (const std::string& id : changes.gone) take_gone(id, step);
+  for (const std::string& id : changes.gone) {
+    const std::string_view name = mailboxes::item_name(id);
+    if (!name.empty() && id.size() == name.size() + 1)
+      take_other_versions(name, {}, step);
+    else
+      take_gone(id, step);
+  }
   if (changes.present) {
     const std::set<std::string> present(changes.present->begin(), changes.present->end());
     std::vector<std::string> gone;
@@ -59,6 +65,7 @@ Status FolderSync::take(const Changes& changes, FolderStep& step, const Deadline
   }
   std::vector<ItemHead> wanted;
   for (const ItemHead& head : changes.items) {
+    if (const std::string_view name = mailboxes::item_name(head.id); !name.empty()) take_other_versions(name, head.id, step);
     const auto known = known_.find(head.id);
     if (known == known_.end())
       wanted.push_back(head);
@@ -204,6 +211,20 @@ void FolderSync::take_gone(const std::string& source_id, FolderStep& step) {
   else
     step.closed.emplace_back(id, found->second.since);
   known_.erase(found);
+}
+
+// Every version of the name but one.
+void FolderSync::take_other_versions(std::string_view name, std::string_view except, FolderStep& step) {
+  const std::string begin = std::string(name) + "\n";
+  std::vector<std::string> gone;
+  const auto collect = [&](const auto& ids) {
+    for (auto at = ids.lower_bound(begin); at != ids.end() && at->first.starts_with(begin); ++at) {
+      if (at->first != except) gone.push_back(at->first);
+    }
+  };
+  collect(known_);
+  collect(pending_);
+  for (const std::string& id : gone) take_gone(id, step);
 }
 
 std::vector<PendingItem> FolderSync::pending() const {

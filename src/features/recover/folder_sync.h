@@ -35,6 +35,7 @@ class FolderSync {
   void take_kept(std::vector<KeepingQueue::Kept> kept, FolderStep& step);
   void take_changed(const ItemRow& known, const mailboxes::ItemHead& head, FolderStep& step);
   void take_gone(const std::string& source_id, FolderStep& step);
+  void take_other_versions(std::string_view name, std::string_view except, FolderStep& step);
   std::vector<PendingItem> pending() const;
 
   const MailboxSync::Parts& parts_;

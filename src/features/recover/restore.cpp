@@ -36,11 +36,25 @@ std::vector<std::string> restorable(std::vector<std::string> flags) {
   return flags;
 }
 
-// In what an item at the server differs from the one that was backed up; empty if in nothing.
-std::string difference(const ItemRow& item, const ItemHead& head, const std::string& sha256, bool compares_flags) {
+// Whether the content at the server means what was backed up. The bytes are known to differ.
+Result<Meaning> meaning_of(const Restore::Parts& parts, TargetFolder& folder, const ItemRow& item, const std::string& id,
+                           const Deadline& deadline) {
+  const bool is_compared = item.form == mailboxes::ContentForm::icalendar || item.form == mailboxes::ContentForm::vcard;
+  if (parts.meaning == nullptr || !is_compared) return Meaning{};
+  ASSIGN_OR_RETURN(const std::string there, folder.content_of(id, deadline));
+  if (there.empty()) return Meaning{};
+  const Result<std::string> backed_up = parts.store.retrieve(item.tenant, item.message, deadline);
+  if (!backed_up && backed_up.error().is_temporary()) return backed_up.error();
+  if (!backed_up || crypto::sha256(*backed_up) != item.sha256) return Meaning{};
+  return parts.meaning->compare(item.tenant, item.form, *backed_up, there, deadline);
+}
+
+// In what an item at the server differs from the one that was backed up; empty if in nothing. `content`: in what its content
+// does.
+std::string difference(const ItemRow& item, const ItemHead& head, const std::string& content, bool compares_flags) {
   std::string what;
-  const auto add = [&](const char* name) { what += (what.empty() ? "" : ", ") + std::string(name); };
-  if (sha256 != item.sha256) add("content");
+  const auto add = [&](const std::string& name) { what += (what.empty() ? "" : ", ") + name; };
+  if (!content.empty()) add(content);
   if (head.received_at != item.head.received_at) add("received date");
   if (compares_flags && restorable(head.flags) != restorable(item.head.flags)) add("flags");
   return what;
@@ -61,6 +75,11 @@ std::string_view name_of(Outcome outcome) {
 std::uint64_t RestoreReport::count(Outcome outcome) const {
   return static_cast<std::uint64_t>(
       std::count_if(items.begin(), items.end(), [outcome](const RestoredItem& item) { return item.outcome == outcome; }));
+}
+
+std::uint64_t RestoreReport::count_equal_in_meaning() const {
+  return static_cast<std::uint64_t>(
+      std::count_if(items.begin(), items.end(), [](const RestoredItem& item) { return item.detail == equal_in_meaning; }));
 }
 
 bool RestoreReport::is_exact() const {
@@ -103,12 +122,13 @@ class FolderRestore {
     RETURN_IF_ERROR(folder.read_hashes(folder.candidates(group_.items), deadline));
     std::vector<const ItemRow*> missing;
     for (const ItemRow& item : group_.items) {
-      ASSIGN_OR_RETURN(const std::optional<ItemHead> there, folder.take_equal(item, deadline));
+      ASSIGN_OR_RETURN(std::optional<ItemHead> there, folder.take_equal(item, deadline));
+      RestoredItem one{item.id, group_.target, {}, Outcome::would, {}};
+      if (!there) RETURN_IF_ERROR(take_equal_in_meaning(folder, item, there, one, deadline));
       if (!there && !request_.dry_run) {
         missing.push_back(&item);
         continue;
       }
-      RestoredItem one{item.id, group_.target, {}, Outcome::would, {}};
       if (there) RETURN_IF_ERROR(take_present(folder, item, *there, one, deadline));
       out.push_back(std::move(one));
     }
@@ -116,6 +136,18 @@ class FolderRestore {
   }
 
  private:
+  // What a server has in its own words is there too.
+  Status take_equal_in_meaning(TargetFolder& folder, const ItemRow& item, std::optional<ItemHead>& there, RestoredItem& one,
+                               const Deadline& deadline) {
+    const auto id = folder.id_of_same_name(item);
+    if (!id) return done();
+    ASSIGN_OR_RETURN(const Meaning meaning, meaning_of(parts_, folder, item, *id, deadline));
+    if (!meaning.is_equal) return done();
+    there = folder.take(*id);
+    one.detail = equal_in_meaning;
+    return done();
+  }
+
   Status take_present(TargetFolder& folder, const ItemRow& item, const ItemHead& there, RestoredItem& one,
                       const Deadline& deadline) {
     one.target_id = there.id;
@@ -150,8 +182,8 @@ class FolderRestore {
       return std::optional<mailboxes::Item>();
     };
     additions.added = [&](const Result<std::string>& id) -> Status {
-      out.push_back({under_way.front(), group_.target, id ? *id : "", id ? Outcome::restored : Outcome::failed,
-                     id ? "" : "the server refuses it"});
+      const std::string why = id ? "" : id.error().for_peer.empty() ? "the server refuses it" : id.error().for_peer;
+      out.push_back({under_way.front(), group_.target, id ? *id : "", id ? Outcome::restored : Outcome::failed, why});
       under_way.pop_front();
       return done();
     };
@@ -190,8 +222,8 @@ Status make_folders(mailboxes::MailboxTarget& target, const std::vector<Group>& 
 }
 
 // Reads back what was put into one folder, and writes what it finds into the outcomes.
-Status verify_folder(mailboxes::MailboxTarget& target, const Group& group, const std::map<Id, RestoredItem*>& reported,
-                     const Deadline& deadline) {
+Status verify_folder(const Restore::Parts& parts, mailboxes::MailboxTarget& target, const Group& group,
+                     const std::map<Id, RestoredItem*>& reported, const Deadline& deadline) {
   ASSIGN_OR_RETURN(TargetFolder folder, TargetFolder::open(target, group.target, false, deadline));
   std::vector<std::pair<const ItemRow*, RestoredItem*>> looked_for;
   std::vector<std::string> ids;
@@ -211,16 +243,23 @@ Status verify_folder(mailboxes::MailboxTarget& target, const Group& group, const
       continue;
     }
     ASSIGN_OR_RETURN(const std::string sha256, folder.sha256_of(there->id, deadline));
+    Meaning meaning;
+    if (sha256 != item->sha256) {
+      ASSIGN_OR_RETURN(meaning, meaning_of(parts, folder, *item, there->id, deadline));
+    }
+    const std::string content = sha256 == item->sha256 || meaning.is_equal ? ""
+                                : meaning.differences.empty()              ? "content"
+                                                                           : "content: " + meaning.differences;
     // Items that were there keep the flags their owner gave them since.
-    const std::string what = difference(*item, *there, sha256, one->outcome != Outcome::present);
+    const std::string what = difference(*item, *there, content, one->outcome != Outcome::present);
     one->target_id = there->id;
     if (!what.empty()) {
       one->outcome = Outcome::differs;
       one->detail = what;
     } else if (one->outcome == Outcome::differs) {
       one->outcome = Outcome::present;  // an earlier reading found it otherwise
-      one->detail.clear();
     }
+    if (what.empty()) one->detail = meaning.is_equal ? equal_in_meaning : "";
   }
   return done();
 }
@@ -280,7 +319,7 @@ Status Restore::verify(RestoreReport& report, const Deadline& deadline) {
   std::map<Id, RestoredItem*> reported;
   for (RestoredItem& item : report.items) reported[item.item] = &item;
   const auto work = [&](std::size_t index, mailboxes::MailboxTarget& target) {
-    return verify_folder(target, groups[index], reported, deadline);
+    return verify_folder(parts_, target, groups[index], reported, deadline);
   };
   RETURN_IF_ERROR(side_by_side(by_size(groups), work, deadline));
   report.verified_at = system_clock().now();

@@ -1,6 +1,7 @@
 // A restore: items of a backed-up mailbox as of a moment are put back where they are missing, and then read back from the
-// server and compared with what was backed up, item by item. It never deletes and never changes a content that is there.
-// Running the same restore again does only what is still missing.
+// server and compared with what was backed up, item by item: byte for byte, and where a server writes events and contacts anew,
+// by what they mean. It never deletes and never changes a content that is there. Running the same restore again does only what is
+// still missing.
 #pragma once
 
 #include <functional>
@@ -8,6 +9,7 @@
 #include "core/store/message_store.h"
 #include "features/mailboxes/mailbox.h"
 #include "features/recover/backup_book.h"
+#include "features/recover/meaning_comparer.h"
 
 namespace mailhold::recover {
 
@@ -36,8 +38,11 @@ struct RestoredItem {
   mailboxes::FolderPath folder;  // where it is now
   std::string target_id;         // at the server; empty if it is not known
   Outcome outcome = Outcome::failed;
-  std::string detail;  // of differs and failed: for people, without content
+  std::string detail;  // for people, without content: of differs and failed why, of others equal_in_meaning or nothing
 };
+
+// The bytes at the server are others, and say the same.
+inline constexpr std::string_view equal_in_meaning = "equal in meaning";
 
 struct RestoreReport {
   RestoreRequest request;
@@ -48,6 +53,7 @@ struct RestoreReport {
   std::vector<RestoredItem> items;
 
   std::uint64_t count(Outcome outcome) const;
+  std::uint64_t count_equal_in_meaning() const;
   bool is_exact() const;  // over, and nothing differs or failed
 };
 std::string write_report(const RestoreReport& report);
@@ -64,6 +70,7 @@ class Restore {
     // A session of its own for each call, so that what is read back comes from the server and not from a session's memory.
     // Never called by two threads at once.
     std::function<Result<std::unique_ptr<mailboxes::MailboxTarget>>(const Deadline& deadline)> open_target;
+    MeaningComparer* meaning = nullptr;  // none: other bytes are another content
   };
   explicit Restore(Parts parts) : parts_(std::move(parts)) {}
 

@@ -21,8 +21,9 @@ Result<TargetFolder> TargetFolder::open(mailboxes::MailboxTarget& target, const 
   if (!opened.folder_) return opened;
   ASSIGN_OR_RETURN(std::vector<ItemHead> heads, target.list(*opened.folder_, deadline));
   for (ItemHead& head : heads) {
-    opened.by_date_.emplace(head.received_at, head.id);
-    opened.by_size_.emplace(head.bytes_claimed, head.id);
+    if (const auto name = mailboxes::item_name(head.id); !name.empty()) opened.by_name_.emplace(name, head.id);
+    if (head.received_at != 0) opened.by_date_.emplace(head.received_at, head.id);
+    if (head.bytes_claimed != 0) opened.by_size_.emplace(head.bytes_claimed, head.id);
     std::string id = head.id;
     opened.heads_.emplace(std::move(id), std::move(head));
   }
@@ -37,9 +38,33 @@ std::vector<std::string> TargetFolder::candidates(const ItemRow& item) const {
       if (!taken_.contains(at->second) && std::find(ids.begin(), ids.end(), at->second) == ids.end()) ids.push_back(at->second);
     }
   };
+  add(by_name_, mailboxes::item_name(item.head.id));
   add(by_date_, item.head.received_at);
   add(by_size_, item.bytes);
   return ids;
+}
+
+std::optional<std::string> TargetFolder::id_of_same_name(const ItemRow& item) const {
+  const auto named = by_name_.find(mailboxes::item_name(item.head.id));
+  if (named == by_name_.end() || taken_.contains(named->second)) return std::nullopt;
+  return named->second;
+}
+
+ItemHead TargetFolder::take(const std::string& id) {
+  taken_.insert(id);
+  return heads_.at(id);
+}
+
+Result<std::string> TargetFolder::content_of(const std::string& id, const Deadline& deadline) {
+  std::string bytes;
+  mailboxes::MailboxSource::Sink sink;
+  sink.take = [&](mailboxes::MailboxSource::Content content) -> Status {
+    bytes = std::move(content.bytes);
+    return done();
+  };
+  const Status fetched = target_->fetch(*folder_, {id}, sink, deadline);
+  if (!fetched && fetched.error().kind != ErrorKind::denied) return fetched.error();
+  return bytes;
 }
 
 Result<std::string> TargetFolder::sha256_of(const std::string& id, const Deadline& deadline) {
@@ -82,7 +107,11 @@ Result<std::optional<ItemHead>> TargetFolder::take_equal(const ItemRow& item, co
 }
 
 Result<std::optional<ItemHead>> TargetFolder::take_for(const ItemRow& item, const std::string& id, const Deadline& deadline) {
-  const auto known = heads_.find(id);
+  auto known = heads_.find(id);
+  // A server may give what it took another version at once, or not tell it: the name stays.
+  if (const auto named = by_name_.find(mailboxes::item_name(id.empty() ? item.head.id : id));
+      known == heads_.end() && named != by_name_.end())
+    known = heads_.find(named->second);
   if (!id.empty() && known == heads_.end()) return std::optional<ItemHead>();
   if (known != heads_.end()) {
     taken_.insert(id);

@@ -15,15 +15,20 @@ class TargetFolder {
   static Result<TargetFolder> open(mailboxes::MailboxTarget& target, const mailboxes::FolderPath& path, bool makes,
                                    const Deadline& deadline);
 
-  // An item of the same content that was not taken yet; nothing if there is none. Candidates have the same date, or
-  // claim the same size; they are read to be sure.
+  // An item of the same content that was not taken yet; nothing if there is none. Candidates have the same name or
+  // date, or claim the same size; they are read to be sure.
   Result<std::optional<mailboxes::ItemHead>> take_equal(const ItemRow& item, const Deadline& deadline);
-  // The item of that id, or, where the server told no id, one of the same content, or else of the same date.
+  // The item of that id or name, or, where the server told no id, one of the same content, or else of the same date.
   Result<std::optional<mailboxes::ItemHead>> take_for(const ItemRow& item, const std::string& id, const Deadline& deadline);
   // Asks for the contents of all of them in one go, so that sha256_of() and take_equal() need no question for each.
   Status read_hashes(const std::vector<std::string>& ids, const Deadline& deadline);
   // What take_equal() would have to read for these items.
   std::vector<std::string> candidates(const std::vector<ItemRow>& items) const;
+  // The id of what lies there under the item's name, whatever its content; nothing at sources without names, or if it was taken.
+  std::optional<std::string> id_of_same_name(const ItemRow& item) const;
+  mailboxes::ItemHead take(const std::string& id);  // one that the folder has
+  // The content as the server gives it; empty if it gives none.
+  Result<std::string> content_of(const std::string& id, const Deadline& deadline);
   // Of the content as the server gives it; empty if it gives none.
   Result<std::string> sha256_of(const std::string& id, const Deadline& deadline);
 
@@ -37,6 +42,7 @@ class TargetFolder {
   mailboxes::MailboxTarget* target_;
   std::optional<mailboxes::Folder> folder_;
   std::map<std::string, mailboxes::ItemHead> heads_;
+  std::map<std::string, std::string, std::less<>> by_name_;
   std::multimap<Milliseconds, std::string> by_date_;
   std::multimap<std::uint64_t, std::string> by_size_;
   std::map<std::string, std::string> hashes_;  // of what was read so far

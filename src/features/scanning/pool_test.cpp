@@ -82,6 +82,39 @@ TEST_F(ScannerPools, scan_through_a_worker_gives_what_scan_message_gives) {
   EXPECT_EQ(remote->splices.size(), 1u);
 }
 
+TEST_F(ScannerPools, contents_are_compared_by_a_worker_of_the_tenant) {
+  use({});
+  const Id tenant = Id::random();
+  const std::string event = "BEGIN:VCALENDAR\r\nPRODID:a\r\nBEGIN:VEVENT\r\nRRULE:FREQ=DAILY\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+  const std::string anew = "begin:vcalendar\nPRODID:b\nbegin:vevent\nRRULE:FREQ\n =DAILY;INTERVAL=1\nend:vevent\nend:vcalendar\n";
+  std::string other = event;
+  other.replace(other.find("DAILY"), 5, "YEARLY");
+  const auto compare = [&](std::string_view there) {
+    return pool_->compare({tenant, ComparedForm::icalendar, event, there}, soon());
+  };
+  auto found = compare(anew);
+  ASSERT_TRUE(found) << found.error().detail;
+  EXPECT_TRUE(found->is_readable && found->is_equal);
+  found = compare(other);
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->is_readable && !found->is_equal);
+  EXPECT_EQ(found->differences, std::vector<std::string>{"VEVENT.RRULE"});
+  found = compare("no calendar");
+  ASSERT_TRUE(found);
+  EXPECT_FALSE(found->is_readable);
+  found =
+      pool_->compare({tenant, ComparedForm::vcard, "BEGIN:VCARD\nN:a;b\nEND:VCARD", "BEGIN:VCARD\nN:a;b;;;\nEND:VCARD"}, soon());
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->is_equal);
+  const std::string large(compared_bytes_max + 1, 'x');
+  EXPECT_EQ(compare(large).error().kind, ErrorKind::limit_exceeded);
+  // The same worker scans mail of the tenant, and of no other.
+  ASSERT_TRUE(pool_->scan(request_for(tenant, small_mail), answers_, soon()));
+  EXPECT_EQ(pool_->counts().started, 1U);
+  ASSERT_TRUE(pool_->compare({Id::random(), ComparedForm::icalendar, event, anew}, soon()));
+  EXPECT_EQ(pool_->counts().started, 2U);
+}
+
 TEST_F(ScannerPools, a_worker_serves_one_tenant_only) {
   PoolSettings settings;
   settings.workers_max = 20;

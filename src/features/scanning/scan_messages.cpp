@@ -14,6 +14,8 @@ constexpr std::size_t url_bytes_max = 64u << 10;
 constexpr std::size_t urls_bytes_max = 16u << 20;
 constexpr std::size_t rcpt_to_max = 10'000;
 constexpr std::size_t domains_max = 10'000;
+constexpr std::size_t differences_max = 16;
+constexpr std::size_t property_name_bytes_max = 128;
 
 ByteWriter begin(FrameKind kind) {
   ByteWriter writer;
@@ -43,7 +45,7 @@ std::vector<std::string> read_texts(ByteReader& reader) {
 }  // namespace
 
 Result<FrameKind> kind_of(std::string_view frame) {
-  if (frame.empty() || frame[0] < 1 || frame[0] > 4) return out_of_bounds("unknown kind");
+  if (frame.empty() || frame[0] < 1 || frame[0] > 5) return out_of_bounds("unknown kind");
   return static_cast<FrameKind>(frame[0]);
 }
 
@@ -153,6 +155,62 @@ Result<std::vector<std::string>> parse_urls(std::string_view frame) {
     if (url.size() > url_bytes_max) return out_of_bounds("URL too long");
   }
   return urls;
+}
+
+std::string encode_compare(const CompareRequest& request) {
+  ByteWriter writer = begin(FrameKind::compare);
+  writer.u16(version).raw(request.tenant.bytes()).u8(static_cast<std::uint8_t>(request.form));
+  return writer.text(request.backed_up).text(request.there).take();
+}
+
+Result<CompareRequest> parse_compare(std::string_view frame) {
+  ByteReader reader(frame);
+  RETURN_IF_ERROR(take_kind(reader, FrameKind::compare));
+  if (reader.u16() != version) return out_of_bounds("unknown version");
+  CompareRequest request;
+  request.tenant = Id::from_bytes(reader.raw(Id::size));
+  request.form = static_cast<ComparedForm>(reader.u8());
+  request.backed_up = reader.text();
+  request.there = reader.text();
+  RETURN_IF_ERROR(reader.finish());
+  if (request.form != ComparedForm::icalendar && request.form != ComparedForm::vcard) return out_of_bounds("unknown form");
+  if (std::max(request.backed_up.size(), request.there.size()) > compared_bytes_max) return out_of_bounds("content too long");
+  return request;
+}
+
+std::string encode_comparison(const Comparison& comparison) {
+  ByteWriter writer = begin(FrameKind::compare);
+  writer.u8(comparison.is_readable ? 1 : 0).u8(comparison.is_equal ? 1 : 0);
+  write_texts(writer, comparison.differences);
+  return writer.take();
+}
+
+namespace {
+
+// A name of properties, which may be shown and logged: nothing of the content but that.
+bool is_property_name(std::string_view text) {
+  return !text.empty() && text.size() <= property_name_bytes_max && std::all_of(text.begin(), text.end(), [](char letter) {
+    return (letter >= 'A' && letter <= 'Z') || (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') ||
+           letter == '-' || letter == '_' || letter == '.' || letter == '/';
+  });
+}
+
+}  // namespace
+
+Result<Comparison> parse_comparison(std::string_view frame) {
+  ByteReader reader(frame);
+  RETURN_IF_ERROR(take_kind(reader, FrameKind::compare));
+  Comparison comparison;
+  const std::uint8_t readable = reader.u8(), equal = reader.u8();
+  comparison.is_readable = readable == 1;
+  comparison.is_equal = equal == 1;
+  comparison.differences = read_texts(reader);
+  RETURN_IF_ERROR(reader.finish());
+  if (readable > 1 || equal > 1 || comparison.differences.size() > differences_max ||
+      !std::all_of(comparison.differences.begin(), comparison.differences.end(), is_property_name))
+    return out_of_bounds("no comparison");
+  if (comparison.is_equal && (!comparison.is_readable || !comparison.differences.empty())) return out_of_bounds("equal, and not");
+  return comparison;
 }
 
 std::string encode_clamd(bool granted) { return begin(FrameKind::clamd).u8(granted ? 1 : 0).take(); }

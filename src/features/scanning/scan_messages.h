@@ -13,16 +13,18 @@
 
 #include "base/dns_answer.h"
 #include "base/result.h"
+#include "features/scanning/comparison.h"
 #include "features/scanning/scan.h"
 
 namespace mailhold::scanning {
 
-// What a worker sends, and what answers it. The gateway begins with `scan`.
+// What a worker sends, and what answers it. The gateway begins with `scan`, workerd with `compare`.
 enum class FrameKind : std::uint8_t {
-  scan = 1,   // gateway: the message; worker: the result, which ends the dialogue
-  dns = 2,    // worker: questions; gateway: as many answers
-  wrap = 3,   // worker: URLs; gateway: as many replacements
-  clamd = 4,  // worker: asks; gateway: u8 1 and one descriptor, or u8 0
+  scan = 1,     // gateway: the message; worker: the result, which ends the dialogue
+  dns = 2,      // worker: questions; gateway: as many answers
+  wrap = 3,     // worker: URLs; gateway: as many replacements
+  clamd = 4,    // worker: asks; gateway: u8 1 and one descriptor, or u8 0
+  compare = 5,  // workerd: two contents; worker: whether they mean the same, which ends the dialogue
 };
 
 struct ScanCall {
@@ -50,10 +52,15 @@ std::string encode_result(const ScanResult& result);
 // size and together at most limits.replaced_bytes_max; layout sorted, apart, within the message that results.
 Result<ScanResult> parse_result(std::string_view frame, std::uint64_t message_size, const Limits& limits);
 
+std::string encode_compare(const CompareRequest& request);
+Result<CompareRequest> parse_compare(std::string_view frame);  // views into the frame; corrupt, also where one is too long
+std::string encode_comparison(const Comparison& comparison);
+Result<Comparison> parse_comparison(std::string_view frame);  // corrupt unless every name is one, and it says one thing
+
 // The kind of a frame; corrupt if it is empty or unknown.
 Result<FrameKind> kind_of(std::string_view frame);
 
-// The zygote: methods of scannerd's channel, only for gatewayd-in.
+// The zygote: methods of scannerd's channel, for gatewayd-in and workerd.
 inline constexpr std::uint16_t method_new_worker = 1;   // tenant (16 bytes) -> u64 number, with the gateway's end of the socket
 inline constexpr std::uint16_t method_kill_worker = 2;  // u64 number -> nothing
 

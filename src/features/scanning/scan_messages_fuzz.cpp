@@ -22,8 +22,11 @@ std::vector<std::string> fuzz_seeds() {
   const std::vector<dns::Question> questions = {{"a.example", dns::RecordType::mx}};
   const std::vector<dns::Answer> answers = {{.status = dns::AnswerStatus::ok, .records = {{"mx.a.example", 10}}}};
   const std::vector<std::string> urls = {"http://a.example/", "http://b.example/"};
-  return {scanning::encode_result(result), scanning::encode_scan(call), scanning::encode_questions(questions),
-          scanning::encode_answers(answers), scanning::encode_urls(urls)};
+  const scanning::CompareRequest compared{{}, scanning::ComparedForm::vcard, "BEGIN:VCARD", "END:VCARD"};
+  const scanning::Comparison comparison{true, false, {"VEVENT.RRULE", "components"}};
+  return {scanning::encode_compare(compared), scanning::encode_comparison(comparison), scanning::encode_result(result),
+          scanning::encode_scan(call),        scanning::encode_questions(questions),   scanning::encode_answers(answers),
+          scanning::encode_urls(urls)};
 }
 
 // The gateway's reading of what a worker says, and the worker's reading of requests.
@@ -43,5 +46,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   (void)scanning::parse_questions(frame);
   (void)scanning::parse_answers(frame);
   (void)scanning::parse_urls(frame);
+  (void)scanning::parse_compare(frame);
+  if (const auto comparison = scanning::parse_comparison(frame); comparison && scanning::encode_comparison(*comparison) != frame)
+    std::abort();
   return 0;
 }

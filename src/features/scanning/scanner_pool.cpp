@@ -44,6 +44,7 @@ class Conversation {
         case FrameKind::dns: RETURN_IF_ERROR(answer_questions(frame.bytes)); break;
         case FrameKind::wrap: RETURN_IF_ERROR(answer_urls(frame.bytes)); break;
         case FrameKind::clamd: RETURN_IF_ERROR(answer_clamd()); break;
+        case FrameKind::compare: return Error{ErrorKind::corrupt, "a worker answers what was not asked"};
       }
     }
     return Error{ErrorKind::corrupt, "a worker asks without end"};
@@ -96,29 +97,33 @@ class ScannerPool::Workers {
     if (request.content.size() > settings_.limits.message_bytes_max)
       return Error{ErrorKind::limit_exceeded, "the message is bigger than is scanned"};
     count([](PoolCounts& counts) { ++counts.scans; });
-    for (std::size_t attempt = 0; attempt < settings_.attempts_max;) {
-      ASSIGN_OR_RETURN(Worker worker, check_out(request.tenant, deadline));
-      // A worker that waited in the pool may have died before it saw this message, with its zygote say: that is no mark
-      // against the message. Each such one is discarded, so this ends.
-      if (worker.served == 0) ++attempt;
-      const Deadline attempt_deadline{std::min(deadline.at, std::chrono::steady_clock::now() + settings_.message_time_max),
-                                      deadline.stop};
-      ScanCall call{request, settings_.limits, attempt_deadline.left()};
-      Result<ScanResult> result = Conversation(worker, call, answers, attempt_deadline).run();
-      if (result) {
-        give_back(std::move(worker));
-        return result;
-      }
-      discard(worker, result.error());
-      if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "scanning was cancelled"};
-      if (deadline.left().count() == 0) return Error{ErrorKind::timed_out, "scanning took too long"};
-    }
+    const auto converse = [&](Worker& worker, const Deadline& attempt) {
+      const ScanCall call{request, settings_.limits, attempt.left()};
+      return Conversation(worker, call, answers, attempt).run();
+    };
+    ASSIGN_OR_RETURN(std::optional<ScanResult> result, with_worker<ScanResult>(request.tenant, converse, deadline));
+    if (result) return std::move(*result);
     count([](PoolCounts& counts) { ++counts.held; });
     log_warning("scanning", "a message ended every worker it was given; it is held");
     ScanResult killed;
     killed.findings.unscannable = true;
     killed.reasons.push_back({"scanner.killed", "The message ended every scanner it was given to."});
     return killed;
+  }
+
+  Result<Comparison> compare(const CompareRequest& request, const Deadline& deadline) {
+    if (std::max(request.backed_up.size(), request.there.size()) > compared_bytes_max)
+      return Error{ErrorKind::limit_exceeded, "contents bigger than are compared"};
+    const auto converse = [&](Worker& worker, const Deadline& attempt) -> Result<Comparison> {
+      RETURN_IF_ERROR(worker.channel->send(encode_compare(request), attempt));
+      ASSIGN_OR_RETURN(const ipc::Frame frame, worker.channel->receive(attempt));
+      if (!frame.fds.empty()) return Error{ErrorKind::corrupt, "a worker sent a descriptor"};
+      return parse_comparison(frame.bytes);
+    };
+    ASSIGN_OR_RETURN(std::optional<Comparison> result, with_worker<Comparison>(request.tenant, converse, deadline));
+    if (result) return std::move(*result);
+    log_warning("scanning", "two contents ended every worker they were given; they are not compared");
+    return Comparison{.is_readable = false, .is_equal = false, .differences = {}};
   }
 
   PoolCounts counts() const {
@@ -129,6 +134,28 @@ class ScannerPool::Workers {
   }
 
  private:
+  // What a conversation with a worker of the tenant comes to; nothing if every worker it was given ended in it.
+  template <class Answer, class Converse>
+  Result<std::optional<Answer>> with_worker(const Id& tenant, const Converse& converse, const Deadline& deadline) {
+    for (std::size_t attempt = 0; attempt < settings_.attempts_max;) {
+      ASSIGN_OR_RETURN(Worker worker, check_out(tenant, deadline));
+      // A worker that waited in the pool may have died before it saw this message, with its zygote say: that is no mark
+      // against the message. Each such one is discarded, so this ends.
+      if (worker.served == 0) ++attempt;
+      const Deadline attempt_deadline{std::min(deadline.at, std::chrono::steady_clock::now() + settings_.message_time_max),
+                                      deadline.stop};
+      Result<Answer> result = converse(worker, attempt_deadline);
+      if (result) {
+        give_back(std::move(worker));
+        return std::optional<Answer>(std::move(*result));
+      }
+      discard(worker, result.error());
+      if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "scanning was cancelled"};
+      if (deadline.left().count() == 0) return Error{ErrorKind::timed_out, "scanning took too long"};
+    }
+    return std::optional<Answer>();
+  }
+
   template <class Change>
   void count(Change change) {
     const std::lock_guard lock(mutex_);
@@ -223,6 +250,9 @@ ScannerPool::~ScannerPool() = default;
 
 Result<ScanResult> ScannerPool::scan(const ScanRequest& request, Answers& answers, const Deadline& deadline) {
   return workers_->scan(request, answers, deadline);
+}
+Result<Comparison> ScannerPool::compare(const CompareRequest& request, const Deadline& deadline) {
+  return workers_->compare(request, deadline);
 }
 PoolCounts ScannerPool::counts() const { return workers_->counts(); }
 

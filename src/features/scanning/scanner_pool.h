@@ -13,6 +13,7 @@
 #include "base/deadline.h"
 #include "base/id.h"
 #include "base/result.h"
+#include "features/scanning/comparison.h"
 #include "features/scanning/scan.h"
 
 namespace mailhold::ipc {
@@ -62,6 +63,10 @@ class ScannerPool {
   // unavailable: no worker could be had (answer 451); timed_out, cancelled: the deadline ended;
   // limit_exceeded: the message is larger than limits.message_bytes_max.
   Result<ScanResult> scan(const ScanRequest& request, Answers& answers, const Deadline& deadline);
+
+  // The result of compare_contents in a worker of request.tenant. Contents that killed every worker they were given are not
+  // readable. Errors as scan; limit_exceeded: one of the contents is longer than compared_bytes_max.
+  Result<Comparison> compare(const CompareRequest& request, const Deadline& deadline);
 
   PoolCounts counts() const;
 

@@ -8,22 +8,31 @@ namespace mailhold::scanning {
 namespace {
 
 constexpr std::chrono::milliseconds start_time_max{10'000};
+constexpr std::size_t owners_max = 8192;  // far more than there can be workers
 
 }  // namespace
 
 void ScanningService::handle(const std::shared_ptr<ipc::Call>& call) {
-  if (call->peer != "gatewayd-in") return call->fail({ErrorKind::denied, "only gatewayd-in may scan"});
+  if (call->peer != "gatewayd-in" && call->peer != "workerd")
+    return call->fail({ErrorKind::denied, "only gatewayd-in and workerd have contents looked at"});
   ByteReader reader(call->body());
   switch (call->method()) {
     case method_new_worker: return start(*call, call->body());
     case method_kill_worker: {
       const std::uint64_t number = reader.u64();
       if (const Status whole = reader.finish(); !whole) return call->fail(whole.error());
-      source_.kill_worker(number);
+      if (is_of(number, call->peer)) source_.kill_worker(number);
       return call->reply();
     }
     default: return call->fail({ErrorKind::unsupported, "no such method"});
   }
+}
+
+// One process cannot end the workers of another.
+bool ScanningService::is_of(std::uint64_t number, const std::string& peer) {
+  const std::lock_guard lock(mutex_);
+  const auto found = owners_.find(number);
+  return found != owners_.end() && found->second == peer;
 }
 
 void ScanningService::start(ipc::Call& call, std::string_view body) {
@@ -32,6 +41,11 @@ void ScanningService::start(ipc::Call& call, std::string_view body) {
   if (!reader.finish() || tenant.is_none()) return call.fail({ErrorKind::invalid_input, "no tenant"});
   const Result<WorkerHandle> handle = source_.start_worker(tenant, Deadline::after(start_time_max));
   if (!handle) return call.fail(handle.error());
+  {
+    const std::lock_guard lock(mutex_);
+    owners_[handle->number] = call.peer;
+    if (owners_.size() > owners_max) owners_.erase(owners_.begin());  // numbers only grow
+  }
   const ipc::OwnedFd socket(handle->socket);
   const int descriptor = socket.get();
   call.reply(ByteWriter().u64(handle->number).view(), std::span<const int>(&descriptor, 1));

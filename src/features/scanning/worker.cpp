@@ -13,6 +13,7 @@ namespace mailhold::scanning {
 namespace {
 
 constexpr std::chrono::milliseconds idle_max{24 * 3600 * 1000};
+constexpr std::chrono::milliseconds answer_max{60'000};
 constexpr std::size_t kept_answers_max = 256;
 
 // SIGPROF ends the process when this much CPU is used; zero: no limit.
@@ -92,10 +93,21 @@ class AnswersOverChannel final : public Answers {
   bool failed_ = false;
 };
 
+bool compare_one(ipc::Channel& channel, std::string_view frame, const Id& tenant, const WorkerSettings& settings) {
+  const auto request = parse_compare(frame);
+  if (!request || request->tenant != tenant) return false;
+  limit_cpu(settings.cpu_max);
+  const Comparison comparison = compare_contents(*request);
+  limit_cpu(std::chrono::seconds(0));
+  return bool(channel.send(encode_comparison(comparison), Deadline::after(answer_max)));
+}
+
 // False when the worker must end.
 bool serve_one(ipc::Channel& channel, const Id& tenant, dns::AnswerCache& cache, const WorkerSettings& settings) {
   auto frame = channel.receive(Deadline::after(idle_max));
   if (!frame) return false;
+  if (const auto kind = kind_of(frame->bytes); kind && *kind == FrameKind::compare)
+    return compare_one(channel, frame->bytes, tenant, settings);
   auto call = parse_scan(frame->bytes);
   if (!call || call->request.tenant != tenant) return false;
   limit_cpu(settings.cpu_max);

@@ -89,6 +89,7 @@ Status ResponseReader::read_more() {
         RETURN_IF_ERROR(read_head(head));
         if (head_.status >= 200) {
           RETURN_IF_ERROR(frame_body());
+          head_.keeps = keeps_;
         } else if (++interim_ > interim_max || head_.status == 101) {
           return broken("interim answers without end");
         }

@@ -18,6 +18,7 @@ struct ResponseHead {
   int status = 0;
   std::vector<std::pair<std::string, std::string>> fields;  // names in lower case, values trimmed
   std::optional<std::uint64_t> length;                      // of the body, where it is known before
+  bool keeps = true;                                        // the server keeps the connection for another request
   std::string_view field(std::string_view name) const;      // the first of this name; empty when there is none
 };
 

@@ -15,6 +15,7 @@ Status add_mailbox(Console& console, const Typed& typed) {
   json::object request{
       {"verb", "mailbox.add"}, {"tenant", tenant}, {"name", typed.one("name")}, {"connection", typed.one("connection")}};
   if (typed.has("restore-connection")) request["restore_connection"] = typed.one("restore-connection");
+  if (typed.has("kind")) request["kind"] = typed.one("kind");
   ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(request)));
   console.print(answer);
   return done();
@@ -27,7 +28,7 @@ Status list_mailboxes(Console& console, const Typed& typed) {
     request["tenant"] = tenant;
   }
   ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(request)));
-  console.print(answer, {"name", "state", "items", "synced_at", "reason", "mailbox"});
+  console.print(answer, {"name", "kind", "state", "items", "synced_at", "reason", "mailbox"});
   return done();
 }
 
@@ -84,6 +85,7 @@ std::vector<Command> backup_commands() {
        "Back a mailbox up over a connection",
        {{"tenant", "Name or id of the tenant", true},
         {"name", "What you call it, such as its address", true},
+        {"kind", "imap for mail, which it is if nothing is said; dav for calendars and contacts"},
         {"connection", "Id of a connection with purpose backup.read", true},
         {"restore-connection", "Id of a connection with purpose restore.write, if it is another one"}},
        "mailhold mailbox add --tenant example --name alice@example.com --connection 8a…",

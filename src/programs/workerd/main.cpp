@@ -9,6 +9,7 @@
 #include "core/keys/key_client.h"
 #include "core/settings/settings.h"
 #include "features/recover/backup_verbs.h"
+#include "features/scanning/scanner_pool.h"
 #include "platform/blobs/files/file_blobs.h"
 #include "platform/ipc/daemon.h"
 #include "platform/ipc/messages.h"
@@ -39,6 +40,8 @@ Result<std::string> answer(broker::BrokerClient& brokerd, std::string_view text)
 
 using namespace std::chrono_literals;
 
+constexpr std::size_t comparing_workers_max = 4;
+
 // Sessions that brokerd opens: signed in already, filtered to their purpose.
 class BrokerSessions final : public mailboxes::SessionSource {
  public:
@@ -46,6 +49,10 @@ class BrokerSessions final : public mailboxes::SessionSource {
   Result<ipc::OwnedFd> open(Id tenant, Id connection, std::string_view purpose, const Deadline& deadline) override {
     const Deadline opening = Deadline::after(std::min<std::chrono::milliseconds>(120s, deadline.left()), deadline.stop);
     return brokerd_.open_imap_session(connection, purpose, Id::random(), opening, tenant);
+  }
+  Result<ipc::OwnedFd> open_http(Id tenant, Id connection, std::string_view purpose, const Deadline& deadline) override {
+    const Deadline opening = Deadline::after(std::min<std::chrono::milliseconds>(120s, deadline.left()), deadline.stop);
+    return brokerd_.open_http_session(connection, purpose, Id::random(), opening, tenant);
   }
 
  private:
@@ -76,6 +83,26 @@ class WorkerKeys final : public store::StoreKeys {
   keys::KeyClient& keys_;
 };
 
+// Contents are compared where they are scanned: in a jail of the tenant's.
+class JailedComparer final : public recover::MeaningComparer {
+ public:
+  explicit JailedComparer(scanning::ScannerPool& pool) : pool_(pool) {}
+  Result<recover::Meaning> compare(Id tenant, mailboxes::ContentForm form, std::string_view backed_up, std::string_view there,
+                                   const Deadline& deadline) override {
+    if (std::max(backed_up.size(), there.size()) > scanning::compared_bytes_max)
+      return recover::Meaning{false, "too large to be compared by meaning"};
+    const auto compared =
+        form == mailboxes::ContentForm::vcard ? scanning::ComparedForm::vcard : scanning::ComparedForm::icalendar;
+    ASSIGN_OR_RETURN(const scanning::Comparison found, pool_.compare({tenant, compared, backed_up, there}, deadline));
+    recover::Meaning meaning{found.is_equal, found.is_readable ? "" : "cannot be compared by meaning"};
+    for (const std::string& name : found.differences) meaning.differences += (meaning.differences.empty() ? "" : ", ") + name;
+    return meaning;
+  }
+
+ private:
+  scanning::ScannerPool& pool_;
+};
+
 Status serve(ipc::Daemon& daemon) {
   ASSIGN_OR_RETURN(const Settings settings, Settings::from_map(daemon.settings()));
   sandbox::enter_or_exit(sandbox::profile_of("workerd", daemon.directories()));
@@ -101,7 +128,10 @@ Status serve(ipc::Daemon& daemon) {
   backup_settings.every = std::chrono::seconds(std::max<std::int64_t>(1, settings.number("backup.every_seconds")));
   backup_settings.sessions_max =
       static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("backup.sessions_max"), 1, 64));
-  recover::Backups backups(backup_settings, {*book, *store, worker_keys, sessions, system_clock()});
+  const auto scannerd = daemon.peer("scannerd");
+  scanning::ScannerPool scanners(scanning::workers_of(*scannerd), {.workers_max = comparing_workers_max});
+  JailedComparer comparer(scanners);
+  recover::Backups backups(backup_settings, {*book, *store, worker_keys, sessions, system_clock(), &comparer});
   recover::BackupVerbs verbs(backups, *book);
   backups.start();
   daemon.run([&](const std::shared_ptr<ipc::Call>& call) {

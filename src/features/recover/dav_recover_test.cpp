@@ -1,0 +1,221 @@
+// Calendars and address books through the same sync and the same restore.
+#include "fakes/dav_server.h"
+#include "fakes/recover_fixture.h"
+#include "features/mailboxes/dav/dav_mailbox.h"
+#include "features/recover/backup_rows.h"
+
+namespace mailhold::recover {
+namespace {
+
+class DavRecoverTest : public RecoverFixture {
+ protected:
+  void SetUp() override {
+    RecoverFixture::SetUp();
+    for (int i = 0; i < 9; ++i) work().put("e" + std::to_string(i) + ".ics", event("e" + std::to_string(i)));
+    for (int i = 0; i < 4; ++i) friends().put("c" + std::to_string(i) + ".vcf", contact("c" + std::to_string(i)));
+  }
+  std::unique_ptr<mailboxes::MailboxTarget> session(bool writes) override {
+    const auto dial = [this, writes](const Deadline& deadline) -> Result<std::unique_ptr<net::Stream>> {
+      ASSIGN_OR_RETURN(ipc::OwnedFd socket,
+                       dav.open_http(tenant, mailbox.connection, writes ? "restore.write" : "backup.read", deadline));
+      return net::stream_over(socket.release());
+    };
+    auto opened = mailboxes::DavMailbox::open(dial, {}, soon());
+    if (!opened) return nullptr;
+    return std::move(*opened);
+  }
+  static std::string event(const std::string& subject) {
+    return "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:" + subject + "\r\nRRULE:FREQ=WEEKLY\r\nSUMMARY:" + subject +
+           " ä\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+  }
+  static std::string contact(const std::string& name) {
+    return "BEGIN:VCARD\r\nVERSION:4.0\r\nUID:" + name + "\r\nFN:" + name + "\r\nEND:VCARD\r\n";
+  }
+  FakeCollection& work() { return dav.collections["/dav/cal/ann/work/"]; }
+  FakeCollection& friends() { return dav.collections["/dav/card/ann/friends/"]; }
+  Picture there() const {
+    Picture picture;
+    for (const auto& [path, collection] : dav.collections) {
+      auto& contents = picture[std::string(collection.is_calendar ? "Calendars/" : "Address books/") + collection.name];
+      for (const auto& [name, item] : collection.items) contents.emplace(item.content, std::vector<std::string>());
+    }
+    return picture;
+  }
+  FakeDavServer dav;
+};
+
+TEST_F(DavRecoverTest, takes_everything_and_then_only_what_changed) {
+  ASSERT_TRUE(sync());
+  const Milliseconds first = now;
+  const Picture then = there();
+  EXPECT_EQ(backed_up(first), then);
+  EXPECT_EQ(progress.items_new, 13U);
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(progress.items_new + progress.items_changed + progress.items_gone, 0U);
+  work().put("e3.ics", event("e3 at another time"));
+  work().remove("e4.ics");
+  friends().put("c9.vcf", contact("c9"));
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), there());
+  EXPECT_EQ(backed_up(first), then) << "a changed event can still be seen as it was";
+  EXPECT_EQ(progress.items_new, 2U);
+  EXPECT_EQ(progress.items_gone, 2U);
+  for (const std::string& purpose : dav.purposes) EXPECT_EQ(purpose, "backup.read");
+  for (const std::string& request : dav.requests)
+    EXPECT_TRUE(request.starts_with("PROPFIND") || request.starts_with("REPORT")) << request;
+}
+
+TEST_F(DavRecoverTest, goes_on_exactly_wherever_the_server_broke_off) {
+  std::size_t broken = 0;
+  for (std::int64_t requests = 1; requests < 14; ++requests) {
+    dav.ways.drop_after_requests = requests;
+    dav.ways.keeps_connections = requests % 2 == 0;
+    if (!sync()) ++broken;
+    open_all();  // what is not durable is gone
+  }
+  EXPECT_GE(broken, 3U);
+  dav.ways.drop_after_requests = -1;
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), there());
+}
+
+TEST_F(DavRecoverTest, an_item_that_is_not_given_is_pending_until_it_is_or_changes) {
+  dav.ways.unreadable = {"e1.ics", "e2.ics"};
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(progress.unreadable, 2U);
+  dav.ways.unreadable = {"e1.ics"};
+  work().put("e1.ics", event("another"));
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(progress.unreadable, 1U) << "the version before is not waited for";
+  dav.ways.unreadable.clear();
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(progress.unreadable, 0U);
+  EXPECT_EQ(backed_up(now), there());
+}
+
+TEST_F(DavRecoverTest, a_destroyed_calendar_comes_back_exactly) {
+  for (const bool tells_etag : {true, false}) {
+    dav.ways.tells_etag_of_put = tells_etag;
+    ASSERT_TRUE(sync());
+    const Picture before = there();
+    std::erase_if(dav.collections, [](const auto& each) { return each.second.is_calendar; });
+    friends().remove("c1.vcf");
+    const auto report = restore();
+    ASSERT_TRUE(report) << report.error().detail;
+    EXPECT_TRUE(report->is_exact());
+    EXPECT_EQ(report->count(Outcome::restored), 10U);
+    EXPECT_EQ(there(), before);
+    const auto again = restore();
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->count(Outcome::present), 13U);
+    EXPECT_EQ(there(), before);
+  }
+}
+
+TEST_F(DavRecoverTest, an_item_that_changed_since_stays_and_comes_back_beside) {
+  ASSERT_TRUE(sync());
+  work().put("e5.ics", event("of later"));
+  auto report = restore();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->count(Outcome::failed), 1U);
+  EXPECT_EQ(work().items["e5.ics"].content, event("of later"));
+  report = restore({.from = {"Calendars", "Work"}, .to = {"Calendars", "Work as it was"}});
+  ASSERT_TRUE(report) << report.error().detail;
+  EXPECT_TRUE(report->is_exact());
+  EXPECT_EQ(there()["Calendars/Work as it was"], backed_up(now)["Calendars/Work"]);
+}
+
+// As much of a comparison as the fake server asks for; the real one is tested where it lives.
+class ComparesWithoutProduct final : public MeaningComparer {
+ public:
+  Result<Meaning> compare(Id, mailboxes::ContentForm form, std::string_view backed_up, std::string_view there,
+                          const Deadline&) override {
+    EXPECT_NE(form, mailboxes::ContentForm::mime);
+    if (is_away) return Error{ErrorKind::unavailable, "scannerd is away"};
+    ++compared;
+    const bool is_equal = without_product(backed_up) == without_product(there);
+    return Meaning{is_equal, is_equal ? "" : "VEVENT.SUMMARY"};
+  }
+  std::atomic<std::size_t> compared = 0;
+  bool is_away = false;
+
+ private:
+  static std::string without_product(std::string_view text) {
+    std::string out(text);
+    const std::size_t at = out.find("PRODID:");
+    return at == std::string::npos ? out : out.erase(at, out.find("\r\n", at) + 2 - at);
+  }
+};
+
+TEST_F(DavRecoverTest, what_a_server_writes_anew_is_equal_in_meaning_and_what_it_changes_is_not) {
+  ComparesWithoutProduct comparer;
+  meaning = &comparer;
+  ASSERT_TRUE(sync());
+  ASSERT_TRUE(restore());
+  EXPECT_EQ(comparer.compared, 0U) << "equal bytes need no comparison";
+  work().items.clear();
+  dav.ways.rewrites = true;
+  auto report = restore();
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->is_exact());
+  EXPECT_EQ(report->count(Outcome::restored), 9U);
+  EXPECT_EQ(report->count_equal_in_meaning(), 9U);
+  // Once more it is all there; and a report says so again after it was kept.
+  report = restore();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->count(Outcome::present), 13U);
+  EXPECT_EQ(parse_report(write_report(*report))->count_equal_in_meaning(), 9U);
+  std::string& content = work().items["e2.ics"].content;
+  content.replace(content.find("SUMMARY:e2"), 10, "SUMMARY:xx");
+  Restore again(restore_parts());
+  ASSERT_TRUE(again.verify(*report, soon()));
+  EXPECT_FALSE(report->is_exact());
+  EXPECT_EQ(report->count(Outcome::differs), 1U);
+  const auto found =
+      std::find_if(report->items.begin(), report->items.end(), [](const auto& item) { return item.outcome == Outcome::differs; });
+  ASSERT_NE(found, report->items.end());
+  EXPECT_EQ(found->detail, "content: VEVENT.SUMMARY");
+  // Without somebody who compares, nothing is said to be equal.
+  comparer.is_away = true;
+  const auto broken_off = restore();
+  ASSERT_FALSE(broken_off);
+  EXPECT_EQ(broken_off.error().kind, ErrorKind::unavailable);
+  meaning = nullptr;
+  report = restore();
+  ASSERT_TRUE(report);
+  EXPECT_FALSE(report->is_exact());
+}
+
+TEST_F(DavRecoverTest, broken_off_anywhere_and_begun_again_it_puts_nothing_there_twice) {
+  ASSERT_TRUE(sync());
+  const Picture before = there();
+  work().items.clear();
+  dav.ways.drops_after_put = true;
+  for (std::int64_t requests = 3; requests < 15; ++requests) {
+    dav.ways.drop_after_requests = requests;
+    dav.ways.keeps_connections = requests % 2 == 0;
+    (void)restore();
+  }
+  dav.ways.drop_after_requests = -1;
+  const auto report = restore();
+  ASSERT_TRUE(report) << report.error().detail;
+  EXPECT_TRUE(report->is_exact());
+  EXPECT_EQ(there(), before);
+}
+
+TEST_F(DavRecoverTest, a_row_of_the_version_before_is_of_imap) {
+  std::string row = write_mailbox(mailbox);
+  row[0] = 1;
+  row.pop_back();
+  Mailbox read;
+  read.kind = mailboxes::MailboxKind::dav;
+  ASSERT_TRUE(read_mailbox(row, read));
+  EXPECT_EQ(read.kind, mailboxes::MailboxKind::imap);
+  mailbox.kind = mailboxes::MailboxKind::dav;
+  ASSERT_TRUE(read_mailbox(write_mailbox(mailbox), read));
+  EXPECT_EQ(read.kind, mailboxes::MailboxKind::dav);
+  EXPECT_EQ(read.name, mailbox.name);
+}
+
+}  // namespace
+}  // namespace mailhold::recover
