@@ -7,6 +7,7 @@
 
 #include "base/dns_answer.h"
 #include "base/log.h"
+#include "features/scanning/extract_messages.h"
 #include "features/scanning/scan_messages.h"
 #include "platform/ipc/channel.h"
 
@@ -93,32 +94,24 @@ class ScannerPool::Workers {
   Workers(std::unique_ptr<WorkerSource> source, PoolSettings settings) : source_(std::move(source)), settings_(settings) {}
 
   Result<ScanResult> scan(const ScanRequest& request, Answers& answers, const Deadline& deadline) {
-    if (request.content.size() > settings_.limits.message_bytes_max)
-      return Error{ErrorKind::limit_exceeded, "the message is bigger than is scanned"};
-    count([](PoolCounts& counts) { ++counts.scans; });
-    for (std::size_t attempt = 0; attempt < settings_.attempts_max;) {
-      ASSIGN_OR_RETURN(Worker worker, check_out(request.tenant, deadline));
-      // A worker that waited in the pool may have died before it saw this message, with its zygote say: that is no mark
-      // against the message. Each such one is discarded, so this ends.
-      if (worker.served == 0) ++attempt;
-      const Deadline attempt_deadline{std::min(deadline.at, std::chrono::steady_clock::now() + settings_.message_time_max),
-                                      deadline.stop};
-      ScanCall call{request, settings_.limits, attempt_deadline.left()};
-      Result<ScanResult> result = Conversation(worker, call, answers, attempt_deadline).run();
-      if (result) {
-        give_back(std::move(worker));
-        return result;
-      }
-      discard(worker, result.error());
-      if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "scanning was cancelled"};
-      if (deadline.left().count() == 0) return Error{ErrorKind::timed_out, "scanning took too long"};
-    }
-    count([](PoolCounts& counts) { ++counts.held; });
-    log_warning("scanning", "a message ended every worker it was given; it is held");
     ScanResult killed;
     killed.findings.unscannable = true;
     killed.reasons.push_back({"scanner.killed", "The message ended every scanner it was given to."});
-    return killed;
+    return with_worker<ScanResult>(request.tenant, request.content.size(), deadline, std::move(killed),
+                                   [&](Worker& worker, const Deadline& attempt) {
+                                     const ScanCall call{request, settings_.limits, attempt.left()};
+                                     return Conversation(worker, call, answers, attempt).run();
+                                   });
+  }
+
+  Result<ExtractedText> extract(const Id& tenant, std::string_view content, const Deadline& deadline) {
+    return with_worker<ExtractedText>(
+        tenant, content.size(), deadline, ExtractedText(), [&](Worker& worker, const Deadline& attempt) -> Result<ExtractedText> {
+          RETURN_IF_ERROR(worker.channel->send(encode_extract({tenant, content, attempt.left()}), attempt));
+          ASSIGN_OR_RETURN(const ipc::Frame frame, worker.channel->receive(attempt));
+          if (!frame.fds.empty()) return Error{ErrorKind::corrupt, "a worker sent a descriptor"};
+          return parse_extracted(frame.bytes);
+        });
   }
 
   PoolCounts counts() const {
@@ -129,6 +122,34 @@ class ScannerPool::Workers {
   }
 
  private:
+  // What `converse` says with a worker of the tenant; `killed` of a message that ended every worker it was given.
+  template <class Answer, class Converse>
+  Result<Answer> with_worker(const Id& tenant, std::size_t message_bytes, const Deadline& deadline, Answer killed,
+                             Converse converse) {
+    if (message_bytes > settings_.limits.message_bytes_max)
+      return Error{ErrorKind::limit_exceeded, "the message is bigger than is scanned"};
+    count([](PoolCounts& counts) { ++counts.scans; });
+    for (std::size_t attempt = 0; attempt < settings_.attempts_max;) {
+      ASSIGN_OR_RETURN(Worker worker, check_out(tenant, deadline));
+      // A worker that waited in the pool may have died before it saw this message, with its zygote say: that is no mark
+      // against the message. Each such one is discarded, so this ends.
+      if (worker.served == 0) ++attempt;
+      const Deadline attempt_deadline{std::min(deadline.at, std::chrono::steady_clock::now() + settings_.message_time_max),
+                                      deadline.stop};
+      Result<Answer> result = converse(worker, attempt_deadline);
+      if (result) {
+        give_back(std::move(worker));
+        return result;
+      }
+      discard(worker, result.error());
+      if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "scanning was cancelled"};
+      if (deadline.left().count() == 0) return Error{ErrorKind::timed_out, "scanning took too long"};
+    }
+    count([](PoolCounts& counts) { ++counts.held; });
+    log_warning("scanning", "a message ended every worker it was given; it is held");
+    return killed;
+  }
+
   template <class Change>
   void count(Change change) {
     const std::lock_guard lock(mutex_);
@@ -223,6 +244,9 @@ ScannerPool::~ScannerPool() = default;
 
 Result<ScanResult> ScannerPool::scan(const ScanRequest& request, Answers& answers, const Deadline& deadline) {
   return workers_->scan(request, answers, deadline);
+}
+Result<ExtractedText> ScannerPool::extract(const Id& tenant, std::string_view content, const Deadline& deadline) {
+  return workers_->extract(tenant, content, deadline);
 }
 PoolCounts ScannerPool::counts() const { return workers_->counts(); }
 

@@ -13,6 +13,7 @@
 #include "base/deadline.h"
 #include "base/id.h"
 #include "base/result.h"
+#include "features/scanning/extract.h"
 #include "features/scanning/scan.h"
 
 namespace mailhold::ipc {
@@ -62,6 +63,10 @@ class ScannerPool {
   // unavailable: no worker could be had (answer 451); timed_out, cancelled: the deadline ended;
   // limit_exceeded: the message is larger than limits.message_bytes_max.
   Result<ScanResult> scan(const ScanRequest& request, Answers& answers, const Deadline& deadline);
+
+  // The text of a message, out of a worker of that tenant. A message that killed every worker it was given comes back without
+  // text, as incomplete. Errors as above.
+  Result<ExtractedText> extract(const Id& tenant, std::string_view content, const Deadline& deadline);
 
   PoolCounts counts() const;
 

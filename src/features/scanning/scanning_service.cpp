@@ -12,7 +12,8 @@ constexpr std::chrono::milliseconds start_time_max{10'000};
 }  // namespace
 
 void ScanningService::handle(const std::shared_ptr<ipc::Call>& call) {
-  if (call->peer != "gatewayd-in") return call->fail({ErrorKind::denied, "only gatewayd-in may scan"});
+  if (call->peer != "gatewayd-in" && call->peer != "workerd")
+    return call->fail({ErrorKind::denied, "only gatewayd-in and workerd have messages read"});
   ByteReader reader(call->body());
   switch (call->method()) {
     case method_new_worker: return start(*call, call->body());

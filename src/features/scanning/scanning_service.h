@@ -1,4 +1,5 @@
-// The calls of scannerd: gatewayd-in asks for workers and has them killed. The other end is workers_of() in scanner_pool.h.
+// The calls of scannerd: gatewayd-in and workerd ask for workers and have them killed. The other end is workers_of() in
+// scanner_pool.h.
 #pragma once
 
 #include <memory>
@@ -13,7 +14,7 @@ class ScanningService {
   // The source must outlive the service.
   explicit ScanningService(WorkerSource& source) : source_(source) {}
 
-  // Answers the call. denied for any peer but gatewayd-in.
+  // Answers the call. denied for any other peer.
   void handle(const std::shared_ptr<ipc::Call>& call);
 
  private:

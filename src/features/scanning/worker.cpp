@@ -6,6 +6,7 @@
 
 #include "base/dns_answer.h"
 #include "base/log.h"
+#include "features/scanning/extract_messages.h"
 #include "features/scanning/scan_messages.h"
 #include "platform/dns/answer_cache.h"
 
@@ -92,10 +93,21 @@ class AnswersOverChannel final : public Answers {
   bool failed_ = false;
 };
 
+// False when the worker must end, as below.
+bool serve_extract(ipc::Channel& channel, std::string_view frame, const Id& tenant, const WorkerSettings& settings) {
+  const auto call = parse_extract(frame);
+  if (!call || call->tenant != tenant) return false;
+  limit_cpu(settings.cpu_max);
+  const ExtractedText text = extract_text(call->content);
+  limit_cpu(std::chrono::seconds(0));
+  return bool(channel.send(encode_extracted(text), Deadline::after(call->time_left)));
+}
+
 // False when the worker must end.
 bool serve_one(ipc::Channel& channel, const Id& tenant, dns::AnswerCache& cache, const WorkerSettings& settings) {
   auto frame = channel.receive(Deadline::after(idle_max));
   if (!frame) return false;
+  if (is_extract(frame->bytes)) return serve_extract(channel, frame->bytes, tenant, settings);
   auto call = parse_scan(frame->bytes);
   if (!call || call->request.tenant != tenant) return false;
   limit_cpu(settings.cpu_max);

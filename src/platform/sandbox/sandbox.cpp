@@ -78,6 +78,12 @@ Result<PreparedProfile> PreparedProfile::make(Profile profile) {
   return PreparedProfile(std::move(profile), std::make_shared<const CallFilter>(std::move(calls)));
 }
 
+PreparedProfile PreparedProfile::with_writable(std::vector<std::string> paths) const {
+  PreparedProfile other = *this;
+  other.profile_.writable = std::move(paths);
+  return other;
+}
+
 Status PreparedProfile::tighten() const {
   RETURN_IF_ERROR(restrict_process(profile_));
   RETURN_IF_ERROR(restrict_files(profile_));

@@ -123,8 +123,8 @@ constexpr std::initializer_list<const char*> with_connect = {"connect",     "bin
                                                              "getpeername", "recvmmsg", "sendmmsg"};
 constexpr std::initializer_list<const char*> with_connect_unix = {"connect"};
 constexpr std::initializer_list<const char*> with_fork = {"wait4", "waitid", "kill", "close_range"};
-constexpr std::initializer_list<const char*> with_tighten = {"seccomp", "landlock_create_ruleset", "landlock_restrict_self",
-                                                             "setrlimit"};
+constexpr std::initializer_list<const char*> with_tighten = {"seccomp", "landlock_create_ruleset", "landlock_add_rule",
+                                                             "landlock_restrict_self", "setrlimit"};
 
 scmp_arg_cmp argument_is(unsigned position, scmp_datum_t value) { return {position, SCMP_CMP_EQ, value, 0}; }
 scmp_arg_cmp argument_is_not(unsigned position, scmp_datum_t value) { return {position, SCMP_CMP_NE, value, 0}; }
