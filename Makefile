@@ -3,7 +3,7 @@ export CCACHE_SLOPPINESS = pch_defines,time_macros,include_file_mtime,include_fi
 export CCACHE_BASEDIR = $(CURDIR)
 export MAILHOLD_CORPORA ?= $(abspath $(CURDIR)/../shared/corpora)
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
-PROGRAMS := mailhold keyd tokend ledgerd brokerd authd apid resolverd scannerd gatewayd linkd workerd gossipd mailhold-witness mailhold-verify
+PROGRAMS := mailhold keyd tokend ledgerd brokerd authd apid resolverd scannerd searchd gatewayd linkd workerd gossipd mailhold-witness mailhold-verify
 
 .PHONY: run test check bench bench-seal bench-keys bench-broker bench-gateway bench-recover fuzz soak mutants canaries fmt fresh peers programs
 
@@ -41,6 +41,11 @@ bench-broker: programs peers
 	@mkdir -p run/bench
 	build/release/bin/ledger_bench run/bench
 	$(AS_ROOT) /usr/bin/python3 bench/broker_bench.py
+
+# Search in backups. 200,000 messages: MESSAGES=200000
+bench-recover: programs
+	ninja -C build/release search_bench
+	/usr/bin/python3 bench/search_bench.py $(MESSAGES)
 
 bench-keys: programs
 	ninja -C build/release keys_bench && build/release/bin/keys_bench

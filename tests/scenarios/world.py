@@ -245,7 +245,7 @@ class World(unittest.TestCase):
     # The processes of this installation, by their place below the supervisor.
     @classmethod
     def processes(cls):
-        """{pid: name}; workers of the scanner are called "scanner", its root for them "zygote"."""
+        """{pid: name}; workers of scannerd are called "scanner", its root for them "zygote"; those of searchd "searcher" and "search-zygote"."""
         supervisor = cls.mailhold.process.pid
         named = {pid: name for name, pid in cls.mailhold.pids().items()}
         found = {supervisor: "supervisor"}
@@ -253,7 +253,8 @@ class World(unittest.TestCase):
             try:
                 parent = parent_of(pid)
                 own_name = parent == supervisor or name_of(parent) == "authd-zygote"
-                found[pid] = named.get(pid) or (name_of(pid) if own_name else "zygote" if named.get(parent) == "scannerd" else "scanner")
+                copies = {"scannerd": "zygote", "zygote": "scanner", "searchd": "search-zygote", "search-zygote": "searcher"}
+                found[pid] = named.get(pid) or (name_of(pid) if own_name else copies.get(found.get(parent), "scanner"))
             except OSError:
                 continue  # it ended meanwhile
         return found

@@ -62,7 +62,7 @@ class KeyClient {
   // The store has wrapped all of that day under the newest version: older ones are destroyed. `rows` is for the record.
   Status end_day_rotation(Id tenant, std::uint32_t day, std::uint64_t rows, const Deadline& deadline);
 
-  Result<PurposeKey> purpose_key(Id tenant, Purpose purpose, const Deadline& deadline);  // trace, configuration
+  Result<PurposeKey> purpose_key(Id tenant, Purpose purpose, const Deadline& deadline);  // trace, configuration, index
   Result<PurposeKey> token_key(Id tenant, const Deadline& deadline);
 
   Result<LedgerPublicKey> ledger_public_key(Id tenant, const Deadline& deadline);

@@ -94,6 +94,7 @@ TEST_F(KeyClientTest, T16_each_role_may_ask_only_what_its_work_needs) {
        {Method::purpose_key, Method::ledger_public_key, Method::ledger_verifying_key, Method::secret_public_key,
         Method::put_secret, Method::destroy_secret}},
       {"workerd", {Method::day_key, Method::token_key}},
+      {"searchd", {Method::purpose_key}},
       {"ledgerd", {Method::ledger_signing_seed, Method::ledger_verifying_key}},
       {"authd", {Method::use}},
       {"scannerd", {}},
@@ -116,6 +117,14 @@ TEST_F(KeyClientTest, purpose_keys_go_to_the_role_they_are_for) {
   EXPECT_TRUE(client("gatewayd-out")->purpose_key(tenant_, Purpose::trace, soon()));
   EXPECT_TRUE(client("apid")->purpose_key(tenant_, Purpose::configuration, soon()));
   EXPECT_TRUE(client("brokerd")->purpose_key(tenant_, Purpose::configuration, soon()));
+  // The index key, which is made when it is first asked for, and is the same then.
+  const auto index = client("searchd")->purpose_key(tenant_, Purpose::index, soon());
+  ASSERT_TRUE(index);
+  EXPECT_EQ(client("searchd")->purpose_key(tenant_, Purpose::index, soon())->key.reveal(), index->key.reveal());
+  EXPECT_EQ(client("searchd")->purpose_key(Id::random(), Purpose::index, soon()).error().kind, ErrorKind::not_found);
+  for (const char* role : {"workerd", "gatewayd-out", "apid", "scannerd"})
+    EXPECT_EQ(client(role)->purpose_key(tenant_, Purpose::index, soon()).error().kind, ErrorKind::denied) << role;
+  EXPECT_EQ(client("searchd")->purpose_key(tenant_, Purpose::trace, soon()).error().kind, ErrorKind::denied);
   EXPECT_EQ(client("brokerd")->purpose_key(tenant_, Purpose::trace, soon()).error().kind, ErrorKind::denied);
   EXPECT_EQ(client("gatewayd-out")->purpose_key(tenant_, Purpose::configuration, soon()).error().kind, ErrorKind::denied);
   EXPECT_EQ(client("apid")->purpose_key(tenant_, Purpose::trace, soon()).error().kind, ErrorKind::denied);

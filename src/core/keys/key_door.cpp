@@ -22,6 +22,7 @@ const Permission permissions[] = {
       Method::end_day_rotation}},
     {"linkd", {Method::link_key}},
     {"workerd", {Method::day_key, Method::token_key}},
+    {"searchd", {Method::purpose_key}},
     {"apid",
      {Method::status,
       Method::initialise,
@@ -53,7 +54,7 @@ const Permission permissions[] = {
 
 // purpose_key is not one question but several: each role has its one purpose.
 bool may_have(std::string_view role, Purpose purpose) {
-  return (role == "gatewayd-out" && purpose == Purpose::trace) ||
+  return (role == "gatewayd-out" && purpose == Purpose::trace) || (role == "searchd" && purpose == Purpose::index) ||
          ((role == "apid" || role == "brokerd") && purpose == Purpose::configuration);
 }
 

@@ -172,11 +172,14 @@ Status KeyService::destroy_day(Id tenant, std::uint32_t day) {
 }
 
 Result<SymmetricKey> KeyService::purpose_key(Id tenant, Purpose purpose) {
-  if (purpose != Purpose::configuration && purpose != Purpose::token && purpose != Purpose::trace) {
+  if (purpose != Purpose::configuration && purpose != Purpose::token && purpose != Purpose::trace && purpose != Purpose::index) {
     return Error{ErrorKind::denied, "keys of that purpose are not handed out"};
   }
   return state_->unsealed([&](Hierarchy& keys) -> Result<SymmetricKey> {
-    ASSIGN_OR_RETURN(const WrappingKey key, keys.newest(tenant, slot_of(purpose)));
+    // Tenants of before there was a search have none: it is made when it is first asked for.
+    ASSIGN_OR_RETURN(const WrappingKey key, purpose == Purpose::index
+                                                ? keys.make_day_key(tenant, slot_of(purpose), 0, state_->clock.now())
+                                                : keys.newest(tenant, slot_of(purpose)));
     return symmetric(key);
   });
 }

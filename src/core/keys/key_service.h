@@ -87,7 +87,7 @@ class KeyService {
   Status rotate_link_key(Id tenant);
   Result<SymmetricKey> day_key(Id tenant, std::uint32_t day, std::uint32_t version = 0);  // see KeyClient::day_key
   Status destroy_day(Id tenant, std::uint32_t day);
-  Result<SymmetricKey> purpose_key(Id tenant, Purpose purpose);  // configuration, token or trace; else denied
+  Result<SymmetricKey> purpose_key(Id tenant, Purpose purpose);  // configuration, token, trace or index; else denied
   Result<BoxPublicKey> ledger_public_key(Id tenant);
   Result<SecretText> open_ledger_box(Id tenant, std::uint32_t version, std::string_view context, std::string_view box);
 

@@ -27,6 +27,7 @@ enum class Purpose : std::uint8_t {
   token = 6,          // HMAC key for keyed hashes inside the tenant
   trace = 7,          // rows of the trace log
   store = 8,          // one per day; wraps the data keys of what was stored that day
+  index = 9,          // segments of the search index
 };
 
 // The epochs of store keys: days since 1970 of what mail left here, holds, and the days of mailbox backups, which have keys of

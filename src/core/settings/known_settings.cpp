@@ -74,6 +74,7 @@ constexpr auto all = std::to_array<KnownSetting>({
     {"queue.active_items_max", number, "20000", "Messages of one route in memory at once; more wait on disk."},
     {"queue.active_bytes_max", number, "268435456", "Bytes of messages in memory at once; more wait on disk."},
     {"backup.every_seconds", number, "900", "Wait between the end of a mailbox's sync and its next one."},
+    {"search.tenants_max", number, "8", "Tenants whose search index is open at once, each in a process of its own."},
     {"backup.sessions_max", number, "2", "Mailboxes that are read or restored at once."},
     {"held.days", number, "30", "How long a held message waits for a decision before it is given up."},
     {"outbound.allowed_networks", text, "",

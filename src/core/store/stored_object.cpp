@@ -3,12 +3,12 @@
 #include <zstd.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstdlib>
 #include <memory>
 
 #include "base/bytes.h"
 #include "core/store/mail_dictionary.h"
+#include "formats/sealed/padding.h"
 #include "formats/sealed/sealed.h"
 #include "platform/crypto/hash.h"
 
@@ -20,16 +20,6 @@ constexpr int zstd_level_quick = 1;  // three times as fast as 3 for 5 % more by
 constexpr int zstd_level_thorough = 6;
 constexpr std::size_t small_bytes_max = 64U << 10;
 constexpr std::uint8_t compression_none = 0, compression_zstd = 1, compression_zstd_mail = 2;
-
-// Padmé (Nikitin et al., PoPETs 2019, section 4): the last bits of a length are rounded away, at most 12 %.
-std::size_t padded_length(std::size_t length) {
-  if (length < 2) return length;
-  const int exponent = static_cast<int>(std::bit_width(length)) - 1;
-  const int bits_kept = static_cast<int>(std::bit_width(static_cast<unsigned>(exponent)));
-  const int bits_lost = exponent - bits_kept;
-  const std::size_t mask = bits_lost > 0 ? (std::size_t{1} << bits_lost) - 1 : 0;
-  return (length + mask) & ~mask;
-}
 
 sealed::Context object_context(const std::string& region, const ObjectName& name) {
   sealed::Context context;
@@ -110,7 +100,7 @@ std::string Packing::pack(std::string_view content) {
   writer.u8(!helps ? compression_none : with_dictionary ? compression_zstd_mail : compression_zstd);
   writer.u32(static_cast<std::uint32_t>(content.size())).text(stored);
   std::string packed = writer.take();
-  packed.resize(padded_length(packed.size()), '\0');
+  packed.resize(sealed::padded_length(packed.size()), '\0');
   return packed;
 }
 

@@ -43,6 +43,7 @@ Result<Topology> topology_of(const Settings& settings) {
       {"linkd", "linkd", {}, Network::none, 8},
       {"gossipd", "gossipd", {}, Network::host, 9},
       {"workerd", "workerd", {}, Network::none, 10},
+      {"searchd", "searchd", {}, Network::none, 11},
   };
   // A vendor's module gets a process of its own, and only where one is used.
   const bool has_token = !settings.text("keys.pkcs11_module").empty();
@@ -57,6 +58,7 @@ Result<Topology> topology_of(const Settings& settings) {
       {"store", "gatewayd-out", {}, 0700, {"gatewayd-out"}},
       {"links", "linkd", {}, 0700, {"linkd"}},
       {"backup", "workerd", {}, 0700, {"workerd"}},
+      {"search", "searchd", {}, 0700, {"searchd"}},
   };
   if (has_token) topology.folders.push_back({"tokens", "tokend", {}, 0700, {"tokend"}});
   topology.listeners = {
@@ -90,6 +92,8 @@ Result<Topology> topology_of(const Settings& settings) {
       {"workerd", "brokerd"},
       {"workerd", "keyd"},
       {"workerd", "scannerd"},
+      {"workerd", "searchd"},
+      {"searchd", "keyd"},
       {"apid", "workerd"},
       {"linkd", "apid"},
       {"gossipd", "ledgerd"},

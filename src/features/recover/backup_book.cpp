@@ -25,7 +25,8 @@ const records::Schema schema{
      " message bytea NOT NULL, day bigint NOT NULL, sealed bytea NOT NULL, PRIMARY KEY (item, since));"
      "CREATE INDEX backup_items_by_folder ON backup_items (folder, since);"
      "CREATE TABLE backup_restores (job bytea PRIMARY KEY, tenant bytea NOT NULL, revision bigint NOT NULL, sealed bytea NOT "
-     "NULL)"}};
+     "NULL)",
+     "CREATE INDEX backup_items_by_message ON backup_items (message)"}};
 
 Value bytes_of(Id id) { return Value::bytes_of(id.bytes()); }
 Value time_of(const std::optional<Milliseconds>& time) { return time ? Value(*time) : Value(); }
@@ -211,26 +212,31 @@ Status BackupBook::apply(const FolderStep& step, const Deadline& deadline) {
   return records_.transaction(work, deadline);
 }
 
+Result<std::optional<ItemRow>> BackupBook::open_item(Id tenant, const Values& row, const Deadline& deadline) const {
+  ItemRow item;
+  item.tenant = tenant;
+  item.id = Id::from_bytes(row[0].bytes());
+  item.since = row[1].number();
+  item.until = time_from(row[2]);
+  item.folder = Id::from_bytes(row[3].bytes());
+  item.message = Id::from_bytes(row[4].bytes());
+  item.day = static_cast<std::uint32_t>(row[5].number());
+  Result<std::string> plaintext = seal_.open(place_of(item), row[6].bytes(), deadline);
+  if (!plaintext && plaintext.error().kind == ErrorKind::not_found) return std::optional<ItemRow>();
+  if (!plaintext) return std::move(plaintext.error()).while_doing("item " + item.id.text());
+  RETURN_IF_ERROR(read_item(*plaintext, item));
+  return std::optional(std::move(item));
+}
+
 Result<std::vector<ItemRow>> BackupBook::items_as_of(const FolderRow& folder, Milliseconds moment, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const records::Rows rows,
-                   records_.query("SELECT item, since, until, message, day, sealed FROM backup_items WHERE folder = $1" +
+                   records_.query("SELECT item, since, until, folder, message, day, sealed FROM backup_items WHERE folder = $1" +
                                       std::string(there_at),
                                   {bytes_of(folder.id), moment}, deadline));
   std::vector<ItemRow> items;
   for (const Values& row : rows) {
-    ItemRow item;
-    item.id = Id::from_bytes(row[0].bytes());
-    item.folder = folder.id;
-    item.tenant = folder.tenant;
-    item.since = row[1].number();
-    item.until = time_from(row[2]);
-    item.message = Id::from_bytes(row[3].bytes());
-    item.day = static_cast<std::uint32_t>(row[4].number());
-    Result<std::string> plaintext = seal_.open(place_of(item), row[5].bytes(), deadline);
-    if (!plaintext && plaintext.error().kind == ErrorKind::not_found) continue;  // its day was forgotten
-    if (!plaintext) return std::move(plaintext.error()).while_doing("item " + item.id.text());
-    RETURN_IF_ERROR(read_item(*plaintext, item));
-    items.push_back(std::move(item));
+    ASSIGN_OR_RETURN(std::optional<ItemRow> item, open_item(folder.tenant, row, deadline));
+    if (item) items.push_back(std::move(*item));
   }
   std::sort(items.begin(), items.end(), [](const ItemRow& a, const ItemRow& b) {
     return std::pair(a.head.received_at, a.head.id) < std::pair(b.head.received_at, b.head.id);

@@ -101,6 +101,12 @@ class BackupBook {
   Status apply(const FolderStep& step, const Deadline& deadline);
   // In order of arrival at the source. An item whose row or day is gone is left out; corrupt for a row that was tampered with.
   Result<std::vector<ItemRow>> items_as_of(const FolderRow& folder, Milliseconds moment, const Deadline& deadline);
+  // book_lookup.cpp, for search. The first versions of items of a mailbox, in the order of (since, item): those behind
+  // (since, item) that were there by `until`, at most `limit`. Versions that only changed flags are left out.
+  Result<std::vector<ItemRow>> items_after(const Mailbox& mailbox, Milliseconds since, Id item, Milliseconds until,
+                                           std::uint32_t limit, const Deadline& deadline);
+  // The items of a mailbox that had this content at that moment.
+  Result<std::vector<ItemRow>> items_with(const Mailbox& mailbox, Id message, Milliseconds moment, const Deadline& deadline);
   Result<std::uint64_t> count_items(Id folder, Milliseconds moment, const Deadline& deadline);
 
   // Reports of restores: opaque here, sealed.
@@ -109,6 +115,8 @@ class BackupBook {
   Result<std::vector<Id>> restores(const Deadline& deadline);     // newest first
 
  private:
+  // Of columns item, since, until, folder, message, day, sealed. Nothing: its day was forgotten.
+  Result<std::optional<ItemRow>> open_item(Id tenant, const records::Values& row, const Deadline& deadline) const;
   BackupBook(records::Records& records, std::string region, store::StoreKeys& keys)
       : records_(records), region_(region), keys_(keys), seal_(std::move(region), keys) {}
   // Seal and open under the tenant's key of day 0, for rows that outlive every day.

@@ -196,6 +196,12 @@ Result<json::object> restore_verb(Backups& backups, std::string_view verb, const
     RestoreRequest wanted;
     ASSIGN_OR_RETURN(wanted.mailbox, mailbox_of(backups, request, deadline));
     ASSIGN_OR_RETURN(wanted.item, id_of(request, "item", false));
+    if (const json::value* items = request.if_contains("items"); items != nullptr && items->is_array()) {
+      for (const json::value& each : items->as_array()) {
+        ASSIGN_OR_RETURN(const Id item, Id::parse(each.is_string() ? std::string_view(each.as_string()) : std::string_view()));
+        wanted.items.push_back(item);
+      }
+    }
     wanted.as_of = time_of(request, "at");
     wanted.from = mailboxes::parse_path(text_of(request, "folder"));
     wanted.to = mailboxes::parse_path(text_of(request, "to"));

@@ -92,6 +92,7 @@ namespace {
 Result<std::vector<Group>> select(BackupBook& book, const RestoreRequest& request, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const Mailbox mailbox, book.mailbox(request.mailbox, deadline));
   ASSIGN_OR_RETURN(const std::vector<FolderRow> folders, book.folders_as_of(mailbox, request.as_of, deadline));
+  const std::set<Id> chosen(request.items.begin(), request.items.end());
   std::vector<Group> groups;
   bool is_known = request.from.empty();
   for (const FolderRow& folder : folders) {
@@ -100,7 +101,9 @@ Result<std::vector<Group>> select(BackupBook& book, const RestoreRequest& reques
     Group group{target_path(folder.folder.path, request), {}};
     ASSIGN_OR_RETURN(group.items, book.items_as_of(folder, request.as_of, deadline));
     if (!request.item.is_none()) std::erase_if(group.items, [&](const ItemRow& item) { return item.id != request.item; });
-    if (folder.folder.holds_items && (request.item.is_none() || !group.items.empty())) groups.push_back(std::move(group));
+    if (!chosen.empty()) std::erase_if(group.items, [&](const ItemRow& item) { return !chosen.contains(item.id); });
+    const bool takes_all = request.item.is_none() && chosen.empty();
+    if (folder.folder.holds_items && (takes_all || !group.items.empty())) groups.push_back(std::move(group));
   }
   if (folders.empty())
     return Error{ErrorKind::not_found, "nothing was backed up at that moment", "nothing was backed up at that moment"};

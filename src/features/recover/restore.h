@@ -18,6 +18,7 @@ struct RestoreRequest {
   Milliseconds as_of = 0;
   mailboxes::FolderPath from = {};  // this folder and what is below it; empty: all
   Id item = {};                     // only this one; none: all
+  std::vector<Id> items = {};       // only these; none: all
   mailboxes::FolderPath to = {};    // put below this folder; empty: where they were
   bool sets_flags = false;          // of items that are there already ("overwrite")
   bool dry_run = false;

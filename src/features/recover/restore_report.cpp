@@ -5,6 +5,7 @@ namespace mailhold::recover {
 namespace {
 
 constexpr std::uint8_t report_version = 1;
+constexpr std::uint8_t report_version_with_items = 2;  // behind all else: the items that were asked for
 
 void write_path(ByteWriter& writer, const mailboxes::FolderPath& path) { writer.text(mailboxes::path_text(path)); }
 
@@ -13,7 +14,9 @@ void write_path(ByteWriter& writer, const mailboxes::FolderPath& path) { writer.
 std::string write_report(const RestoreReport& report) {
   const RestoreRequest& request = report.request;
   ByteWriter writer;
-  writer.u8(report_version).raw(request.mailbox.bytes()).u64(static_cast<std::uint64_t>(request.as_of));
+  writer.u8(request.items.empty() ? report_version : report_version_with_items)
+      .raw(request.mailbox.bytes())
+      .u64(static_cast<std::uint64_t>(request.as_of));
   write_path(writer, request.from);
   writer.raw(request.item.bytes());
   write_path(writer, request.to);
@@ -25,6 +28,10 @@ std::string write_report(const RestoreReport& report) {
     write_path(writer, item.folder);
     writer.text(item.target_id).u8(static_cast<std::uint8_t>(item.outcome)).text(item.detail);
   }
+  if (!request.items.empty()) {
+    writer.u32(static_cast<std::uint32_t>(request.items.size()));
+    for (const Id& item : request.items) writer.raw(item.bytes());
+  }
   return writer.take();
 }
 
@@ -32,7 +39,9 @@ Result<RestoreReport> parse_report(std::string_view bytes) {
   ByteReader reader(bytes);
   RestoreReport report;
   RestoreRequest& request = report.request;
-  if (reader.u8() != report_version) return Error{ErrorKind::corrupt, "a report of an unknown version"};
+  const std::uint8_t version = reader.u8();
+  if (version != report_version && version != report_version_with_items)
+    return Error{ErrorKind::corrupt, "a report of an unknown version"};
   request.mailbox = Id::from_bytes(reader.raw(Id::size));
   request.as_of = static_cast<Milliseconds>(reader.u64());
   request.from = mailboxes::parse_path(reader.text());
@@ -54,6 +63,10 @@ Result<RestoreReport> parse_report(std::string_view bytes) {
     if (item.outcome < Outcome::present || item.outcome > Outcome::failed)
       return Error{ErrorKind::corrupt, "a report of an unknown version"};
     report.items.push_back(std::move(item));
+  }
+  if (version == report_version_with_items) {
+    for (std::uint32_t left = reader.count(Id::size); left > 0; --left)
+      request.items.push_back(Id::from_bytes(reader.raw(Id::size)));
   }
   RETURN_IF_ERROR(reader.finish());
   return report;

@@ -309,7 +309,7 @@ TEST_F(ScannerPools, scan_in_the_jail_of_the_product) {
   zygote.confine_zygote = [] { return sandbox::enter(sandbox::profile_of("scannerd", {})); };
   const auto jail = sandbox::PreparedProfile::make(profile);
   ASSERT_TRUE(jail);
-  zygote.confine_worker = [&] { return jail->tighten(); };
+  zygote.confine_worker = [&](const Id&) { return jail->tighten(); };
   use({}, zygote);
   const std::string mail = read_whole_file(std::string(MAILHOLD_SOURCE_DIR) + "/tests/samples/html-links-attachment.eml");
   auto result = pool_->scan(request_for(Id::random(), mail), answers_, soon());
@@ -335,7 +335,7 @@ TEST_F(ScannerPools, scan_in_the_jail_of_the_product) {
 TEST_F(ScannerPools, cpu_without_end_ends_the_worker) {
   ZygoteSettings zygote;
   zygote.worker.cpu_max = 1s;
-  zygote.confine_worker = [] {
+  zygote.confine_worker = [](const Id&) {
     // Uses its CPU up as a parser in a loop would, once the first message has set the limit.
     std::thread([] {
       for (volatile unsigned i = 0;; i = i + 1) {

@@ -45,7 +45,7 @@ std::vector<std::string> read_texts(ByteReader& reader) {
 }  // namespace
 
 Result<FrameKind> kind_of(std::string_view frame) {
-  if (frame.empty() || frame[0] < 1 || frame[0] > 5) return out_of_bounds("unknown kind");
+  if (frame.empty() || frame[0] < 1 || frame[0] > 6) return out_of_bounds("unknown kind");
   return static_cast<FrameKind>(frame[0]);
 }
 

@@ -25,6 +25,7 @@ enum class FrameKind : std::uint8_t {
   wrap = 3,     // worker: URLs; gateway: as many replacements
   clamd = 4,    // worker: asks; gateway: u8 1 and one descriptor, or u8 0
   compare = 5,  // workerd: two contents; worker: whether they mean the same, which ends the dialogue
+  extract = 6,  // workerd: a message; worker: its text, which ends the dialogue (extract_messages.h)
 };
 
 struct ScanCall {

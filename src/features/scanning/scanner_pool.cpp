@@ -7,6 +7,7 @@
 
 #include "base/dns_answer.h"
 #include "base/log.h"
+#include "features/scanning/extract_messages.h"
 #include "features/scanning/scan_messages.h"
 #include "platform/ipc/channel.h"
 
@@ -109,6 +110,21 @@ class ScannerPool::Workers {
     killed.findings.unscannable = true;
     killed.reasons.push_back({"scanner.killed", "The message ended every scanner it was given to."});
     return killed;
+  }
+
+  Result<ExtractedText> extract(const Id& tenant, std::string_view content, const Deadline& deadline) {
+    if (content.size() > settings_.limits.message_bytes_max)
+      return Error{ErrorKind::limit_exceeded, "the message is bigger than is scanned"};
+    const auto converse = [&](Worker& worker, const Deadline& attempt) -> Result<ExtractedText> {
+      RETURN_IF_ERROR(worker.channel->send(encode_extract({tenant, content, attempt.left()}), attempt));
+      ASSIGN_OR_RETURN(const ipc::Frame frame, worker.channel->receive(attempt));
+      if (!frame.fds.empty()) return Error{ErrorKind::corrupt, "a worker sent a descriptor"};
+      return parse_extracted(frame.bytes);
+    };
+    ASSIGN_OR_RETURN(std::optional<ExtractedText> result, with_worker<ExtractedText>(tenant, converse, deadline));
+    if (result) return std::move(*result);
+    log_warning("scanning", "a message ended every worker it was given; it has no text");
+    return ExtractedText();
   }
 
   Result<Comparison> compare(const CompareRequest& request, const Deadline& deadline) {
@@ -253,6 +269,9 @@ Result<ScanResult> ScannerPool::scan(const ScanRequest& request, Answers& answer
 }
 Result<Comparison> ScannerPool::compare(const CompareRequest& request, const Deadline& deadline) {
   return workers_->compare(request, deadline);
+}
+Result<ExtractedText> ScannerPool::extract(const Id& tenant, std::string_view content, const Deadline& deadline) {
+  return workers_->extract(tenant, content, deadline);
 }
 PoolCounts ScannerPool::counts() const { return workers_->counts(); }
 

@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "base/result.h"
 #include "features/scanning/comparison.h"
+#include "features/scanning/extract.h"
 #include "features/scanning/scan.h"
 
 namespace mailhold::ipc {
@@ -67,6 +68,9 @@ class ScannerPool {
   // The result of compare_contents in a worker of request.tenant. Contents that killed every worker they were given are not
   // readable. Errors as scan; limit_exceeded: one of the contents is longer than compared_bytes_max.
   Result<Comparison> compare(const CompareRequest& request, const Deadline& deadline);
+  // The text of a message, out of a worker of that tenant. A message that killed every worker it was given comes back without
+  // text, as incomplete. Errors as above.
+  Result<ExtractedText> extract(const Id& tenant, std::string_view content, const Deadline& deadline);
 
   PoolCounts counts() const;
 

@@ -6,6 +6,7 @@
 
 #include "base/dns_answer.h"
 #include "base/log.h"
+#include "features/scanning/extract_messages.h"
 #include "features/scanning/scan_messages.h"
 #include "platform/dns/answer_cache.h"
 
@@ -102,12 +103,23 @@ bool compare_one(ipc::Channel& channel, std::string_view frame, const Id& tenant
   return bool(channel.send(encode_comparison(comparison), Deadline::after(answer_max)));
 }
 
+// False when the worker must end, as below.
+bool serve_extract(ipc::Channel& channel, std::string_view frame, const Id& tenant, const WorkerSettings& settings) {
+  const auto call = parse_extract(frame);
+  if (!call || call->tenant != tenant) return false;
+  limit_cpu(settings.cpu_max);
+  const ExtractedText text = extract_text(call->content);
+  limit_cpu(std::chrono::seconds(0));
+  return bool(channel.send(encode_extracted(text), Deadline::after(call->time_left)));
+}
+
 // False when the worker must end.
 bool serve_one(ipc::Channel& channel, const Id& tenant, dns::AnswerCache& cache, const WorkerSettings& settings) {
   auto frame = channel.receive(Deadline::after(idle_max));
   if (!frame) return false;
-  if (const auto kind = kind_of(frame->bytes); kind && *kind == FrameKind::compare)
-    return compare_one(channel, frame->bytes, tenant, settings);
+  const auto kind = kind_of(frame->bytes);
+  if (kind && *kind == FrameKind::compare) return compare_one(channel, frame->bytes, tenant, settings);
+  if (kind && *kind == FrameKind::extract) return serve_extract(channel, frame->bytes, tenant, settings);
   auto call = parse_scan(frame->bytes);
   if (!call || call->request.tenant != tenant) return false;
   limit_cpu(settings.cpu_max);

@@ -90,12 +90,15 @@ class Nursery {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // does not outlive the zygote
     ::close(channel_.descriptor());      // ours alone: the zygote's stays open
     if (settings_.confine_worker) {
-      if (const Status confined = settings_.confine_worker(); !confined) {
+      if (const Status confined = settings_.confine_worker(tenant); !confined) {
         log_error("scanning", "a worker could not be confined: " + confined.error().detail);
         ::_exit(78);
       }
     }
-    serve_worker(std::move(socket), tenant, settings_.worker);
+    if (settings_.serve)
+      settings_.serve(std::move(socket), tenant);
+    else
+      serve_worker(std::move(socket), tenant, settings_.worker);
     ::_exit(0);
   }
 

@@ -1,5 +1,6 @@
 // Zygote: a process with one thread and all tables loaded, which makes copies of itself on request: each copy is put into
-// its own jail and becomes the worker of one tenant. It holds no message and no socket but its own.
+// its own jail and becomes the worker of one tenant. It holds no message and no socket but its own. scannerd and searchd have
+// one.
 //
 // The zygote itself must be made while its maker has one thread.
 #pragma once
@@ -16,10 +17,11 @@
 namespace mailhold::scanning {
 
 struct ZygoteSettings {
-  std::function<Status()> confine_zygote;  // called once in the zygote before it serves; empty: none
-  std::function<Status()> confine_worker;  // called in each worker before it reads a byte; a failure ends the worker
+  std::function<Status()> confine_zygote;                  // called once in the zygote before it serves; empty: none
+  std::function<Status(const Id& tenant)> confine_worker;  // in each worker before it reads a byte; a failure ends the worker
   WorkerSettings worker{};
-  std::size_t workers_max = 512;  // living at one time
+  std::function<void(ipc::OwnedFd socket, const Id& tenant)> serve;  // what a worker does; empty: serve_worker
+  std::size_t workers_max = 512;                                     // living at one time
 };
 
 // The maker's side. Any thread.

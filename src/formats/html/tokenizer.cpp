@@ -1,5 +1,7 @@
 #include "formats/html/tokenizer.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace mailhold::html {
@@ -34,8 +36,11 @@ bool is_integration_point(std::string_view name) {
 }  // namespace
 
 bool Tokenizer::next(Tag& tag) {
+  texts_.clear();
   for (;;) {
     const std::size_t open = position_ < end_ ? find_within("<", position_) : none;
+    if (const std::size_t text_end = std::min(open, end_); text_end > position_)
+      texts_.push_back(html_.substr(position_, text_end - position_));
     if (open == none) {
       if (!in_conditional_) return false;
       in_conditional_ = false;

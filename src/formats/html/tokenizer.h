@@ -38,6 +38,9 @@ class Tokenizer {
   // The next tag; false at the end. Views point into the text; `tag` is reused.
   bool next(Tag& tag);
 
+  // Where text stands that a reader sees: before the tag that next() gave last, since the one before it.
+  const std::vector<std::string_view>& texts() const { return texts_; }
+
   // An element was met that makes the readings differ.
   bool readings_differ() const { return readings_differ_; }
 
@@ -59,6 +62,7 @@ class Tokenizer {
   bool at_tag_name(std::size_t position, std::string_view name) const;
 
   std::string_view html_;
+  std::vector<std::string_view> texts_;
   std::size_t position_ = 0;
   std::size_t end_;              // of what is being read: the whole, or a conditional comment
   std::size_t outer_end_ = 0;    // while in a conditional comment: where it is over

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/secret_text.h"
+#include "formats/sealed/context.h"
 #include "platform/crypto/aes_gcm.h"
 
 namespace mailhold::sealed {
@@ -45,6 +46,10 @@ void append_message(std::string& out, std::string_view key, std::string_view sal
 
 Result<std::string> open_message(std::string_view key, std::string_view context, std::string_view message);
 Result<SecretText> open_message_secret(std::string_view key, std::string_view context, std::string_view message);
+
+// The header of a row in that context, and whether a row has it. corrupt
+std::string row_header(const Context& context);
+Status check_row_header(const Context& context, std::string_view row);
 
 Error does_not_open();  // one text for every reason: what was wrong is nobody's business
 

@@ -18,10 +18,7 @@ struct Salt {
 
 // The message behind a row's header, once the header says what the context says.
 Result<std::string_view> message_of(const Context& context, std::string_view row) {
-  ASSIGN_OR_RETURN(const RowHeader header, read_row_header(row));
-  if (header.key_id != context.key_id || header.key_version != context.key_version || header.version != context.version) {
-    return does_not_open();
-  }
+  RETURN_IF_ERROR(check_row_header(context, row));
   return row.substr(row_header_size);
 }
 
@@ -33,11 +30,22 @@ std::size_t compact_size(std::size_t plaintext_bytes) {
 
 std::size_t row_size(std::size_t plaintext_bytes) { return row_header_size + compact_size(plaintext_bytes); }
 
-void append_sealed(std::string& out, std::string_view key, const Context& context, std::string_view plaintext) {
+std::string row_header(const Context& context) {
   ByteWriter header;
   header.raw(magic).u8(algorithm_cobblestone_256).raw(context.key_id.bytes()).u32(context.key_version).u64(context.version);
+  return header.take();
+}
+
+Status check_row_header(const Context& context, std::string_view row) {
+  ASSIGN_OR_RETURN(const RowHeader header, read_row_header(row));
+  const bool same =
+      header.key_id == context.key_id && header.key_version == context.key_version && header.version == context.version;
+  return same ? done() : Status(does_not_open());
+}
+
+void append_sealed(std::string& out, std::string_view key, const Context& context, std::string_view plaintext) {
   out.reserve(out.size() + row_size(plaintext.size()));
-  out.append(header.view());
+  out.append(row_header(context));
   append_message(out, key, Salt().view(), context.encode(), plaintext);
 }
 

@@ -33,6 +33,9 @@ const std::vector<Row>& rows() {
       {"resolverd", {threads, connect}, {}, {}, Violation::refuse, 4096},
       {"scannerd", {Right::fork, tighten}, {}, {}, Violation::kill, 4096},
       {"scanner", {}, {}, {}, Violation::kill, 64, false, 768ULL << 20},
+      {"searchd", {files, Right::fork, tighten}, {}, {"search"}, Violation::kill, 4096},
+      // Its folder is that of its tenant, below search.
+      {"searcher", {files}, {}, {}, Violation::kill, 1024, false, 2048ULL << 20},
       {"gatewayd-in", {threads, files, accept, connect_unix}, {}, {"spool"}, Violation::refuse, 65536},
       {"gatewayd-out", {threads, files, connect}, {}, {"spool", "store"}, Violation::refuse, 8192},
       {"linkd", {threads, files, accept}, {"links"}, {}, Violation::refuse, 8192},

@@ -86,6 +86,12 @@ Result<PreparedProfile> PreparedProfile::make_for_copies(Profile profile, const 
   return PreparedProfile(std::move(profile), std::make_shared<const CallFilter>(std::move(calls)), true);
 }
 
+PreparedProfile PreparedProfile::with_writable(std::vector<std::string> paths) const {
+  PreparedProfile other = *this;
+  other.profile_.writable = std::move(paths);
+  return other;
+}
+
 Status PreparedProfile::tighten() const {
   if (is_for_copies_) {
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // a change of the user may have taken it back

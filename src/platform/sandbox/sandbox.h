@@ -59,6 +59,7 @@ class PreparedProfile {
   static Result<PreparedProfile> make_for_copies(Profile profile, const Profile& zygote);
   Status self_test() const;  // the attempts alone, in throw-away children
   Status tighten() const;    // the layers alone: for the copies of a zygote that has made the self-test once
+  PreparedProfile with_writable(std::vector<std::string> paths) const;  // the same but for the folders it may write
 
  private:
   PreparedProfile(Profile profile, std::shared_ptr<const CallFilter> calls, bool is_for_copies)

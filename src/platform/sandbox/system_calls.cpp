@@ -128,8 +128,8 @@ constexpr std::initializer_list<const char*> with_fork = {"wait4", "waitid", "ki
 constexpr std::initializer_list<const char*> with_change_of_user = {"setgroups", "setresgid", "setresuid"};
 constexpr std::array tightening_options = {PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SET_DUMPABLE, PR_SET_SECCOMP,
                                            PR_SET_PDEATHSIG};
-constexpr std::initializer_list<const char*> with_tighten = {"seccomp", "landlock_create_ruleset", "landlock_restrict_self",
-                                                             "setrlimit"};
+constexpr std::initializer_list<const char*> with_tighten = {"seccomp", "landlock_create_ruleset", "landlock_add_rule",
+                                                             "landlock_restrict_self", "setrlimit"};
 
 scmp_arg_cmp argument_is(unsigned position, scmp_datum_t value) { return {position, SCMP_CMP_EQ, value, 0}; }
 scmp_arg_cmp argument_is_not(unsigned position, scmp_datum_t value) { return {position, SCMP_CMP_NE, value, 0}; }

@@ -58,6 +58,26 @@ Status start(Console& console, const Command& command, const Typed& typed) {
   return await(console, std::string(json::parse(answer).as_object().at("restore").as_string()));
 }
 
+// MAILBOX WORDS..., or --tenant T WORDS...
+Status find(Console& console, const Command& command, const Typed& typed) {
+  Typed asked = typed;
+  std::vector<std::string>& words = asked.values["query"];
+  if (typed.has("tenant")) {
+    ASSIGN_OR_RETURN(const std::string tenant, console.tenant_id(typed.one("tenant")));
+    asked.values["tenant"] = {tenant};
+  } else {
+    asked.values["mailbox"] = {words.front()};
+    words.erase(words.begin());
+  }
+  if (words.empty()) return Error{ErrorKind::invalid_input, "say what to look for: mailhold backup find MAILBOX WORDS"};
+  Command sent = command;
+  sent.options.push_back({"mailbox", ""});
+  ASSIGN_OR_RETURN(const std::string request, request_of(sent, asked));
+  ASSIGN_OR_RETURN(const std::string answer, console.ask(request));
+  console.print(answer, {"received_at", "folder", "bytes", "mailbox", "item"});
+  return done();
+}
+
 }  // namespace
 
 std::vector<Command> backup_commands() {
@@ -71,12 +91,24 @@ std::vector<Command> backup_commands() {
                     at,
                     {"folder", "Only this folder and what is below it, as in Projects/2026"},
                     {"item", "Only this item"},
+                    {"query", "Only what backup find finds with these words"},
                     {"to", "Put it below this folder instead"},
                     {"overwrite", "Also give items that are there the flags of that moment", false, Form::flag},
                     {"dry-run", "Say what is missing and write nothing", false, Form::flag}},
                    "mailhold restore start alice@example.com --at 2026-11-21T18:00:00Z --folder Projects",
                    {}};
   starting.run = [plain = starting](Console& console, const Typed& typed) { return start(console, plain, typed); };
+  Command finding{
+      "backup",
+      "find",
+      "Find items by words, from: to: subject: attachment: folder: after: before: has:attachment",
+      {{"query", "The mailbox (not with --tenant), then what to look for: words, \"a phrase\", from:ann", true, Form::words},
+       {"tenant", "In all mailboxes of this tenant (name or id)"},
+       at,
+       {"limit", "At most so many, the newest first; 100 if not given", false, Form::number}},
+      "mailhold backup find alice@example.com 'invoice from:bob after:2026-01-01'",
+      {}};
+  finding.run = [plain = finding](Console& console, const Typed& typed) { return find(console, plain, typed); };
   Command verifying{"restore", "verify", "Read everything of a restore back once more and compare", {job}, "", {}};
   verifying.run = [plain = verifying](Console& console, const Typed& typed) { return start(console, plain, typed); };
   return {
@@ -107,6 +139,7 @@ std::vector<Command> backup_commands() {
        "",
        {},
        {"received_at", "bytes", "flags", "item"}},
+      std::move(finding),
       std::move(starting),
       {"restore", "show", "Show how far a restore is, and its report", {job}, "", {}},
       std::move(verifying),

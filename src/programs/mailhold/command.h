@@ -18,6 +18,7 @@ enum class Form {
   time,      // 2026-11-22 or 2026-11-22T15:04:05Z; milliseconds since 1970 on the wire
   flag,      // --any-recipient
   position,  // a word without dashes, in order
+  words,     // all further words without dashes; joined by blanks on the wire
 };
 
 struct Option {

@@ -54,6 +54,10 @@ Result<std::string> request_of(const Command& command, const Typed& typed) {
       if (!time)
         return Error{ErrorKind::invalid_input, "--" + option.name + ": not a time like 2026-11-22 or 2026-11-22T15:04:05Z"};
       request[name] = *time;
+    } else if (option.form == Form::words) {
+      std::string joined;
+      for (const auto& value : values) joined += (joined.empty() ? "" : " ") + value;
+      request[name] = joined;
     } else if (option.form == Form::values) {
       json::array list;
       for (const auto& value : values) list.emplace_back(value);

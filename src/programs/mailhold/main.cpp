@@ -58,7 +58,8 @@ void add(CLI::App& app, const cli::Command& command, cli::Typed& typed, const cl
   CLI::App* verb = command.verb.empty() ? noun : noun->add_subcommand(command.verb, command.meaning);
   if (!command.example.empty()) verb->footer("Example:\n  " + command.example);
   for (const cli::Option& option : command.options) {
-    const std::string name = option.form == cli::Form::position ? option.name : "--" + option.name;
+    const bool has_dashes = option.form != cli::Form::position && option.form != cli::Form::words;
+    const std::string name = has_dashes ? "--" + option.name : option.name;
     const auto take = [&typed, key = option.name](const std::vector<std::string>& values) {
       typed.values[key] = values;
       return true;
@@ -69,7 +70,7 @@ void add(CLI::App& app, const cli::Command& command, cli::Typed& typed, const cl
     }
     CLI::Option* added = verb->add_option(name, take, option.meaning);
     added->type_name(option.form == cli::Form::number ? "NUMBER" : option.form == cli::Form::time ? "TIME" : "TEXT");
-    if (option.form == cli::Form::values) {
+    if (option.form == cli::Form::values || option.form == cli::Form::words) {
       added->expected(1, 1 << 20);
     } else {
       added->expected(1);

@@ -30,7 +30,7 @@ int main() {
   }
   scanning::ZygoteSettings settings;
   settings.confine_zygote = [&] { return sandbox::enter(sandbox::profile_of("scannerd", daemon->directories())); };
-  settings.confine_worker = [jail = *jail] { return jail.tighten(); };
+  settings.confine_worker = [jail = *jail](const Id&) { return jail.tighten(); };
   auto zygote = scanning::Zygote::start(settings);
   if (!zygote) {
     log_error("scanning", zygote.error().detail);

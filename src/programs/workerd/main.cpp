@@ -10,6 +10,7 @@
 #include "core/settings/settings.h"
 #include "features/recover/backup_verbs.h"
 #include "features/scanning/scanner_pool.h"
+#include "features/recover/finding.h"
 #include "platform/blobs/files/file_blobs.h"
 #include "platform/ipc/daemon.h"
 #include "platform/ipc/messages.h"
@@ -40,7 +41,7 @@ Result<std::string> answer(broker::BrokerClient& brokerd, std::string_view text)
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t comparing_workers_max = 4;
+constexpr std::size_t scanning_workers_max = 4;
 
 // Sessions that brokerd opens: signed in already, filtered to their purpose.
 class BrokerSessions final : public mailboxes::SessionSource {
@@ -103,6 +104,19 @@ class JailedComparer final : public recover::MeaningComparer {
   scanning::ScannerPool& pool_;
 };
 
+// What search answers, what search chooses the items for, and the rest.
+Result<std::string> answer(recover::BackupVerbs& verbs, recover::Finding& finding, std::string_view request) {
+  const Deadline deadline = Deadline::after(60s);
+  boost::system::error_code error;
+  const json::value parsed = json::parse(request, error);
+  const auto* fields = error ? nullptr : parsed.if_object();
+  const json::value* verb = fields == nullptr ? nullptr : fields->if_contains("verb");
+  if (verb != nullptr && *verb == "backup.find") return finding.answer(request, deadline);
+  if (verb == nullptr || *verb != "restore.start" || !fields->contains("query")) return verbs.answer(request, deadline);
+  ASSIGN_OR_RETURN(const std::string chosen, finding.with_items(request, deadline));
+  return verbs.answer(chosen, deadline);
+}
+
 Status serve(ipc::Daemon& daemon) {
   ASSIGN_OR_RETURN(const Settings settings, Settings::from_map(daemon.settings()));
   sandbox::enter_or_exit(sandbox::profile_of("workerd", daemon.directories()));
@@ -129,17 +143,24 @@ Status serve(ipc::Daemon& daemon) {
   backup_settings.sessions_max =
       static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("backup.sessions_max"), 1, 64));
   const auto scannerd = daemon.peer("scannerd");
-  scanning::ScannerPool scanners(scanning::workers_of(*scannerd), {.workers_max = comparing_workers_max});
+  scanning::ScannerPool scanners(scanning::workers_of(*scannerd), {.workers_max = scanning_workers_max});
   JailedComparer comparer(scanners);
   recover::Backups backups(backup_settings, {*book, *store, worker_keys, sessions, system_clock(), &comparer});
   recover::BackupVerbs verbs(backups, *book);
+  search::SearchSettings search_settings;
+  search_settings.tenants_max = static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("search.tenants_max"), 1, 64));
+  search::SearchClient search(search::opened_by(daemon.peer("searchd")), search_settings);
+  recover::Indexing indexing({*book, *store, scanners, search});
+  recover::Finding finding(*book, search, indexing);
   backups.start();
+  indexing.start();
   daemon.run([&](const std::shared_ptr<ipc::Call>& call) {
     if (call->peer != "apid" || call->method() != ipc::method_api)
       return call->fail(Error{ErrorKind::denied, "not for " + call->peer});
     const bool is_check = call->body().find("\"session.") != std::string_view::npos;
-    call->answer(is_check ? answer(brokerd, call->body()) : verbs.answer(call->body(), Deadline::after(60s)));
+    call->answer(is_check ? answer(brokerd, call->body()) : answer(verbs, finding, call->body()));
   });
+  indexing.stop();
   backups.stop();
   return done();
 }

@@ -19,7 +19,7 @@ ROOT = SCENARIOS.parents[1]
 FOLDER = ROOT / f"run/tests/T24k.{os.environ.get('T24_FOLDER', os.getpid())}"
 UNITS = pathlib.Path("/run/systemd/system")
 REGION = b"mailhold.region.".hex()  # the tenant under which the region keeps its own events
-NEEDED = "mailhold keyd tokend ledgerd brokerd authd apid resolverd scannerd gatewayd linkd workerd gossipd".split()
+NEEDED = "mailhold keyd tokend ledgerd brokerd authd apid resolverd scannerd searchd gatewayd linkd workerd gossipd".split()
 
 
 def enter():

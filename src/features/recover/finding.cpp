@@ -1,0 +1,149 @@
+#include "features/recover/finding.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "base/utf8.h"
+
+namespace mailhold::recover {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::uint32_t limit_default = 100;
+constexpr std::uint32_t hits_first = 500;
+
+bool is_below(const mailboxes::FolderPath& path, const mailboxes::FolderPath& above) {
+  return path.size() >= above.size() && std::equal(above.begin(), above.end(), path.begin());
+}
+
+Error bad(const std::string& what) { return {ErrorKind::invalid_input, what, what}; }
+
+struct Asked {
+  json::object request;
+  std::vector<Mailbox> mailboxes;
+  std::string query;
+  Milliseconds moment = 0;
+  std::uint32_t limit = limit_default;
+};
+
+std::string text_of(const json::object& request, std::string_view name) {
+  const json::value* value = request.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
+}
+
+std::uint64_t number_of(const json::object& request, std::string_view name) {
+  const json::value* value = request.if_contains(name);
+  if (value != nullptr && value->is_uint64()) return value->as_uint64();
+  return value != nullptr && value->is_int64() && value->as_int64() > 0 ? static_cast<std::uint64_t>(value->as_int64()) : 0;
+}
+
+// The mailboxes that are meant: one by id or name, or a tenant's.
+Result<std::vector<Mailbox>> chosen(BackupBook& book, const json::object& request, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(std::vector<Mailbox> all, book.mailboxes(deadline));
+  const std::string named = text_of(request, "mailbox"), tenant = text_of(request, "tenant");
+  if (named.empty() == tenant.empty()) return bad("name a mailbox or a tenant");
+  std::erase_if(all, [&](const Mailbox& mailbox) {
+    return named.empty() ? mailbox.tenant.text() != tenant : mailbox.id.text() != named && mailbox.name != named;
+  });
+  if (!named.empty() && all.size() > 1) return bad("more than one mailbox has that name: give the id");
+  const std::string nobody = "no such mailbox; see mailhold mailbox list";
+  if (all.empty()) return Error{ErrorKind::not_found, nobody, nobody};
+  return all;
+}
+
+Result<Asked> asked_of(BackupBook& book, std::string_view text, const Deadline& deadline) {
+  boost::system::error_code problem;
+  const json::value parsed = json::parse(json::string_view(text.data(), text.size()), problem);
+  if (problem || !parsed.is_object()) return bad("not a JSON object");
+  Asked asked;
+  asked.request = parsed.as_object();
+  ASSIGN_OR_RETURN(asked.mailboxes, chosen(book, asked.request, deadline));
+  asked.query = text_of(asked.request, "query");
+  asked.moment = static_cast<Milliseconds>(number_of(asked.request, "at"));
+  if (const std::uint64_t limit = number_of(asked.request, "limit"); limit > 0)
+    asked.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(limit, found_max));
+  return asked;
+}
+
+std::string shown(std::string_view text) {
+  std::string safe;
+  for (std::size_t at = 0; at < text.size();) append_utf8(safe, next_code_point(text, at));
+  return safe;
+}
+
+}  // namespace
+
+Status Finding::look_up(const View& view, const search::Hit& hit, const search::ParsedQuery& query, std::set<Id>& known,
+                        FoundItems& found, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(std::vector<ItemRow> items, book_.items_with(view.mailbox, hit.message, view.moment, deadline));
+  for (ItemRow& item : items) {
+    const auto folder = view.folders.find(item.folder);
+    if (folder == view.folders.end() || !is_below(folder->second, mailboxes::parse_path(query.folder))) continue;
+    const Milliseconds received = item.head.received_at;
+    if (received < query.from || (query.until != 0 && received >= query.until)) continue;
+    if (known.insert(item.id).second) found.items.push_back({view.mailbox.id, folder->second, std::move(item)});
+  }
+  return done();
+}
+
+Result<FoundItems> Finding::find(const std::vector<Mailbox>& mailboxes, std::string_view text, Milliseconds moment,
+                                 std::uint32_t limit, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const search::ParsedQuery query, search::parse_query(text));
+  std::map<Id, View> views;
+  FoundItems found;
+  for (const Mailbox& mailbox : mailboxes) {
+    if (mailbox.tenant != mailboxes.front().tenant) return Error{ErrorKind::bug, "a search in two tenants"};
+    View view{mailbox, moment == 0 ? mailbox.synced_at : moment, {}};
+    ASSIGN_OR_RETURN(const std::vector<FolderRow> folders, book_.folders_as_of(mailbox, view.moment, deadline));
+    for (const FolderRow& folder : folders) view.folders[folder.id] = folder.folder.path;
+    found.complete = found.complete && (mailbox.synced_at == 0 || indexing_.is_current(mailbox));
+    views[mailbox.id] = std::move(view);
+  }
+  const Id only = mailboxes.size() == 1 ? mailboxes.front().id : Id();
+  // What the index finds may be gone, moved, or elsewhere: more is asked for until there is enough.
+  for (std::uint32_t hits_max = hits_first;; hits_max = std::min(hits_max * 8, search::hits_max)) {
+    found.items.clear();
+    std::set<Id> known;
+    ASSIGN_OR_RETURN(const std::vector<search::Hit> hits,
+                     search_.find(mailboxes.front().tenant, query.question(only, hits_max), deadline));
+    for (const search::Hit& hit : hits) {
+      const auto view = views.find(hit.mailbox);
+      if (view == views.end()) continue;
+      RETURN_IF_ERROR(look_up(view->second, hit, query, known, found, deadline));
+      if (found.items.size() > limit) break;
+    }
+    found.more = found.items.size() > limit || (hits.size() == hits_max && hits_max == search::hits_max);
+    if (found.items.size() > limit) found.items.resize(limit);
+    if (found.more || hits.size() < hits_max) return found;
+  }
+}
+
+Result<std::string> Finding::answer(std::string_view text, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const Asked asked, asked_of(book_, text, deadline));
+  ASSIGN_OR_RETURN(const FoundItems found, find(asked.mailboxes, asked.query, asked.moment, asked.limit, deadline));
+  json::array list;
+  for (const FoundItem& each : found.items)
+    list.push_back(json::object{{"received_at", to_iso8601(each.item.head.received_at)},
+                                {"folder", shown(mailboxes::path_text(each.folder))},
+                                {"bytes", each.item.bytes},
+                                {"mailbox", each.mailbox.text()},
+                                {"item", each.item.id.text()}});
+  return json::serialize(json::object{{"items", std::move(list)}, {"more", found.more}, {"complete", found.complete}});
+}
+
+Result<std::string> Finding::with_items(std::string_view text, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(Asked asked, asked_of(book_, text, deadline));
+  ASSIGN_OR_RETURN(const FoundItems found, find(asked.mailboxes, asked.query, asked.moment, found_max, deadline));
+  if (!found.complete)
+    return Error{ErrorKind::unavailable, "not everything is indexed yet", "not everything is indexed yet; try again"};
+  if (found.more) return bad("more than 10,000 items are found: ask for fewer");
+  if (found.items.empty()) return Error{ErrorKind::not_found, "nothing is found", "nothing is found"};
+  json::array items;
+  for (const FoundItem& each : found.items) items.emplace_back(each.item.id.text());
+  asked.request.erase("query");
+  asked.request["items"] = std::move(items);
+  return json::serialize(asked.request);
+}
+
+}  // namespace mailhold::recover

@@ -1,0 +1,57 @@
+// Finding: items of backed-up mailboxes by words, as of a moment. What the index finds is looked up in the book, so that an
+// item that was not there at that moment, or is of a mailbox that is gone, is never shown. Any thread.
+//
+// The verbs backup.find, and restore.start with a query: docs/guide/backup.md.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "features/recover/indexing.h"
+#include "features/search/query.h"
+
+namespace mailhold::recover {
+
+inline constexpr std::uint32_t found_max = 10'000;
+
+struct FoundItem {
+  Id mailbox;
+  mailboxes::FolderPath folder;
+  ItemRow item;
+};
+
+struct FoundItems {
+  std::vector<FoundItem> items;  // the newest first
+  bool more = false;             // there are further ones
+  bool complete = true;          // everything that was backed up has been looked at: nothing waits to be indexed
+};
+
+class Finding {
+ public:
+  Finding(BackupBook& book, search::SearchClient& search, Indexing& indexing)
+      : book_(book), search_(search), indexing_(indexing) {}
+
+  // In these mailboxes, which are one tenant's. `moment` 0: of each, its last sync. invalid_input: says where in the query.
+  Result<FoundItems> find(const std::vector<Mailbox>& mailboxes, std::string_view query, Milliseconds moment, std::uint32_t limit,
+                          const Deadline& deadline);
+
+  // {"verb":"backup.find", "mailbox" or "tenant", "query", "at", "limit"}: JSON in, JSON out, without any content.
+  Result<std::string> answer(std::string_view json, const Deadline& deadline);
+  // A restore.start with a query, as one that names the items.
+  Result<std::string> with_items(std::string_view json, const Deadline& deadline);
+
+ private:
+  struct View {
+    Mailbox mailbox;
+    Milliseconds moment = 0;
+    std::map<Id, mailboxes::FolderPath> folders;
+  };
+  Status look_up(const View& view, const search::Hit& hit, const search::ParsedQuery& query, std::set<Id>& known,
+                 FoundItems& found, const Deadline& deadline);
+
+  BackupBook& book_;
+  search::SearchClient& search_;
+  Indexing& indexing_;
+};
+
+}  // namespace mailhold::recover

@@ -1,0 +1,191 @@
+#include "features/recover/finding.h"
+
+#include <boost/json.hpp>
+
+#include "fakes/recover_fixture.h"
+#include "features/scanning/worker.h"
+#include "features/search/searcher.h"
+
+namespace mailhold::recover {
+namespace {
+
+namespace json = boost::json;
+
+// Workers of scannerd, as threads of the test.
+class ThreadedWorkers final : public scanning::WorkerSource {
+ public:
+  Result<scanning::WorkerHandle> start_worker(const Id& tenant, const Deadline&) override {
+    ASSIGN_OR_RETURN(auto ends, ipc::Channel::socket_pair());
+    scanning::WorkerSettings settings;
+    settings.cpu_max = std::chrono::seconds(0);  // the alarm would be for all of the test
+    threads_.emplace_back([settings, tenant, socket = std::move(ends.second)]() mutable {
+      scanning::serve_worker(std::move(socket), tenant, settings);
+    });
+    return scanning::WorkerHandle{threads_.size(), ends.first.release()};
+  }
+  void kill_worker(std::uint64_t) override {}
+
+ private:
+  std::vector<std::jthread> threads_;
+};
+
+class FindingTest : public RecoverFixture {
+ protected:
+  FindingTest() {
+    std::string made = testing::TempDir() + "find-XXXXXX";
+    if (::mkdtemp(made.data()) == nullptr) std::abort();
+    folder_ = made;
+  }
+  void SetUp() override {
+    RecoverFixture::SetUp();
+    start();
+  }
+  void TearDown() override {
+    stop();
+    std::filesystem::remove_all(folder_);
+  }
+  // As searchd, workerd and the process of the tenant would be after a start.
+  void start() {
+    scanners_ = std::make_unique<scanning::ScannerPool>(std::make_unique<ThreadedWorkers>(), scanning::PoolSettings());
+    search_ =
+        std::make_unique<search::SearchClient>([this](const Id& of, const Deadline& deadline) { return open(of, deadline); });
+    indexing_ = std::make_unique<Indexing>(Indexing::Parts{*book, *store, *scanners_, *search_});
+    finding_ = std::make_unique<Finding>(*book, *search_, *indexing_);
+  }
+  void stop() {
+    finding_.reset();
+    indexing_.reset();
+    search_.reset();
+    scanners_.reset();
+    searchers_.clear();
+  }
+  Result<ipc::OwnedFd> open(const Id& of, const Deadline& deadline) {
+    ASSIGN_OR_RETURN(auto ends, ipc::Channel::socket_pair());
+    searchers_.emplace_back(
+        [this, of, socket = std::move(ends.second)]() mutable { search::serve_tenant(std::move(socket), of, folder_); });
+    const int copy = ::dup(ends.first.get());
+    ipc::Channel channel(std::move(ends.first));
+    const search::Beginning beginning{"test", of, 1, SecretText::copy_of(std::string(32, 'k'))};
+    RETURN_IF_ERROR(channel.send(search::encode_ask(search::Ask::begin, search::encode(beginning)), deadline));
+    ASSIGN_OR_RETURN(const ipc::Frame frame, channel.receive(deadline));
+    RETURN_IF_ERROR(search::parse_answer(frame.bytes));
+    return ipc::OwnedFd(copy);
+  }
+
+  Mailbox synced() {
+    EXPECT_TRUE(sync());
+    mailbox.synced_at = now;
+    EXPECT_TRUE(book->put_mailbox(mailbox, soon()));
+    return mailbox;
+  }
+  Status take_in() { return indexing_->take_in(mailbox, soon()); }
+  std::multiset<std::string> folders_of(const std::string& query, Milliseconds at = 0) {
+    const auto found = finding_->find({mailbox}, query, at, 100, soon());
+    EXPECT_TRUE(found) << found.error().detail;
+    std::multiset<std::string> folders;
+    if (found) {
+      for (const FoundItem& each : found->items) folders.insert(mailboxes::path_text(each.folder));
+    }
+    return folders;
+  }
+  json::object ask(json::object request) {
+    const auto answer = finding_->answer(json::serialize(request), soon());
+    if (!answer) return {{"error", std::string(mailhold::name_of(answer.error().kind))}, {"said", answer.error().detail}};
+    return json::parse(*answer).as_object();
+  }
+  using Folders = std::multiset<std::string>;
+
+  std::filesystem::path folder_;
+  std::unique_ptr<scanning::ScannerPool> scanners_;
+  std::unique_ptr<search::SearchClient> search_;
+  std::unique_ptr<Indexing> indexing_;
+  std::unique_ptr<Finding> finding_;
+  std::vector<std::jthread> searchers_;
+};
+
+TEST_F(FindingTest, items_are_found_as_of_a_moment) {
+  fill(6, 3);
+  server.folders["INBOX"].add("Subject: Soup\r\nFrom: eve@e.example\r\n\r\ntomato\r\n", {});
+  const Milliseconds first = synced().synced_at;
+  EXPECT_FALSE(finding_->find({mailbox}, "hello", 0, 100, soon())->complete);
+  ASSERT_TRUE(take_in());
+  EXPECT_TRUE(finding_->find({mailbox}, "hello", 0, 100, soon())->complete);
+  EXPECT_EQ(folders_of("tomato"), Folders{"INBOX"});
+  EXPECT_EQ(folders_of("hello folder:Archive"), (Folders{"Archive/2026", "Archive/2026", "Archive/2026"}));
+  EXPECT_EQ(folders_of("hello folder:Arch"), Folders{});
+  EXPECT_EQ(folders_of("from:bob").size(), 9U);
+  EXPECT_EQ(finding_->find({mailbox}, "from:bob", 0, 4, soon())->items.size(), 4U);
+  EXPECT_TRUE(finding_->find({mailbox}, "from:bob", 0, 4, soon())->more);
+  // It goes, another comes, and flags change: what was is still found as of then.
+  {
+    const std::lock_guard lock(server.mutex);
+    auto& inbox = server.folders["INBOX"];
+    inbox.messages.pop_back();
+    inbox.messages.front().flags = {"\\Flagged"};
+  }
+  server.folders["INBOX"].add("Subject: Salad\r\nFrom: eve@e.example\r\n\r\ntomato again\r\n", {});
+  synced();
+  const auto before = search_->figures(tenant, soon());
+  ASSERT_TRUE(take_in());
+  EXPECT_EQ(search_->figures(tenant, soon())->documents, before->documents + 1);  // a flag is no reason to read again
+  EXPECT_EQ(folders_of("tomato"), Folders{"INBOX"});
+  EXPECT_EQ(folders_of("subject:soup"), Folders{});
+  EXPECT_EQ(folders_of("subject:soup", first), Folders{"INBOX"});
+  EXPECT_EQ(folders_of("subject:salad", first), Folders{});
+}
+
+TEST_F(FindingTest, a_lost_index_is_made_again_and_a_known_one_goes_on) {
+  fill(5, 0);
+  synced();
+  ASSERT_TRUE(take_in());
+  stop();
+  start();
+  EXPECT_EQ(folders_of("hello").size(), 5U);
+  ASSERT_TRUE(take_in());
+  EXPECT_EQ(search_->figures(tenant, soon())->documents, 5U);
+  stop();
+  std::filesystem::remove_all(folder_);
+  std::filesystem::create_directory(folder_);
+  start();
+  EXPECT_EQ(folders_of("hello").size(), 0U);
+  ASSERT_TRUE(take_in());
+  EXPECT_EQ(folders_of("hello").size(), 5U);
+}
+
+TEST_F(FindingTest, verbs_answer_without_content_and_choose_items_to_restore) {
+  fill(3, 2);
+  synced();
+  ASSERT_TRUE(take_in());
+  const json::object found = ask({{"mailbox", mailbox.name}, {"query", "subject:in"}});
+  ASSERT_EQ(found.at("items").as_array().size(), 3U) << json::serialize(found);
+  EXPECT_EQ(found.at("items").as_array()[0].as_object().size(), 5U);
+  EXPECT_EQ(json::serialize(found).find("example"), std::string::npos);
+  EXPECT_EQ(ask({{"tenant", tenant.text()}, {"query", "hello"}}).at("items").as_array().size(), 5U);
+  EXPECT_EQ(ask({{"mailbox", "nobody"}, {"query", "hello"}}).at("error"), "not_found");
+  EXPECT_EQ(ask({{"query", "hello"}}).at("error"), "invalid_input");
+  EXPECT_NE(ask({{"mailbox", mailbox.name}, {"query", "\"open"}}).at("said").as_string().find("character 1"), std::string::npos);
+
+  const auto chosen =
+      finding_->with_items(json::serialize(json::object{{"mailbox", mailbox.name}, {"query", "subject:old"}}), soon());
+  ASSERT_TRUE(chosen);
+  RestoreRequest request;
+  for (const json::value& item : json::parse(*chosen).at("items").as_array())
+    request.items.push_back(*Id::parse(item.as_string()));
+  ASSERT_EQ(request.items.size(), 2U);
+  {
+    const std::lock_guard lock(server.mutex);
+    for (auto& [name, folder] : server.folders) folder.messages.clear();
+  }
+  const auto report = restore(request);
+  ASSERT_TRUE(report) << report.error().detail;
+  EXPECT_EQ(report->count(Outcome::restored), 2U);
+  const auto again = parse_report(write_report(*report));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->request.items, request.items);
+  EXPECT_EQ(
+      finding_->with_items(json::serialize(json::object{{"mailbox", mailbox.name}, {"query", "nothing"}}), soon()).error().kind,
+      ErrorKind::not_found);
+}
+
+}  // namespace
+}  // namespace mailhold::recover

@@ -1,0 +1,31 @@
+// The text of a message, for finding it again: what a reader sees of subject, people, bodies and attachments. Parses foreign
+// content: only in a worker. Pure, linear in the size of the message, bounded by the limits here.
+//
+// Design: docs/flows/search.md
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace mailhold::scanning {
+
+struct ExtractedText {
+  // False: a limit was reached, a part did not open, or nothing reads its kind. What is there is right.
+  bool complete = false;
+  bool has_attachment = false;
+  // UTF-8 without control characters but line ends.
+  std::string senders;     // From, Sender and Reply-To: names and addresses
+  std::string recipients;  // To, Cc, Bcc
+  std::string subject;
+  std::string body;              // text and HTML bodies, also those of messages inside
+  std::string attachment_names;  // one on each line
+  std::string attachment_text;   // of attachments that are text
+};
+
+inline constexpr std::size_t extracted_header_bytes_max = 32U << 10;       // of senders, recipients, subject and names, each
+inline constexpr std::size_t extracted_body_bytes_max = 256U << 10;        // of the body
+inline constexpr std::size_t extracted_attachment_bytes_max = 512U << 10;  // of attachments
+
+ExtractedText extract_text(std::string_view message);
+
+}  // namespace mailhold::scanning

@@ -1,0 +1,30 @@
+// The bytes of a question for the text of a message and of its answer, between workerd and a scanning worker. workerd reads
+// the answer as hostile: the worker has read hostile mail.
+//
+// Design: docs/formats/search.md
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "base/id.h"
+#include "base/result.h"
+#include "features/scanning/extract.h"
+
+namespace mailhold::scanning {
+
+struct ExtractCall {
+  Id tenant;
+  std::string_view content;  // a view into the parsed bytes
+  std::chrono::milliseconds time_left{};
+};
+
+std::string encode_extract(const ExtractCall& call);
+Result<ExtractCall> parse_extract(std::string_view frame);
+
+std::string encode_extracted(const ExtractedText& text);
+// corrupt unless every text is UTF-8 without control characters but line ends, and within its limit.
+Result<ExtractedText> parse_extracted(std::string_view frame);
+
+}  // namespace mailhold::scanning

@@ -1,0 +1,26 @@
+#include <cstdlib>
+
+#include "features/scanning/extract_messages.h"
+#include "fuzz_seeds.h"
+
+using namespace mailhold;
+
+std::vector<std::string> fuzz_seeds() {
+  scanning::ExtractedText text{true,      true,    "Ann <ann@a.example>\n", "bob@b.example\n", "Bericht für März\n", "body\n",
+                               "a.txt\n", "text\n"};
+  return {scanning::encode_extracted(text), scanning::encode_extracted({}),
+          scanning::encode_extract({Id::random(), "Subject: x\r\n\r\ny\r\n", std::chrono::milliseconds(100)})};
+}
+
+// What workerd reads of a worker, what a worker reads of workerd, and the text of any message at all.
+extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
+  const std::string_view frame(reinterpret_cast<const char*>(data), size);
+  if (const auto text = scanning::parse_extracted(frame)) {
+    if (scanning::encode_extracted(*text) != frame) std::abort();
+    if (text->body.find('\x01') != std::string::npos || text->body.size() > scanning::extracted_body_bytes_max) std::abort();
+  }
+  (void)scanning::parse_extract(frame);
+  // Whatever is extracted is what the other side takes.
+  if (!scanning::parse_extracted(scanning::encode_extracted(scanning::extract_text(frame)))) std::abort();
+  return 0;
+}

@@ -1,0 +1,62 @@
+#include "features/scanning/extract.h"
+
+#include <gtest/gtest.h>
+
+#include "features/scanning/extract_messages.h"
+
+namespace mailhold::scanning {
+namespace {
+
+TEST(ExtractTest, WhatAReaderSeesIsText) {
+  const ExtractedText text = extract_text(
+      "From: =?utf-8?q?J=C3=BCrgen?= <j@a.example>\r\nTo: bob@b.example, Eve <eve@c.example>\r\nCc: dan@d.example\r\n"
+      "Subject: =?iso-8859-1?q?Gr=FC=DFe?= again\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+      "--b\r\nContent-Type: text/html; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+      "<style>p { color: red }</style><p>Gr=F6=DFe<b>n</b>wahn &amp; mehr</p><!-- hidden --><script>var x = "
+      "1</script><td>end</td>\r\n"
+      "--b\r\nContent-Type: text/plain; name=notes.txt\r\nContent-Disposition: attachment\r\nContent-Transfer-Encoding: "
+      "base64\r\n\r\n"
+      "YXR0YWNoZWQgd29yZHM=\r\n"
+      "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\nFrom: in@e.example\r\n\r\ninside\r\n"
+      "--b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; "
+      "filename*=utf-8''Pl%C3%A4ne.pdf\r\n\r\n%PDF\r\n--b--\r\n");
+  EXPECT_EQ(text.senders, "Jürgen <j@a.example>\n");
+  EXPECT_EQ(text.recipients, "bob@b.example, Eve <eve@c.example>\ndan@d.example\n");
+  EXPECT_EQ(text.subject, "Grüße again\n");
+  EXPECT_NE(text.body.find("Größenwahn & mehr\n"), std::string::npos) << text.body;
+  EXPECT_NE(text.body.find("end"), std::string::npos);
+  EXPECT_NE(text.body.find("inner\n"), std::string::npos);
+  EXPECT_NE(text.body.find("inside"), std::string::npos);
+  for (const char* unseen : {"color", "hidden", "var x", "attached"})
+    EXPECT_EQ(text.body.find(unseen), std::string::npos) << unseen;
+  EXPECT_EQ(text.attachment_names, "notes.txt\nPläne.pdf\n");
+  EXPECT_EQ(text.attachment_text, "attached words\n");
+  EXPECT_TRUE(text.has_attachment);
+  EXPECT_FALSE(text.complete);  // nobody read the PDF
+}
+
+TEST(ExtractTest, TextsHaveLimits) {
+  const ExtractedText text = extract_text("Subject: " + std::string(100'000, 's') + "\r\n\r\n" + std::string(1'000'000, 'x'));
+  EXPECT_FALSE(text.complete);
+  EXPECT_LE(text.body.size(), extracted_body_bytes_max);
+  EXPECT_LE(text.subject.size(), extracted_header_bytes_max);
+  EXPECT_TRUE(parse_extracted(encode_extracted(text)));
+  const ExtractedText plain = extract_text("Subject: x\r\n\r\nbody\r\n");
+  EXPECT_TRUE(plain.complete);
+  EXPECT_EQ(plain.body, "body \n\n");
+}
+
+TEST(ExtractTest, AnAnswerThatAWorkerCouldNotGiveIsRefused) {
+  ExtractedText text;
+  text.body = "fine\n";
+  ASSERT_TRUE(parse_extracted(encode_extracted(text)));
+  for (const char* bad : {"\x01", "\xff", "\x7f", "\r"}) {
+    text.body = bad;
+    EXPECT_EQ(parse_extracted(encode_extracted(text)).error().kind, ErrorKind::corrupt);
+  }
+  text.body = std::string(extracted_body_bytes_max + 1, 'a');
+  EXPECT_EQ(parse_extracted(encode_extracted(text)).error().kind, ErrorKind::corrupt);
+}
+
+}  // namespace
+}  // namespace mailhold::scanning

@@ -1,0 +1,200 @@
+#!/usr/bin/python3
+"""What was backed up of a real Dovecot is found by words of bodies, subjects, people and attachments, by folder and date, as of a moment; what a query finds is put
+back. The index of a tenant is open to a process of that tenant alone, survives its death and its loss, and nothing of it can be read on the disk.
+"""
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve()
+sys.path[:0] = [str(HERE.parents[2]), str(HERE.parents[1])]
+import memory
+from connection_world import ConnectionWorld
+from mailbox_owner import Owner
+from needles import Finder, needle
+from world import PROGRAMS, CommandFailed, letter, run, wait_for
+
+HOST = "imap.example.test"
+BEA, DAN = "bea@example.test", "dan@other.test"
+NEEDLES = {name: needle(name) for name in ("subject", "body", "attached", "folder", "question")}
+FOREIGN = needle("foreign")
+SPRING, DAY = 1_709_250_000, 86_400  # 1 March 2024
+
+
+class WordIsFound(ConnectionWorld):
+    users = {BEA: "of-bea", DAN: "of-dan"}
+    stands_as_worker = False
+    settings = {"backup.every_seconds": 3600}
+
+    @classmethod
+    def build(cls):
+        cls.start_peers()
+        cls.peers.start_mailbox_server(cls.users)
+        cls.dns.set(HOST, "A", "127.0.0.1")
+        cls.owner = Owner(cls.peers.imaps_port, BEA, cls.users[BEA])
+        cls.addClassCleanup(cls.owner.close)
+        cls.fill()
+        cls.start_mailhold()
+        cls.reading = cls.connect(BEA, "backup.read")
+        cls.writing = cls.connect(BEA, "restore.write")
+        cls.mailhold.cli("mailbox", "add", "--tenant", "example.test", "--name", BEA, "--connection", cls.reading, "--restore-connection", cls.writing)
+        cls.add_other_tenant()
+
+    @classmethod
+    def connect(cls, user, purpose):
+        return cls.add_connection("imap", HOST, cls.peers.imaps_port, user, cls.users[user], [purpose], cls.peers.certificate)
+
+    @classmethod
+    def fill(cls):
+        owner = cls.owner
+        owner.create("Projects", "Projects/Plans")
+        owner.append("INBOX", letter("Lunch", "Shall we have soup?\r\n", sender="Ann Miller <ann@a.example>"), "", SPRING)
+        owner.append("INBOX", letter(f"About {NEEDLES['subject']}", f"The word is {NEEDLES['body']}.\r\n", sender="carl@c.example"), "", SPRING + DAY)
+        mixed = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n"
+        attached = (f"--b\r\nContent-Type: text/html\r\n\r\n<p>See the <b>encl</b>osed <i>soup</i> list</p>\r\n--b\r\nContent-Type: text/plain\r\n"
+                    f"Content-Disposition: attachment; filename=menu.txt\r\n\r\nsalad {NEEDLES['attached']}\r\n--b--\r\n")
+        owner.append("Projects/Plans", letter("Menu", attached, more=mixed, to="eve@e.example"), "", SPRING + 2 * DAY)
+        for number in range(40):
+            owner.append("Projects", letter(f"Number {number}", "filler text\r\n"), "", SPRING - number * DAY)
+
+    @classmethod
+    def add_other_tenant(cls):
+        dan = Owner(cls.peers.imaps_port, DAN, cls.users[DAN])
+        dan.append("INBOX", letter("soup elsewhere", f"soup {FOREIGN}\r\n"), "", SPRING)
+        dan.close()
+        first, cls.tenant = cls.tenant, cls.mailhold.add_tenant("other.test", "other.test")
+        reading, cls.other, cls.tenant = cls.connect(DAN, "backup.read"), cls.tenant, first
+        cls.mailhold.cli("mailbox", "add", "--tenant", "other.test", "--name", DAN, "--connection", reading)
+
+    def mailbox(self, name=BEA, tenant="example.test"):
+        return next(each for each in self.mailhold.cli("mailbox", "list", "--tenant", tenant)["mailboxes"] if each["name"] == name)
+
+    def sync(self):
+        before = self.mailbox().get("tried_at", "")
+        self.mailhold.cli("backup", "run", BEA)
+        wait_for("the sync", lambda: self.mailbox().get("tried_at", "") > before and "running" not in self.mailbox())
+        wait_for("the index", lambda: self.ask_for("soup")["complete"])
+        return self.mailbox()["synced_at"]
+
+    def ask_for(self, *words, mailbox=BEA):
+        return self.mailhold.cli("backup", "find", mailbox, *words)
+
+    def find(self, *words, mailbox=BEA):
+        """[(folder, day of receipt since the first of March)]"""
+        found = self.ask_for(*words, mailbox=mailbox)
+        self.assertTrue(found["complete"] and not found["more"], found)
+        return [(item["folder"], item["received_at"][:10]) for item in found["items"]]
+
+    LUNCH, ABOUT, MENU = ("INBOX", "2024-03-01"), ("INBOX", "2024-03-02"), ("Projects/Plans", "2024-03-03")
+
+    def test_1_words_people_attachments_folders_and_dates(self):
+        for mailbox, tenant in ((BEA, "example.test"), (DAN, "other.test")):
+            wait_for("the first sync", lambda: self.mailbox(mailbox, tenant)["state"] == "current")
+            wait_for("the index", lambda: self.ask_for("soup", mailbox=mailbox)["complete"])
+        self.assertEqual(self.find("soup"), [self.MENU, self.LUNCH])
+        self.assertEqual(self.find("soup -enclosed"), [self.LUNCH])
+        self.assertEqual(self.find("enclosed"), [self.MENU])  # one word, though tags go through it
+        self.assertEqual(self.find(f'"{NEEDLES["body"]}"'), [self.ABOUT])
+        self.assertEqual(self.find(f'subject:"{NEEDLES["subject"]}"'), [self.ABOUT])
+        self.assertEqual(self.find(f'attachment:"{NEEDLES["attached"]}"'), [self.MENU])
+        self.assertEqual(self.find("attachment:menu.txt"), [self.MENU])
+        self.assertEqual(self.find("has:attachment"), [self.MENU])
+        self.assertEqual(self.find("from:ann@a.example"), [self.LUNCH])
+        self.assertEqual(self.find("from:miller"), [self.LUNCH])
+        self.assertEqual(self.find("to:eve@e.example"), [self.MENU])
+        self.assertEqual(self.find("soup folder:Projects"), [self.MENU])
+        self.assertEqual(self.find("soup before:2024-03-03"), [self.LUNCH])
+        self.assertEqual(self.find("soup after:2024-03-03"), [self.MENU])
+        self.assertEqual(len(self.find("filler")), 40)
+        few = self.mailhold.cli("backup", "find", BEA, "filler", "--limit", 3)
+        self.assertEqual((len(few["items"]), few["more"]), (3, True))
+        self.assertEqual(self.find("nobodywrotethis"), [])
+        self.assertEqual(set(self.ask_for("soup")["items"][0]), {"received_at", "folder", "bytes", "mailbox", "item"})  # nothing of the content
+        type(self).first_moment = self.mailbox()["synced_at"]
+
+    def test_2_a_mistake_is_named_by_its_place(self):
+        for query, place in (('soup "open', "character 6"), ("before:tomorrow", "character 8"), ("from:", "character 6")):
+            with self.assertRaisesRegex(CommandFailed, place):
+                self.ask_for(query)
+
+    def test_3_no_tenant_finds_or_holds_what_is_anothers(self):
+        self.assertEqual(self.find(f'"{FOREIGN}"'), [])
+        self.assertEqual(self.find(f'"{FOREIGN}"', mailbox=DAN), [("INBOX", "2024-03-01")])
+        everywhere = self.mailhold.cli("backup", "find", "--tenant", "other.test", "soup")
+        self.assertEqual([item["mailbox"] for item in everywhere["items"]], [self.mailbox(DAN, "other.test")["mailbox"]])
+        own, foreign = Finder({"own": NEEDLES["body"].rsplit("-", 1)[1]}), Finder({"foreign": FOREIGN.rsplit("-", 1)[1]})
+        seen = []
+        for pid in self.pids_of("searcher"):
+            holds = bool(memory.scan(pid, own).hits), bool(memory.scan(pid, foreign).hits)
+            folders = {os.readlink(f"/proc/{pid}/fd/{each}").split("/search/")[1].split("/")[0] for each in os.listdir(f"/proc/{pid}/fd")
+                       if "/search/" in os.readlink(f"/proc/{pid}/fd/{each}")}
+            self.assertEqual(len(folders), 1)
+            seen.append((holds, folders.pop()))
+        self.assertEqual(sorted(seen), sorted([((True, False), self.tenant), ((False, True), self.other)]))
+        # The process that makes them, and the one that hands them out, have seen no text at all.
+        for name in ("searchd", "search-zygote"):
+            for pid in self.pids_of(name):
+                self.assertEqual(memory.scan(pid, own).hits | memory.scan(pid, foreign).hits, set(), name)
+
+    def test_4_as_of_a_moment_and_put_back(self):
+        owner = self.owner
+        for folder in ("Projects/Plans", "INBOX"):
+            for uid in owner.uids(folder):
+                owner.uid("STORE", uid, "+FLAGS", "(\\Deleted)")
+            owner.ok(owner.imap.expunge())
+        owner.append("INBOX", letter("Later", "more soup\r\n"), "", SPRING + 9 * DAY)
+        self.sync()
+        self.assertEqual(self.find("soup"), [("INBOX", "2024-03-10")])
+        self.assertEqual(self.find("soup", "--at", self.first_moment), [self.MENU, self.LUNCH])
+        restored = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "--json", "restore", "start", BEA, "--query", "soup -lunch",
+                                   "--at", self.first_moment], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        self.assertEqual(restored.returncode, 0, restored.stderr)
+        self.assertIn('"restored":1', restored.stdout.replace(" ", ""))
+        self.assertEqual((len(owner.messages("Projects/Plans")), len(owner.messages("INBOX"))), (1, 1))
+
+    def test_5_an_index_outlives_its_process_and_its_loss(self):
+        for pid in self.pids_of("searcher"):
+            os.kill(pid, signal.SIGKILL)
+        wait_for("another process", lambda: self.mailhold.cli("backup", "find", BEA, "filler", check=False))
+        self.assertEqual(len(self.find("filler")), 40)
+        before = self.mailhold.pids()["searchd"]
+        os.kill(before, signal.SIGKILL)
+        wait_for("another searchd", lambda: self.mailhold.pids()["searchd"] not in (before, -1) and self.mailhold.cli("backup", "find", BEA, "filler", check=False))
+        self.assertEqual(len(self.find("filler")), 40)
+        # A changed byte is refused, by name; without the folder all is taken in again.
+        folder = self.mailhold.data / "search" / self.tenant
+        manifest = folder / "manifest"
+        whole = manifest.read_bytes()
+        manifest.write_bytes(whole[:-20] + bytes([whole[-20] ^ 1]) + whole[-19:])
+        for pid in self.pids_of("searcher"):
+            os.kill(pid, signal.SIGKILL)
+        with self.assertRaisesRegex(CommandFailed, "does not open"):
+            self.ask_for("filler")
+        shutil.rmtree(folder)
+        worker = self.mailhold.pids()["workerd"]
+        os.kill(worker, signal.SIGKILL)
+        wait_for("another workerd", lambda: self.mailhold.pids()["workerd"] not in (worker, -1) and self.mailhold.cli("mailbox", "list", check=False))
+        wait_for("the index", lambda: (self.mailhold.cli("backup", "find", BEA, "filler", check=False) or {}).get("complete"))
+        self.assertEqual(len(self.find("filler")), 40)
+        self.assertEqual(self.find("soup", "--at", self.first_moment), [self.MENU, self.LUNCH])
+
+    def test_6_nothing_of_it_can_be_read_on_the_disk(self):
+        self.ask_for(f'"{NEEDLES["question"]}"')
+        finder = Finder({name: text.rsplit("-", 1)[1] for name, text in NEEDLES.items()} | {"foreign": FOREIGN.rsplit("-", 1)[1]})
+        self.assertGreater((self.mailhold.data / "search" / self.tenant / "manifest").stat().st_size, 100)
+        self.mailhold.stop()
+        own = {"passphrase", "operator.key", "connection-password"}
+        found = set()
+        for path in self.mailhold.folder.rglob("*"):
+            if path.is_file() and path.name not in own:
+                data = re.sub(rb"\0{4096,}", b"\0" * 4096, path.read_bytes())
+                found |= {(path.name, *hit) for hit in finder.find_deep(data) | finder.find_deep(str(path).encode())}
+        self.assertEqual(found, set())
+
+
+if __name__ == "__main__":
+    run()
