@@ -8,8 +8,11 @@
 #include <deque>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "platform/crypto/prepare.h"
+#include "platform/ipc/messages.h"
 #include "platform/ipc/unit_socket.h"
 
 namespace mailhold::ipc {
@@ -184,7 +187,7 @@ struct Daemon::Serving {
       }
       // The last catch of a call: an exception of a library must not end the process.
       try {
-        handler(call);
+        answer(call);
       } catch (const std::exception& exception) {
         log_error("daemon", std::string("a call ended in an exception: ") + exception.what());
         call->fail(Error{ErrorKind::bug, "internal error"});
@@ -192,7 +195,14 @@ struct Daemon::Serving {
     }
   }
 
+  void answer(const std::shared_ptr<Call>& call) {
+    if (call->method() == method_metrics && call->peer == "apid") return call->reply(write_families(metrics().families()));
+    calls_answered.add();
+    handler(call);
+  }
+
   Handler handler;
+  Counter& calls_answered = metrics().counter("mailhold_calls_total", "Calls that other processes of ours made.");
   std::mutex mutex;
   std::condition_variable_any arrived;
   std::deque<std::shared_ptr<Call>> calls;  // guarded by mutex
@@ -227,6 +237,9 @@ int Daemon::run(Handler handler, int workers) {
     }
   };
   serve_waiting();
+  metrics()
+      .gauge("mailhold_start_time_seconds", "When the process began to serve, in seconds since 1970.")
+      .set(static_cast<double>(system_clock().now()) / 1000);
   (void)control_->send(encode_ready(::getpid()), Deadline::after(std::chrono::seconds(5)));
   const Deadline forever{std::chrono::steady_clock::now() + std::chrono::hours(24 * 365), stop_.get_token()};
   for (bool go = false, stopping = false; !stopping;) {
