@@ -7,7 +7,7 @@
 #include <set>
 #include <thread>
 
-#include "base/text.h"
+#include "features/recover/comparison.h"
 #include "features/recover/target_folder.h"
 #include "platform/crypto/hash.h"
 
@@ -28,22 +28,6 @@ FolderPath target_path(const FolderPath& path, const RestoreRequest& request) {
   const std::size_t kept_from = request.from.empty() ? 0 : request.from.size();
   target.insert(target.end(), path.begin() + static_cast<std::ptrdiff_t>(kept_from), path.end());
   return target;
-}
-
-// The flags that a restore writes: \Deleted is not one of them.
-std::vector<std::string> restorable(std::vector<std::string> flags) {
-  std::erase_if(flags, [](const std::string& flag) { return equals_ignoring_case(flag, "\\Deleted"); });
-  return flags;
-}
-
-// In what an item at the server differs from the one that was backed up; empty if in nothing.
-std::string difference(const ItemRow& item, const ItemHead& head, const std::string& sha256, bool compares_flags) {
-  std::string what;
-  const auto add = [&](const char* name) { what += (what.empty() ? "" : ", ") + std::string(name); };
-  if (sha256 != item.sha256) add("content");
-  if (head.received_at != item.head.received_at) add("received date");
-  if (compares_flags && restorable(head.flags) != restorable(item.head.flags)) add("flags");
-  return what;
 }
 
 struct Group {

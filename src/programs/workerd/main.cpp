@@ -8,7 +8,10 @@
 #include "core/broker/session_check.h"
 #include "core/keys/key_client.h"
 #include "core/settings/settings.h"
+#include "features/recover/backup_metrics.h"
 #include "features/recover/backup_verbs.h"
+#include "features/recover/retention_job.h"
+#include "features/recover/retention_verbs.h"
 #include "platform/blobs/files/file_blobs.h"
 #include "platform/ipc/daemon.h"
 #include "platform/ipc/messages.h"
@@ -20,15 +23,21 @@ namespace {
 using namespace mailhold;
 namespace json = boost::json;
 
-// {"verb":"session.check", "connection", "purpose"}
-Result<std::string> answer(broker::BrokerClient& brokerd, std::string_view text) {
+json::object object_of(std::string_view text) {
   boost::system::error_code error;
   const json::value parsed = json::parse(text, error);
-  const auto* request = error ? nullptr : parsed.if_object();
-  const auto word = [&](const char* name) -> std::string {
-    const json::value* found = request == nullptr ? nullptr : request->if_contains(name);
-    return found != nullptr && found->is_string() ? std::string(found->as_string()) : "";
-  };
+  return !error && parsed.is_object() ? parsed.as_object() : json::object();
+}
+
+std::string word_of(const json::object& request, std::string_view name) {
+  const json::value* found = request.if_contains(name);
+  return found != nullptr && found->is_string() ? std::string(found->as_string()) : "";
+}
+
+// {"verb":"session.check", "connection", "purpose"}
+Result<std::string> answer(broker::BrokerClient& brokerd, std::string_view text) {
+  const json::object request = object_of(text);
+  const auto word = [&](const char* name) { return word_of(request, name); };
   if (word("verb") != "session.check") return Error{ErrorKind::not_found, "there is no verb " + word("verb")};
   ASSIGN_OR_RETURN(const Id connection, Id::parse(word("connection")));
   ASSIGN_OR_RETURN(const broker::SessionCheck check, broker::check_session(brokerd, connection, word("kind"), word("purpose"),
@@ -46,6 +55,20 @@ class BrokerSessions final : public mailboxes::SessionSource {
   Result<ipc::OwnedFd> open(Id tenant, Id connection, std::string_view purpose, const Deadline& deadline) override {
     const Deadline opening = Deadline::after(std::min<std::chrono::milliseconds>(120s, deadline.left()), deadline.stop);
     return brokerd_.open_imap_session(connection, purpose, Id::random(), opening, tenant);
+  }
+
+ private:
+  broker::BrokerClient& brokerd_;
+};
+
+// Retention rules and holds, which brokerd keeps, and the ledger's word, which brokerd has written.
+class BrokerRules final : public recover::BackupRules {
+ public:
+  explicit BrokerRules(broker::BrokerClient& brokerd) : brokerd_(brokerd) {}
+  Result<access::Keeping> of(Id tenant, const Deadline& deadline) override { return brokerd_.keeping(tenant, deadline); }
+  Status report(Id tenant, Id mailbox, const std::string& type, const std::map<std::string, std::uint64_t>& counts,
+                const Deadline& deadline) override {
+    return brokerd_.report({tenant, mailbox, type, counts}, deadline);
   }
 
  private:
@@ -93,21 +116,46 @@ Status serve(ipc::Daemon& daemon) {
   store_settings.folder = folder;
   store_settings.region = region;
   store_settings.compression = store::Compression::thorough;  // kept for years
+  store_settings.notes_uses = true;
   ASSIGN_OR_RETURN(const auto store, store::MessageStore::open(store_settings, *records, *blobs, worker_keys));
   ASSIGN_OR_RETURN(const auto book, recover::BackupBook::open(*records, region, worker_keys, opening));
   recover::BackupSettings backup_settings;
   backup_settings.every = std::chrono::seconds(std::max<std::int64_t>(1, settings.number("backup.every_seconds")));
   backup_settings.sessions_max =
       static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("backup.sessions_max"), 1, 64));
-  recover::Backups backups(backup_settings, {*book, *store, worker_keys, sessions, system_clock()});
+  backup_settings.proof_hour = static_cast<int>(std::clamp<std::int64_t>(settings.number("backup.proof_hour"), 0, 24));
+  backup_settings.proof_items =
+      static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("backup.proof_items"), 1, recover::proof_items_max));
+  BrokerRules rules(brokerd);
+  const auto report_proof = [&rules](const recover::ProofRecord& proof, const Deadline& deadline) {
+    const bool passed = proof.outcome == recover::ProofOutcome::passed;
+    return rules.report(
+        proof.tenant, proof.mailbox, "backup.proved",
+        {{"items", proof.items}, {"bytes", proof.bytes}, {"differing", proof.differing}, {"passed", passed ? 1 : 0}}, deadline);
+  };
+  recover::Backups backups(backup_settings, {*book, *store, worker_keys, sessions, system_clock(), report_proof});
   recover::BackupVerbs verbs(backups, *book);
+  recover::Retention retention(
+      {*book, *store, rules, system_clock(), [&backups](Id mailbox) { return backups.let_go(mailbox); }});
+  recover::RetentionVerbs retention_verbs(retention, rules, *book, system_clock());
+  recover::RetentionJob retention_job(
+      retention, std::chrono::seconds(std::max<std::int64_t>(1, settings.number("backup.retention_seconds"))));
+  metrics().before_telling([&backups] {
+    const auto views = backups.list(Deadline::after(10s));
+    if (views) recover::show_mailboxes(metrics(), *views, system_clock().now());  // sealed: as they were
+  });
   backups.start();
+  retention_job.start();
   daemon.run([&](const std::shared_ptr<ipc::Call>& call) {
     if (call->peer != "apid" || call->method() != ipc::method_api)
       return call->fail(Error{ErrorKind::denied, "not for " + call->peer});
-    const bool is_check = call->body().find("\"session.") != std::string_view::npos;
-    call->answer(is_check ? answer(brokerd, call->body()) : verbs.answer(call->body(), Deadline::after(60s)));
+    const std::string verb = word_of(object_of(call->body()), "verb");
+    if (verb.starts_with("session.")) return call->answer(answer(brokerd, call->body()));
+    const Deadline deadline = Deadline::after(150s);
+    call->answer(recover::RetentionVerbs::knows(verb) ? retention_verbs.answer(call->body(), deadline)
+                                                      : verbs.answer(call->body(), deadline));
   });
+  retention_job.stop();
   backups.stop();
   return done();
 }
