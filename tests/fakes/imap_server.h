@@ -194,6 +194,16 @@ class FakeImapServer final : public mailboxes::SessionSource {
         ok();
       } else if (takes("UID STORE ")) {
         store(command);
+      } else if (takes("EXPUNGE")) {
+        for (std::size_t i = folder_->messages.size(); i-- > 0;)
+          if (folder_->messages[i].flags.contains("\\Deleted")) folder_->remove(i);
+        ok();
+      } else if (takes("DELETE ")) {
+        const std::string name = take_name(command);
+        if (!server_.folders.contains(name)) return say(tag_ + " NO [NONEXISTENT] no such folder\r\n");
+        if (folder_ == &server_.folders[name]) folder_ = nullptr;
+        server_.folders.erase(name);
+        ok();
       } else {
         ok();
       }
@@ -278,11 +288,15 @@ class FakeImapServer final : public mailboxes::SessionSource {
     }
 
     void store(std::string command) {
+      const bool is_all = command.starts_with("1:*");
+      const bool adds = command.find("+FLAGS") != std::string::npos;
       const auto uid = static_cast<std::uint32_t>(std::stoul(command));
       command.erase(0, command.find('('));
+      const std::set<std::string> flags = take_flags(command);
       for (FakeMessage& message : folder_->messages) {
-        if (message.uid != uid) continue;
-        message.flags = take_flags(command);
+        if (message.uid != uid && !is_all) continue;
+        if (!adds) message.flags.clear();
+        message.flags.insert(flags.begin(), flags.end());
         message.modseq = ++folder_->modseq;
       }
       ok();

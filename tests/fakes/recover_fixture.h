@@ -17,6 +17,7 @@ class RecoverFixture : public store::StoreFixture {
     mailbox.id = Id::random();
     mailbox.tenant = tenant;
     mailbox.name = "ann@example.test";
+    settings.notes_uses = true;
   }
   void SetUp() override {
     address = "sqlite:" + (settings.folder / "backup.db").string();
@@ -35,6 +36,12 @@ class RecoverFixture : public store::StoreFixture {
     auto opened = mailboxes::ImapMailbox::open(net::stream_over(socket->release()), writes, session_settings, soon());
     if (!opened) return nullptr;
     return std::move(*opened);
+  }
+  std::unique_ptr<mailboxes::ImapMailbox> proof_session() {
+    auto socket = server.open(tenant, mailbox.connection, "backup.prove", soon());
+    if (!socket) return nullptr;
+    auto opened = mailboxes::ImapMailbox::open(net::stream_over(socket->release()), true, session_settings, soon());
+    return opened ? std::move(*opened) : nullptr;
   }
   // Moves the clock by an hour, so that every sync has a moment of its own.
   Status sync() {

@@ -76,10 +76,11 @@ Status check_lists(const Connection& connection) {
   if (connection.purposes.empty()) return wrong("a connection needs a purpose");
   for (const std::string& purpose : connection.purposes) {
     if (std::find(std::begin(known_purposes), std::end(known_purposes), purpose) == std::end(known_purposes))
-      return wrong("purposes are backup.read, restore.write, journal, directory.read");
+      return wrong("purposes are backup.read, restore.write, backup.prove, journal, directory.read");
     if ((connection.kind == ConnectionKind::ldap) != (purpose == "directory.read") && connection.kind != ConnectionKind::http)
       return wrong("directory.read is the purpose of ldap, and its only one");
     if (connection.kind == ConnectionKind::pop3 && purpose == "restore.write") return wrong("nothing can be restored over POP3");
+    if (connection.kind != ConnectionKind::imap && purpose == "backup.prove") return wrong("backup.prove is for imap");
   }
   for (const Texts* list : {&connection.purposes, &connection.verbs, &connection.mailboxes, &connection.workers}) {
     if (list->size() > list_max || !std::all_of(list->begin(), list->end(), has_no_controls))

@@ -43,7 +43,7 @@ struct Connection {
   std::string user;        // the account there; for ldap a DN; for http with assertion the client id
   std::string token_host;  // of the token endpoint, for assertion; verified by the system's authorities or `ca`
   std::uint16_t token_port = 443;
-  std::vector<std::string> purposes;   // "backup.read", "restore.write", "journal", "directory.read"
+  std::vector<std::string> purposes;   // of known_purposes
   std::vector<std::string> verbs;      // http only: "GET /v1.0/users/{mailbox}/messages/**"
   std::vector<std::string> mailboxes;  // imap: folders; http: {mailbox}; ldap: base DNs. One "*": all
   Caps caps;
@@ -53,7 +53,8 @@ struct Connection {
   friend bool operator==(const Connection&, const Connection&) = default;
 };
 
-inline constexpr std::string_view known_purposes[] = {"backup.read", "restore.write", "journal", "directory.read"};
+inline constexpr std::string_view known_purposes[] = {"backup.read", "restore.write", "backup.prove", "journal",
+                                                      "directory.read"};
 
 // invalid_input says what is wrong.
 Status check_connection(const Connection& connection);

@@ -65,6 +65,7 @@ TEST(Connection, what_is_unsound_is_refused) {
       refused([](Connection& c) { c.kind = ConnectionKind::ldap, c.purposes = {"directory.read"}, c.sign_in = SignIn::bearer; }));
   EXPECT_TRUE(refused([](Connection& c) { c.token_host = "login.example.test"; }));
   EXPECT_TRUE(refused([](Connection& c) { c.kind = ConnectionKind::pop3, c.purposes = {"restore.write"}; }));
+  EXPECT_TRUE(refused([](Connection& c) { c.kind = ConnectionKind::pop3, c.purposes = {"backup.prove"}; }));
 }
 
 TEST(Connection, T17_whatever_moves_it_changes_the_policy_of_its_secret) {

@@ -17,6 +17,7 @@
 #include "core/access/people.h"
 #include "core/broker/broker_messages.h"
 #include "core/broker/connection_book.h"
+#include "core/broker/keeping_book.h"
 #include "core/broker/route_book.h"
 #include "core/broker/usage_book.h"
 #include "core/keys/key_client.h"
@@ -59,6 +60,7 @@ class Broker {
     access::Approvals& approvals;
     ConnectionBook& connections;
     UsageBook& usage;
+    KeepingBook& keeping;
     ProcessControl processes;
     const Clock& clock;
   };
@@ -98,7 +100,9 @@ class Broker {
   Result<bool> needs_second_person(const Signed& order, const Deadline& deadline);
   Result<std::string> wait_for_second_person(const access::Operation& operation, const std::string& shown,
                                              const Deadline& deadline);
+  Result<std::string> carry_out_on_keeping(const Signed& order, const Deadline& deadline);
   Result<std::string> approve(const access::Operation& operation, const Deadline& deadline);
+  Status take_report(const WorkReport& report, const Deadline& deadline);
   Result<std::string> set_secret(const access::Operation& operation, std::string_view box, const Deadline& deadline);
   Result<std::string> answer_connection_verb(const std::string& verb, Id connection, const Deadline& deadline);
   Result<std::string> list_operations(const Deadline& deadline);

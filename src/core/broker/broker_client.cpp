@@ -1,12 +1,20 @@
 #include "core/broker/broker_client.h"
 
-#include "core/broker/broker_messages.h"
-
 namespace mailhold::broker {
 
 Result<access::RouteTable> BrokerClient::routes(const Deadline& deadline) {
   ASSIGN_OR_RETURN(const ipc::Frame reply, brokerd_->call(static_cast<std::uint16_t>(Method::routes), {}, deadline));
   return access::parse_routes(reply.bytes);
+}
+
+Result<access::Keeping> BrokerClient::keeping(Id tenant, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const ipc::Frame reply, brokerd_->call(static_cast<std::uint16_t>(Method::keeping), tenant.bytes(), deadline));
+  return access::parse_keeping(reply.bytes);
+}
+
+Status BrokerClient::report(const WorkReport& report, const Deadline& deadline) {
+  RETURN_IF_ERROR(brokerd_->call(static_cast<std::uint16_t>(Method::report), encode(report), deadline));
+  return done();
 }
 
 Result<std::shared_ptr<ipc::Channel>> BrokerClient::open_session(Id tenant, Id route, Id job, const Deadline& deadline) {

@@ -5,7 +5,9 @@
 #include <string_view>
 
 #include "core/access/connection.h"
+#include "core/access/keeping.h"
 #include "core/access/route.h"
+#include "core/broker/broker_messages.h"
 #include "platform/ipc/channel.h"
 #include "platform/ipc/client.h"
 
@@ -16,6 +18,10 @@ class BrokerClient {
   explicit BrokerClient(std::shared_ptr<ipc::Client> brokerd) : brokerd_(std::move(brokerd)) {}
 
   Result<access::RouteTable> routes(const Deadline& deadline);
+
+  // workerd: what must be kept of a tenant's backups, and the ledger's word of what was done. Errors: unavailable, corrupt.
+  Result<access::Keeping> keeping(Id tenant, const Deadline& deadline);
+  Status report(const WorkReport& report, const Deadline& deadline);
 
   // The channel of submission_messages.h to an authd that is past TLS and AUTH. Errors as Broker::open_session.
   Result<std::shared_ptr<ipc::Channel>> open_session(Id tenant, Id route, Id job, const Deadline& deadline);

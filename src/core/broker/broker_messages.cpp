@@ -1,5 +1,7 @@
 #include "core/broker/broker_messages.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 
 namespace mailhold::broker {
@@ -38,6 +40,36 @@ Result<OpenConnection> parse_open_connection(std::string_view bytes) {
   request.tenant = Id::from_bytes(reader.raw(Id::size));
   RETURN_IF_ERROR(reader.finish());
   return request;
+}
+
+std::string encode(const WorkReport& report) {
+  ByteWriter writer;
+  writer.raw(report.tenant.bytes()).raw(report.mailbox.bytes()).text(report.type);
+  writer.u32(static_cast<std::uint32_t>(report.counts.size()));
+  for (const auto& [name, count] : report.counts) writer.text(name).u64(count);
+  return writer.take();
+}
+
+Result<WorkReport> parse_work_report(std::string_view bytes) {
+  constexpr std::size_t counts_max = 16, name_bytes_max = 32;
+  ByteReader reader(bytes);
+  WorkReport report;
+  report.tenant = Id::from_bytes(reader.raw(Id::size));
+  report.mailbox = Id::from_bytes(reader.raw(Id::size));
+  report.type = reader.text();
+  bool is_sound = true;
+  for (std::uint32_t left = reader.count(12); left > 0; --left) {
+    const std::string name(reader.text());
+    is_sound =
+        is_sound && !name.empty() && name.size() <= name_bytes_max && name != "mailbox" &&
+        std::all_of(name.begin(), name.end(), [](char letter) { return (letter >= 'a' && letter <= 'z') || letter == '_'; });
+    report.counts[name] = reader.u64();
+  }
+  RETURN_IF_ERROR(reader.finish());
+  if (!is_sound || report.counts.size() > counts_max) return Error{ErrorKind::corrupt, "a report that counts oddly"};
+  if (std::find(std::begin(work_report_types), std::end(work_report_types), report.type) == std::end(work_report_types))
+    return Error{ErrorKind::denied, "a worker may not report that"};
+  return report;
 }
 
 std::string encode(const ConnectionJob& job) {

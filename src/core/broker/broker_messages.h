@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -19,7 +20,20 @@ enum class Method : std::uint16_t {
   routes = 2,        // () -> RouteTable
   // For workerd:
   open_connection = 3,  // OpenConnection -> one descriptor: the protocol of the connection, signed in already
+  keeping = 4,          // tenant (16) -> access::write_keeping
+  report = 5,           // WorkReport -> (), once it is in the ledger
 };
+
+// What workerd did by itself, for the ledger: ids and counts.
+struct WorkReport {
+  Id tenant;
+  Id mailbox;
+  std::string type;                             // one of work_report_types
+  std::map<std::string, std::uint64_t> counts;  // small letters and '_', at most 16
+};
+inline constexpr std::string_view work_report_types[] = {"backup.proved", "backup.expired", "mailbox.removed"};
+std::string encode(const WorkReport& report);
+Result<WorkReport> parse_work_report(std::string_view bytes);  // corrupt; denied: another type
 
 struct OpenSession {
   Id tenant;

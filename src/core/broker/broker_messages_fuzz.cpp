@@ -35,13 +35,17 @@ std::vector<std::string> fuzz_seeds() {
   job.route.host = "mx.example";
   job.route.pins = {std::string(64, 'a')};
   return {encode(broker::OpenSession{id, id, id}), encode(job), encode(broker::SessionReport{1, 1000, 0, 0, {}, "closed"}),
-          encode(route_operation())};
+          encode(route_operation()), encode(broker::WorkReport{id, id, "backup.expired", {{"items", 3}, {"bytes", 1000}}})};
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   if (const auto request = broker::parse_open_session(bytes); request && encode(*request) != bytes) std::abort();
   if (const auto report = broker::parse_session_report(bytes); report && encode(*report) != bytes) std::abort();
+  if (const auto report = broker::parse_work_report(bytes)) {
+    const auto again = broker::parse_work_report(encode(*report));
+    if (!again || again->counts != report->counts || report->counts.contains("mailbox")) std::abort();
+  }
   if (const auto job = broker::parse_authd_job(bytes)) {
     const auto again = broker::parse_authd_job(encode(*job));
     if (!again || !(again->route == job->route) || again->envelope_id != job->envelope_id) std::abort();

@@ -190,6 +190,14 @@ void Broker::handle(const std::shared_ptr<ipc::Call>& call) {
     const auto table = parts_.routes.table(Deadline::after(10s));
     return table ? call->reply(access::write_routes(*table)) : call->fail(table.error());
   }
+  if (method == Method::keeping) {
+    const auto keeping = parts_.keeping.of(Id::from_bytes(call->body()), Deadline::after(10s));
+    return keeping ? call->reply(access::write_keeping(*keeping)) : call->fail(keeping.error());
+  }
+  if (method == Method::report) {
+    const auto report = parse_work_report(call->body());
+    return call->answer(report ? take_report(*report, Deadline::after(30s)) : Status(report.error()));
+  }
   const auto session = answer_open(method, *call, Deadline::after(120s));
   if (!session) return call->fail(session.error());
   const int fds[] = {session->get()};

@@ -15,7 +15,8 @@ namespace {
 
 constexpr int cases = 1'000'000;
 const std::vector<std::string> roles = {"workerd", "gatewayd-out", "gatewayd-in", "apid", "authd", "scannerd", "linkd", ""};
-const std::vector<std::string> purposes = {"backup.read", "restore.write", "journal", "directory.read", "backup", ""};
+const std::vector<std::string> purposes = {"backup.read",  "restore.write", "journal", "directory.read",
+                                           "backup.prove", "backup",        ""};
 const std::vector<std::string> programs = {"program a", "program b", "program c", ""};
 const std::vector<std::string> folders = {"INBOX", "inbox", "Archive/2026", "Archive", "Archives/x", "Sent", ""};
 const std::vector<std::string> scopes = {"*", "INBOX", "Archive/*", "Sent"};
@@ -60,7 +61,7 @@ Usage some_usage(Dice& dice) { return {dice.below(4), dice.below(4), dice.below(
 Case random_case(Dice& dice) {
   Case one;
   one.role = dice.one_in(4) ? dice.of(roles) : roles[dice.below(2)];
-  one.method = static_cast<Method>(dice.below(5));
+  one.method = static_cast<Method>(dice.below(7));
   one.tenant = id_of('t', dice.below(3));
   one.program = dice.of(programs);
   one.folder = dice.of(folders);
@@ -71,7 +72,7 @@ Case random_case(Dice& dice) {
   one.route_known = !dice.one_in(8);
   one.connection.tenant = id_of('t', dice.below(3));
   one.connection.kind = static_cast<access::ConnectionKind>(1 + dice.below(4));
-  one.connection.purposes = dice.some_of({purposes.begin(), purposes.begin() + 4});
+  one.connection.purposes = dice.some_of({purposes.begin(), purposes.begin() + 5});
   one.connection.mailboxes = dice.some_of(scopes);
   one.connection.suspended = dice.one_in(4);
   if (dice.one_in(2)) one.connection.workers = dice.some_of({programs.begin(), programs.begin() + 2});
@@ -119,12 +120,13 @@ bool model_of_folder(const Case& c) {
 bool model(const Case& c) {
   if (c.method == Method::routes) return c.role == "gatewayd-out";
   if (c.method == Method::open_session) return model_of_route(c);
+  if (c.method == Method::keeping || c.method == Method::report) return c.role == "workerd";
   return c.method == Method::open_connection && model_of_connection(c) && model_of_folder(c);
 }
 
 bool policy(const Case& c) {
   if (!may_call(c.role, c.method)) return false;
-  if (c.method == Method::routes) return true;
+  if (c.method == Method::routes || c.method == Method::keeping || c.method == Method::report) return true;
   if (c.method == Method::open_session) return static_cast<bool>(check_route_use(c.route_known ? &c.route : nullptr, c.tenant));
   return check_connection_use(c.connection, c.asked, c.program) && check_caps(c.connection.caps, c.in_hour, c.in_day) &&
          imap::is_in_scope(c.connection.mailboxes, c.folder);

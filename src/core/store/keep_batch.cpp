@@ -43,6 +43,14 @@ SecretText RandomSupply::take(std::size_t count) {
   return taken;
 }
 
+void note_uses(Id tenant, Id message, const Recipe& recipe, std::vector<UseRow>& uses) {
+  std::set<Id> used{message};
+  for (const Piece& piece : recipe.pieces) {
+    if (piece.kind != Piece::Kind::inline_text) used.insert(piece.part);
+  }
+  for (const Id& each : used) uses.push_back({tenant, message, each});
+}
+
 Result<Kept> KeepBatch::add(const NewMessage& message, CutMessage& cut) {
   Kept kept;
   const Epoch epoch = day_of(message.kept_since);
@@ -58,6 +66,7 @@ Result<Kept> KeepBatch::add(const NewMessage& message, CutMessage& cut) {
   const Id object = new_object_id(system_clock().now(), random_.take(object_id_random_bytes).reveal());
   const ObjectName name{ObjectKind::message, message.tenant, object, message.message.bytes()};
   RETURN_IF_ERROR(add_object(name, epoch, encode(cut.recipe), kept));
+  if (rooms_.settings.notes_uses) note_uses(message.tenant, object, cut.recipe, uses_);
   return kept;
 }
 
@@ -147,6 +156,7 @@ Status KeepBatch::write() {
       wraps_[record_wraps_[i]].place = {locations[i].segment, locations[i].offset, locations[i].length};
     }
   }
+  RETURN_IF_ERROR(StoreRows::add_uses(session_, uses_, deadline_));
   return StoreRows::add(session_, wraps_, names_, deadline_);
 }
 

@@ -38,6 +38,9 @@ class RandomSupply {
   std::size_t used_ = 0;
 };
 
+// The message and each of its parts once.
+void note_uses(Id tenant, Id message, const Recipe& recipe, std::vector<UseRow>& uses);
+
 class KeepBatch {
  public:
   struct Rooms {  // what it works with; all outlive it
@@ -80,6 +83,7 @@ class KeepBatch {
   std::map<std::string, Id> parts_;  // seen in this batch, by RecentParts::key
   std::vector<WrapRow> wraps_;
   std::vector<NameRow> names_;
+  std::vector<UseRow> uses_;
   std::vector<segments::NewRecord> records_;
   std::vector<std::size_t> record_wraps_;  // which wrap gets the place of which record
   std::vector<std::pair<std::string, std::string>> large_;

@@ -11,6 +11,7 @@ namespace mailhold::store {
 namespace {
 
 constexpr std::chrono::seconds schema_limit(60);
+constexpr std::size_t uses_noted_at_once = 500;
 
 class PackedStore final : public MessageStore {
  public:
@@ -92,6 +93,14 @@ class PackedStore final : public MessageStore {
     return done();
   }
 
+  Result<std::uint64_t> release(Id tenant, const std::vector<Id>& messages, const Deadline& deadline) override {
+    if (!settings_.notes_uses) return Error{ErrorKind::unsupported, "this store does not note which message uses which parts"};
+    const std::lock_guard lock(turn_);
+    RETURN_IF_ERROR(note_missing_uses(deadline));
+    recent_.clear();
+    return rows_.release(tenant, messages, deadline);
+  }
+
   Status rewrap(Id tenant, Id message, Epoch epoch, const Deadline& deadline) override {
     const std::lock_guard lock(turn_);
     EpochKeys keys(keys_, deadline);
@@ -138,6 +147,25 @@ class PackedStore final : public MessageStore {
   Result<std::uint64_t> rebuild(const Deadline& deadline) override { return space_.rebuild(deadline); }
 
  private:
+  // Of messages that were kept before uses were noted: once in the life of a store. With turn_ held.
+  Status note_missing_uses(const Deadline& deadline) {
+    while (!all_uses_noted_) {
+      ASSIGN_OR_RETURN(const std::vector<NameRow> names, rows_.messages_without_uses(uses_noted_at_once, deadline));
+      std::vector<UseRow> uses;
+      EpochKeys keys(keys_, deadline);
+      for (const NameRow& name : names) {
+        const auto content = shelf_.load_message(name.tenant, Id::from_bytes(name.name), keys, deadline);
+        if (!content && content.error().is_temporary()) return content.error();
+        const auto recipe = content ? parse_recipe(*content) : Result<Recipe>(content.error());
+        note_uses(name.tenant, name.object, recipe ? *recipe : Recipe(), uses);  // what does not open uses nothing
+      }
+      RETURN_IF_ERROR(
+          rows_.transaction([&](records::Session& session) { return StoreRows::add_uses(session, uses, deadline); }, deadline));
+      all_uses_noted_ = names.size() < uses_noted_at_once;
+    }
+    return done();
+  }
+
   const StoreSettings settings_;
   StoreRows rows_;
   blobs::BlobStore& blobs_;
@@ -148,6 +176,7 @@ class PackedStore final : public MessageStore {
   PackSpace space_;
   RecentParts recent_;
   Packing packing_;
+  bool all_uses_noted_ = false;
 };
 
 }  // namespace

@@ -55,6 +55,7 @@ struct StoreSettings {
   std::uint64_t packed_part_bytes_max = 1U << 20;  // larger ones become blobs
   std::uint64_t segment_bytes = 64U << 20;
   Compression compression = Compression::quick;
+  bool notes_uses = false;  // which message uses which parts is noted beside: what release() needs
 };
 
 struct Kept {
@@ -92,6 +93,11 @@ class MessageStore {
   // Forgets one message under every epoch: its text and recipe can never be read again. Body parts it shares with others go
   // with their epochs. Done if there is no such message.
   virtual Status forget(Id tenant, Id message, const Deadline& deadline) = 0;
+
+  // Forgets messages under every epoch, and of their parts every wrap that no message of the same epoch needs: what is used by
+  // nobody else can never be read again. Messages that are not there are done. All of them or, on an error, none. Only in a
+  // store that notes uses. Returns how many wraps went.
+  virtual Result<std::uint64_t> release(Id tenant, const std::vector<Id>& messages, const Deadline& deadline) = 0;
 
   // Wraps a message and all its parts under another epoch too (a hold), so that it outlives its day.
   virtual Status rewrap(Id tenant, Id message, Epoch epoch, const Deadline& deadline) = 0;

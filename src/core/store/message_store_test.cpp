@@ -453,5 +453,48 @@ TEST_F(KeptMessages, cost_little) {
               batches * in_batch / seconds);
 }
 
+TEST_F(KeptMessages, release_takes_every_wrap_that_nothing_of_its_epoch_needs) {
+  settings.notes_uses = true;
+  open();
+  const std::string shared = random_bytes(3000), own = random_bytes(3000), text = "text " + random_bytes(600);
+  const Id first = Id::random(), second = Id::random(), later = Id::random();
+  const Composed with_shared = compose(text, shared);
+  ASSERT_TRUE(keep(with_shared, first));
+  ASSERT_TRUE(keep(compose("other " + random_bytes(600), shared), second));
+  ASSERT_TRUE(keep(compose("later " + random_bytes(600), own), later, first_day + 1));
+  ASSERT_TRUE(store->rewrap(tenant, first, first_day + 1, soon()));
+  // Under the first day the shared part is needed by `second` still; under the next one by nobody.
+  EXPECT_EQ(store->release(tenant, {first, Id::random()}, soon()).value(), 2U + 2U + 1U);
+  EXPECT_EQ(store->retrieve(tenant, first, soon()).error().kind, ErrorKind::not_found);
+  EXPECT_TRUE(store->retrieve(tenant, second, soon()));
+  EXPECT_TRUE(store->retrieve(tenant, later, soon()));
+  ASSERT_TRUE(store->release(tenant, {second, later}, soon()));
+  EXPECT_EQ(count("store_wraps"), 0);
+  EXPECT_EQ(count("store_uses"), 0);
+  ASSERT_TRUE(store->collect(soon()));
+  EXPECT_EQ(count("store_names"), 0);
+  // Kept anew it is written anew: nothing remembers the part that went.
+  ASSERT_TRUE(keep(with_shared, first));
+  EXPECT_EQ(store->retrieve(tenant, first, soon()).value(), with_shared.bytes);
+}
+
+TEST_F(KeptMessages, uses_of_messages_that_were_kept_before_are_noted_by_the_first_release) {
+  const std::string shared = random_bytes(3000);
+  const Id before = Id::random(), after = Id::random();
+  const Composed old_message = compose("old " + random_bytes(600), shared);
+  ASSERT_TRUE(keep(old_message, before));
+  EXPECT_EQ(store->release(tenant, {before}, soon()).error().kind, ErrorKind::unsupported);
+  settings.notes_uses = true;
+  open();
+  ASSERT_TRUE(keep(compose("new " + random_bytes(600), shared), after));
+  keys.away = true;
+  EXPECT_EQ(store->release(tenant, {after}, soon()).error().kind, ErrorKind::unavailable);
+  keys.away = false;
+  ASSERT_TRUE(store->release(tenant, {after}, soon()));
+  EXPECT_EQ(store->retrieve(tenant, before, soon()).value(), old_message.bytes);
+  ASSERT_TRUE(store->release(tenant, {before}, soon()));
+  EXPECT_EQ(count("store_wraps"), 0);
+}
+
 }  // namespace
 }  // namespace mailhold::store

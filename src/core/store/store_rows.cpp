@@ -17,7 +17,10 @@ const records::Schema& schema() {
        " PRIMARY KEY (object, epoch)) /*clustered*/;"
        "CREATE INDEX store_wraps_by_epoch ON store_wraps (tenant, epoch);"
        "CREATE TABLE store_names ("
-       " tenant bytea NOT NULL, name bytea NOT NULL, object bytea NOT NULL, PRIMARY KEY (tenant, name)) /*clustered*/"}};
+       " tenant bytea NOT NULL, name bytea NOT NULL, object bytea NOT NULL, PRIMARY KEY (tenant, name)) /*clustered*/",
+       "CREATE TABLE store_uses (message bytea NOT NULL, part bytea NOT NULL, tenant bytea NOT NULL,"
+       " PRIMARY KEY (message, part)) /*clustered*/;"
+       "CREATE INDEX store_uses_by_part ON store_uses (part)"}};
   return the_schema;
 }
 
@@ -116,7 +119,66 @@ Result<std::uint64_t> StoreRows::remove_named(Id tenant, std::string_view name, 
     ASSIGN_OR_RETURN(count, session.execute("DELETE FROM store_wraps WHERE tenant = $1 AND object IN "
                                             "(SELECT object FROM store_names WHERE tenant = $1 AND name = $2)",
                                             values, deadline));
+    RETURN_IF_ERROR(
+        session.execute("DELETE FROM store_uses WHERE tenant = $1 AND message IN "
+                        "(SELECT object FROM store_names WHERE tenant = $1 AND name = $2)",
+                        values, deadline));
     RETURN_IF_ERROR(session.execute("DELETE FROM store_names WHERE tenant = $1 AND name = $2", values, deadline));
+    return done();
+  };
+  RETURN_IF_ERROR(records_.transaction(work, deadline));
+  RETURN_IF_ERROR(records_.forget_deleted(deadline));
+  return count;
+}
+
+Status StoreRows::add_uses(Session& session, const std::vector<UseRow>& uses, const Deadline& deadline) {
+  std::vector<Values> values;
+  for (const UseRow& use : uses) values.push_back({value_of(use.message), value_of(use.part), value_of(use.tenant)});
+  RETURN_IF_ERROR(session.execute_batch(
+      "INSERT INTO store_uses (message, part, tenant) VALUES ($1, $2, $3) ON CONFLICT (message, part) DO NOTHING", values,
+      deadline));
+  return done();
+}
+
+Result<std::vector<NameRow>> StoreRows::messages_without_uses(std::size_t limit, const Deadline& deadline) {
+  // The name of a message is its id; that of a part is longer.
+  ASSIGN_OR_RETURN(const Rows rows, records_.query("SELECT tenant, name, object FROM store_names n WHERE length(name) = 16 "
+                                                   "AND NOT EXISTS (SELECT 1 FROM store_uses u "
+                                                   "WHERE u.message = n.object AND u.part = n.object) LIMIT $1",
+                                                   {std::uint64_t{limit}}, deadline));
+  std::vector<NameRow> names;
+  for (const Values& row : rows)
+    names.push_back({Id::from_bytes(row[0].bytes()), row[1].bytes(), Id::from_bytes(row[2].bytes())});
+  return names;
+}
+
+Result<std::uint64_t> StoreRows::release(Id tenant, const std::vector<Id>& messages, const Deadline& deadline) {
+  std::uint64_t count = 0;
+  const auto release_one = [&](Session& session, Id message) -> Status {
+    ASSIGN_OR_RETURN(const Rows objects, session.query("SELECT object FROM store_names WHERE tenant = $1 AND name = $2",
+                                                       {value_of(tenant), value_of(message)}, deadline));
+    if (objects.empty()) return done();
+    const Values object{value_of(tenant), objects[0][0]};
+    ASSIGN_OR_RETURN(
+        const Rows parts,
+        session.query("SELECT part FROM store_uses WHERE tenant = $1 AND message = $2 AND part <> $2", object, deadline));
+    ASSIGN_OR_RETURN(const std::uint64_t own,
+                     session.execute("DELETE FROM store_wraps WHERE tenant = $1 AND object = $2", object, deadline));
+    RETURN_IF_ERROR(session.execute("DELETE FROM store_uses WHERE tenant = $1 AND message = $2", object, deadline));
+    RETURN_IF_ERROR(session.execute("DELETE FROM store_names WHERE tenant = $1 AND name = $2",
+                                    {value_of(tenant), value_of(message)}, deadline));
+    std::vector<Values> values;
+    for (const Values& part : parts) values.push_back({value_of(tenant), part[0]});
+    ASSIGN_OR_RETURN(const std::uint64_t of_parts,
+                     session.execute_batch("DELETE FROM store_wraps WHERE tenant = $1 AND object = $2 AND NOT EXISTS "
+                                           "(SELECT 1 FROM store_uses u JOIN store_wraps w ON w.object = u.message "
+                                           "WHERE u.part = $2 AND w.tenant = $1 AND w.epoch = store_wraps.epoch)",
+                                           values, deadline));
+    count += own + of_parts;
+    return done();
+  };
+  const auto work = [&](Session& session) -> Status {
+    for (const Id& message : messages) RETURN_IF_ERROR(release_one(session, message));
     return done();
   };
   RETURN_IF_ERROR(records_.transaction(work, deadline));

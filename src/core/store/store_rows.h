@@ -41,6 +41,13 @@ struct NameRow {
   Id object;
 };
 
+// A message that uses a part; a message whose uses are noted stands for itself too.
+struct UseRow {
+  Id tenant;
+  Id message;  // objects, both
+  Id part;
+};
+
 struct ObjectPlace {
   Id tenant;
   Id object;
@@ -62,6 +69,9 @@ class StoreRows {
   // A wrap that is there stays as it is; a name that is there gets the new object.
   static Status add(records::Session& session, const std::vector<WrapRow>& wraps, const std::vector<NameRow>& names,
                     const Deadline& deadline);
+  static Status add_uses(records::Session& session, const std::vector<UseRow>& uses, const Deadline& deadline);
+  // Names of messages whose uses are not noted, with their objects.
+  Result<std::vector<NameRow>> messages_without_uses(std::size_t limit, const Deadline& deadline);
   Status transaction(const records::Records::Work& work, const Deadline& deadline) {
     return records_.transaction(work, deadline);
   }
@@ -74,6 +84,7 @@ class StoreRows {
   // Deleted, and gone from the files: counts of rows.
   Result<std::uint64_t> remove_epoch(Id tenant, Epoch epoch, const Deadline& deadline);
   Result<std::uint64_t> remove_named(Id tenant, std::string_view name, const Deadline& deadline);
+  Result<std::uint64_t> release(Id tenant, const std::vector<Id>& messages, const Deadline& deadline);
   Result<std::uint64_t> remove_orphaned_names(const Deadline& deadline);
 
   struct SegmentUse {

@@ -59,4 +59,10 @@ Status MailboxTarget::add_all(const Folder& folder, const Additions& additions, 
   }
 }
 
+Result<std::optional<std::uint64_t>> MailboxSource::count(const Folder&, const Deadline&) {
+  return std::optional<std::uint64_t>();
+}
+
+std::string scratch_name(Id job) { return "Mailhold proof " + job.text(); }
+
 }  // namespace mailhold::mailboxes

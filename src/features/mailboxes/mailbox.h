@@ -112,6 +112,9 @@ class MailboxSource {
   };
   virtual Status fetch(const Folder& folder, const std::vector<std::string>& ids, const Sink& sink, const Deadline& deadline) = 0;
 
+  // How many items the folder holds now, where that is cheap to ask: for telling how long a sync takes.
+  virtual Result<std::optional<std::uint64_t>> count(const Folder& folder, const Deadline& deadline);
+
   // Everything in the folder now, without contents.
   virtual Result<std::vector<ItemHead>> list(const Folder& folder, const Deadline& deadline) = 0;
 };
@@ -139,11 +142,23 @@ class MailboxTarget : public MailboxSource {
                            const Deadline& deadline) = 0;
 };
 
+// A folder of our own at somebody's server: made, filled, read and taken away again by one proof.
+std::string scratch_name(Id job);  // "Mailhold proof " and 32 hex digits
+
+// A session of purpose backup.prove. What it can take away is a whole scratch folder, and nothing else.
+class ScratchTarget : public MailboxTarget {
+ public:
+  // Makes it at the top, or below INBOX where the server wants all folders there.
+  virtual Result<Folder> make_scratch(Id job, const Deadline& deadline) = 0;
+  // Empties and deletes it; done if there is none. Nobody's other folder can be named.
+  virtual Status remove_scratch(Id job, const Deadline& deadline) = 0;
+};
+
 // How a driver gets its session: signed in already, nothing secret on it. brokerd's client in programs; in tests a socket.
 class SessionSource {
  public:
   virtual ~SessionSource() = default;
-  // `purpose`: "backup.read" or "restore.write". Errors as MailboxSource.
+  // `purpose`: "backup.read", "restore.write" or "backup.prove". Errors as MailboxSource.
   virtual Result<ipc::OwnedFd> open(Id tenant, Id connection, std::string_view purpose, const Deadline& deadline) = 0;
   // The same for HTTP: requests without Authorization go in, answers come out, until either side closes.
   virtual Result<ipc::OwnedFd> open_http(Id, Id, std::string_view, const Deadline&) {

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "features/recover/backup_rows.h"
+#include "features/recover/proof.h"
 #include "formats/sealed/sealed.h"
 
 namespace mailhold::recover {
@@ -26,7 +27,11 @@ const records::Schema schema{
      "CREATE INDEX backup_items_by_folder ON backup_items (folder, since);"
      "CREATE TABLE backup_restores (job bytea PRIMARY KEY, tenant bytea NOT NULL, revision bigint NOT NULL, sealed bytea NOT "
      "NULL)",
-     "CREATE INDEX backup_items_by_message ON backup_items (message)"}};
+     "CREATE INDEX backup_items_by_message ON backup_items (message)",
+     "CREATE INDEX backup_items_by_end ON backup_items (folder, until, item, since);"
+     "CREATE TABLE backup_leaving (message bytea PRIMARY KEY, tenant bytea NOT NULL);"
+     "CREATE TABLE backup_proofs (mailbox bytea PRIMARY KEY, tenant bytea NOT NULL, revision bigint NOT NULL, sealed bytea NOT "
+     "NULL)"}};
 
 Value bytes_of(Id id) { return Value::bytes_of(id.bytes()); }
 Value time_of(const std::optional<Milliseconds>& time) { return time ? Value(*time) : Value(); }
@@ -37,6 +42,10 @@ std::optional<Milliseconds> time_from(const Value& value) {
 held::RowPlace place_of(const ItemRow& item) {
   return {sealed::Kind::backup_item, item.tenant, item.id, item.day, static_cast<std::uint64_t>(item.since)};
 }
+
+constexpr BackupBook::SealedTable mailbox_table{"backup_mailboxes", "mailbox", "backup.mailbox"};
+constexpr BackupBook::SealedTable restore_table{"backup_restores", "job", "backup.restore"};
+constexpr BackupBook::SealedTable proof_table{"backup_proofs", "mailbox", "backup.proof"};
 
 constexpr std::string_view there_at = " AND since <= $2 AND (until IS NULL OR until > $2)";
 
@@ -91,20 +100,43 @@ Result<std::string> BackupBook::open(Id tenant, Id object, std::string_view what
   return sealed::open(key.key.reveal(), context_of(region_, tenant, object, what, revision, key.version), row);
 }
 
-Status BackupBook::put_mailbox(const Mailbox& mailbox, const Deadline& deadline) {
+// Rows of one table that are written over: each writing has a revision of its own.
+Status BackupBook::put_row(const SealedTable& table, Id tenant, Id object, std::string_view plaintext, const Deadline& deadline) {
+  const std::string name(table.name), key(table.key);
   const auto work = [&](records::Session& session) -> Status {
     ASSIGN_OR_RETURN(const records::Rows rows,
-                     session.query("SELECT revision FROM backup_mailboxes WHERE mailbox = $1", {bytes_of(mailbox.id)}, deadline));
+                     session.query("SELECT revision FROM " + name + " WHERE " + key + " = $1", {bytes_of(object)}, deadline));
     const std::uint64_t revision = rows.empty() ? 1 : static_cast<std::uint64_t>(rows[0][0].number()) + 1;
-    ASSIGN_OR_RETURN(const std::string row,
-                     seal(mailbox.tenant, mailbox.id, "backup.mailbox", revision, write_mailbox(mailbox), deadline));
-    RETURN_IF_ERROR(
-        session.execute("INSERT INTO backup_mailboxes (mailbox, tenant, revision, sealed) VALUES ($1, $2, $3, $4)"
-                        " ON CONFLICT (mailbox) DO UPDATE SET revision = excluded.revision, sealed = excluded.sealed",
-                        {bytes_of(mailbox.id), bytes_of(mailbox.tenant), revision, Value::bytes_of(row)}, deadline));
+    ASSIGN_OR_RETURN(const std::string row, seal(tenant, object, table.what, revision, plaintext, deadline));
+    RETURN_IF_ERROR(session.execute("INSERT INTO " + name + " (" + key + ", tenant, revision, sealed) VALUES ($1, $2, $3, $4)" +
+                                        " ON CONFLICT (" + key +
+                                        ") DO UPDATE SET revision = excluded.revision, sealed = excluded.sealed",
+                                    {bytes_of(object), bytes_of(tenant), revision, Value::bytes_of(row)}, deadline));
     return done();
   };
   return records_.transaction(work, deadline);
+}
+
+Status BackupBook::put_mailbox(const Mailbox& mailbox, const Deadline& deadline) {
+  return put_row(mailbox_table, mailbox.tenant, mailbox.id, write_mailbox(mailbox), deadline);
+}
+
+Status BackupBook::put_proof(const ProofRecord& record, const Deadline& deadline) {
+  return put_row(proof_table, record.tenant, record.mailbox, write_proof(record), deadline);
+}
+
+Result<ProofRecord> BackupBook::proof(const Mailbox& mailbox, const Deadline& deadline) {
+  ProofRecord record;
+  record.mailbox = mailbox.id;
+  record.tenant = mailbox.tenant;
+  ASSIGN_OR_RETURN(const records::Rows rows, records_.query("SELECT revision, sealed FROM backup_proofs WHERE mailbox = $1",
+                                                            {bytes_of(mailbox.id)}, deadline));
+  if (rows.empty()) return record;
+  ASSIGN_OR_RETURN(const std::string plaintext,
+                   open(mailbox.tenant, mailbox.id, proof_table.what, static_cast<std::uint64_t>(rows[0][0].number()),
+                        rows[0][1].bytes(), deadline));
+  RETURN_IF_ERROR(read_proof(plaintext, record));
+  return record;
 }
 
 Result<Mailbox> BackupBook::read_mailbox(const Values& row, const Deadline& deadline) const {
@@ -177,19 +209,24 @@ Result<std::vector<FolderRow>> BackupBook::folders_as_of(const Mailbox& mailbox,
                                   {bytes_of(mailbox.id), moment}, deadline));
   std::vector<FolderRow> folders;
   for (const Values& row : rows) {
-    FolderRow folder;
-    folder.id = Id::from_bytes(row[0].bytes());
-    folder.mailbox = mailbox.id;
-    folder.tenant = mailbox.tenant;
-    folder.since = row[1].number();
-    folder.until = time_from(row[2]);
-    folder.revision = static_cast<std::uint64_t>(row[3].number());
-    ASSIGN_OR_RETURN(const std::string plaintext,
-                     open(folder.tenant, folder.id, "backup.folder", folder.revision, row[4].bytes(), deadline));
-    RETURN_IF_ERROR(read_folder_row(plaintext, folder));
+    ASSIGN_OR_RETURN(FolderRow folder, open_folder(row, mailbox, deadline));
     folders.push_back(std::move(folder));
   }
   return folders;
+}
+
+Result<FolderRow> BackupBook::open_folder(const Values& row, const Mailbox& mailbox, const Deadline& deadline) const {
+  FolderRow folder;
+  folder.id = Id::from_bytes(row[0].bytes());
+  folder.mailbox = mailbox.id;
+  folder.tenant = mailbox.tenant;
+  folder.since = row[1].number();
+  folder.until = time_from(row[2]);
+  folder.revision = static_cast<std::uint64_t>(row[3].number());
+  ASSIGN_OR_RETURN(const std::string plaintext,
+                   open(folder.tenant, folder.id, "backup.folder", folder.revision, row[4].bytes(), deadline));
+  RETURN_IF_ERROR(read_folder_row(plaintext, folder));
+  return folder;
 }
 
 Status BackupBook::apply(const FolderStep& step, const Deadline& deadline) {
@@ -252,18 +289,7 @@ Result<std::uint64_t> BackupBook::count_items(Id folder, Milliseconds moment, co
 }
 
 Status BackupBook::put_restore(Id tenant, Id job, std::string_view report, const Deadline& deadline) {
-  const auto work = [&](records::Session& session) -> Status {
-    ASSIGN_OR_RETURN(const records::Rows rows,
-                     session.query("SELECT revision FROM backup_restores WHERE job = $1", {bytes_of(job)}, deadline));
-    const std::uint64_t revision = rows.empty() ? 1 : static_cast<std::uint64_t>(rows[0][0].number()) + 1;
-    ASSIGN_OR_RETURN(const std::string row, seal(tenant, job, "backup.restore", revision, report, deadline));
-    RETURN_IF_ERROR(
-        session.execute("INSERT INTO backup_restores (job, tenant, revision, sealed) VALUES ($1, $2, $3, $4)"
-                        " ON CONFLICT (job) DO UPDATE SET revision = excluded.revision, sealed = excluded.sealed",
-                        {bytes_of(job), bytes_of(tenant), revision, Value::bytes_of(row)}, deadline));
-    return done();
-  };
-  return records_.transaction(work, deadline);
+  return put_row(restore_table, tenant, job, report, deadline);
 }
 
 Result<std::string> BackupBook::restore(Id job, const Deadline& deadline) {

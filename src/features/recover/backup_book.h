@@ -14,6 +14,7 @@
 #include "core/store/store_keys.h"
 #include "features/held/row_seal.h"
 #include "features/mailboxes/mailbox.h"
+#include "features/recover/content_claims.h"
 #include "platform/records/records.h"
 
 namespace mailhold::recover {
@@ -82,6 +83,8 @@ struct FolderStep {
 // Rises with the moment, so that rows that are written together lie together.
 Id new_item_id(Milliseconds moment);
 
+struct ProofRecord;
+
 class BackupBook {
  public:
   // The records and the keys must outlive the book.
@@ -109,16 +112,68 @@ class BackupBook {
   Result<std::vector<ItemRow>> items_with(const Mailbox& mailbox, Id message, Milliseconds moment, const Deadline& deadline);
   Result<std::uint64_t> count_items(Id folder, Milliseconds moment, const Deadline& deadline);
 
+  // What is known of a mailbox's proofs (proof.h); of one that had none: an empty record.
+  Status put_proof(const ProofRecord& record, const Deadline& deadline);
+  Result<ProofRecord> proof(const Mailbox& mailbox, const Deadline& deadline);
+
+  // What is over (retention.h). Folders of the mailbox, also closed ones; versions of a folder that ended by `until`, in the
+  // order of their ends, from behind `after`.
+  Result<std::vector<FolderRow>> all_folders(const Mailbox& mailbox, const Deadline& deadline);
+  struct VersionMark {
+    Milliseconds until = -1;
+    Id item;
+    Milliseconds since = 0;
+  };
+  // `read` is how many rows there were, also such as do not open any more: below `limit`, there are no others.
+  struct EndedVersions {
+    std::vector<ItemRow> versions;
+    VersionMark mark;  // where to go on from
+    std::size_t read = 0;
+  };
+  Result<EndedVersions> ended_versions(const FolderRow& folder, Milliseconds until, const VersionMark& after, std::size_t limit,
+                                       const Deadline& deadline);
+  // Of versions that have not ended: what they are of, without opening them.
+  struct OpenVersion {
+    Id item, message;
+  };
+  Result<std::vector<OpenVersion>> open_versions(Id folder, const Deadline& deadline);
+  // Rows go, and their contents are noted as ones that may have to go: one transaction.
+  Status remove_versions(Id tenant, const std::vector<ItemRow>& versions, const Deadline& deadline);
+  // Of a mailbox that is removed: up to `limit` versions of a folder, whatever they are. How many went.
+  Result<std::uint64_t> remove_some_versions(const FolderRow& folder, std::size_t limit, const Deadline& deadline);
+  // Contents noted by remove_versions, at most `limit`, of one tenant.
+  struct Leaving {
+    Id tenant;
+    std::vector<Id> contents;
+  };
+  Result<Leaving> leaving(std::size_t limit, const Deadline& deadline);
+  Result<bool> is_named(Id content, const Deadline& deadline);  // by a version
+  Status have_left(const std::vector<Id>& contents, const Deadline& deadline);
+  Result<std::uint64_t> count_versions(Id folder, const Deadline& deadline);
+  Status remove_folder(const FolderRow& folder, const Deadline& deadline);
+  // The row of the mailbox and the reports of its restores; its folders must be gone.
+  Status remove_mailbox(Id mailbox, const std::vector<Id>& restores, const Deadline& deadline);
+  // Deletions become final in the file. unavailable: a reader is in the way, try again.
+  Status forget_deleted(const Deadline& deadline) { return records_.forget_deleted(deadline); }
+
+  ContentClaims& claims() { return claims_; }
+
+  // A table of rows that are written over.
+  struct SealedTable {
+    std::string_view name, key, what;
+  };
+
   // Reports of restores: opaque here, sealed.
   Status put_restore(Id tenant, Id job, std::string_view report, const Deadline& deadline);
   Result<std::string> restore(Id job, const Deadline& deadline);  // not_found
   Result<std::vector<Id>> restores(const Deadline& deadline);     // newest first
 
  private:
-  // Of columns item, since, until, folder, message, day, sealed. Nothing: its day was forgotten.
-  Result<std::optional<ItemRow>> open_item(Id tenant, const records::Values& row, const Deadline& deadline) const;
   BackupBook(records::Records& records, std::string region, store::StoreKeys& keys)
       : records_(records), region_(region), keys_(keys), seal_(std::move(region), keys) {}
+  // Of columns item, since, until, folder, message, day, sealed. Nothing: its day was forgotten; corrupt: it was tampered with.
+  Result<std::optional<ItemRow>> open_item(Id tenant, const records::Values& row, const Deadline& deadline) const;
+  Status put_row(const SealedTable& table, Id tenant, Id object, std::string_view plaintext, const Deadline& deadline);
   // Seal and open under the tenant's key of day 0, for rows that outlive every day.
   Result<std::string> seal(Id tenant, Id object, std::string_view what, std::uint64_t revision, std::string_view plaintext,
                            const Deadline& deadline) const;
@@ -126,11 +181,13 @@ class BackupBook {
                            const Deadline& deadline) const;
   Status write_folder(records::Session& session, const FolderRow& folder, const Deadline& deadline);
   Result<Mailbox> read_mailbox(const records::Values& row, const Deadline& deadline) const;
+  Result<FolderRow> open_folder(const records::Values& row, const Mailbox& mailbox, const Deadline& deadline) const;
 
   records::Records& records_;
   const std::string region_;
   store::StoreKeys& keys_;
   const held::RowSeal seal_;
+  ContentClaims claims_;
 };
 
 // For the tests.

@@ -59,8 +59,36 @@ Result<Id> mailbox_of(Backups& backups, const json::object& request, const Deadl
   return found;
 }
 
+json::object shown_proof(const ProofRecord& proof) {
+  constexpr std::string_view outcomes[] = {"none", "passed", "failed"};
+  json::object one{{"outcome", std::string(outcomes[static_cast<std::size_t>(proof.outcome)])}, {"running", !proof.is_over}};
+  if (!proof.job.is_none()) one["proof"] = proof.job.text();
+  if (!proof.trouble.empty()) one["trouble"] = shown(proof.trouble);
+  if (proof.outcome == ProofOutcome::none) return one;
+  json::array differences;
+  for (const ProofDifference& each : proof.differences)
+    differences.push_back(json::object{{"item", each.item.text()}, {"what", each.what}});
+  one["proved_at"] = to_iso8601(proof.proved_at);
+  one["as_of"] = to_iso8601(proof.as_of);
+  one["items"] = proof.items;
+  one["bytes"] = proof.bytes;
+  one["not_as_they_were"] = std::move(differences);
+  return one;
+}
+
+// A backup that was not proved to come back needs somebody, however current it is.
+std::string reason_of_proof(const ProofRecord& proof) {
+  if (proof.outcome != ProofOutcome::failed) return {};
+  return "the last proof failed: " + std::to_string(proof.differing) + " of " + std::to_string(proof.items) +
+         " items did not come back as they were; see mailhold backup proof";
+}
+
 json::object shown_mailbox(const Backups::View& view) {
-  const Mailbox& mailbox = view.mailbox;
+  Mailbox mailbox = view.mailbox;
+  if (const std::string reason = reason_of_proof(view.proof); !reason.empty()) {
+    mailbox.state = MailboxState::needs_attention;
+    mailbox.reason = reason + (mailbox.reason.empty() ? "" : "; " + mailbox.reason);
+  }
   json::object one{{"mailbox", mailbox.id.text()},
                    {"tenant", mailbox.tenant.text()},
                    {"name", shown(mailbox.name)},
@@ -72,10 +100,22 @@ json::object shown_mailbox(const Backups::View& view) {
   if (!mailbox.reason.empty()) one["reason"] = shown(mailbox.reason);
   if (mailbox.synced_at != 0) one["synced_at"] = to_iso8601(mailbox.synced_at);
   if (mailbox.tried_at != 0) one["tried_at"] = to_iso8601(mailbox.tried_at);
+  one["proof"] = shown_proof(view.proof);
   if (view.running) {
     one["running"] = json::object{
         {"folders_done", view.running->folders_done}, {"folders", view.running->folders}, {"new", view.running->items_new},
         {"changed", view.running->items_changed},     {"gone", view.running->items_gone}, {"bytes", view.running->bytes}};
+    const auto left = time_left(*view.running);
+    if (view.running->items_expected > 0) one["running"].as_object()["expected"] = view.running->items_expected;
+    std::string progress = std::to_string(view.running->items_new) + " new";
+    if (view.running->items_expected > 0) progress += " of " + std::to_string(view.running->items_expected);
+    if (left) {
+      one["running"].as_object()["seconds_left"] = left->count();
+      progress += ", " +
+                  (left->count() < 120 ? std::to_string(left->count()) + " s" : std::to_string(left->count() / 60) + " min") +
+                  " left";
+    }
+    one["progress"] = progress;
   }
   return one;
 }
@@ -163,7 +203,19 @@ Result<json::object> backup_verb(Backups& backups, BackupBook& book, std::string
     RETURN_IF_ERROR(backups.sync_soon(id, deadline));
     return json::object{{"done", true}};
   }
+  if (verb == "backup.prove") {
+    const json::value* items = request.if_contains("items");
+    const std::int64_t count = items != nullptr && items->is_number() ? items->to_number<std::int64_t>() : proof_items_default;
+    ASSIGN_OR_RETURN(const Id job, backups.prove(id, static_cast<std::size_t>(std::max<std::int64_t>(count, 0)), deadline));
+    return json::object{{"proof", job.text()}};
+  }
   ASSIGN_OR_RETURN(const Mailbox mailbox, book.mailbox(id, deadline));
+  if (verb == "backup.proof") {
+    ASSIGN_OR_RETURN(const auto views, backups.list(deadline));
+    for (const Backups::View& view : views) {
+      if (view.mailbox.id == id) return shown_proof(view.proof);
+    }
+  }
   const Milliseconds at = time_of(request, "at") == 0 ? mailbox.synced_at : time_of(request, "at");
   ASSIGN_OR_RETURN(const std::vector<FolderRow> folders, book.folders_as_of(mailbox, at, deadline));
   if (verb == "backup.folders") {

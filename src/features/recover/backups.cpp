@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "features/mailboxes/dav/dav_mailbox.h"
 #include "features/mailboxes/imap/imap_mailbox.h"
+#include "features/recover/backup_metrics.h"
 
 namespace mailhold::recover {
 namespace {
@@ -97,6 +98,7 @@ void Backups::take_up_restores() {
 
 std::optional<std::function<void(const std::stop_token&)>> Backups::next_job() {
   const auto mailboxes = parts_.book.mailboxes(Deadline::after(row_time));
+  if (mailboxes) take_up_proofs(*mailboxes);
   const std::lock_guard lock(mutex_);
   if (!waiting_.empty()) {
     const auto [job, only_verify] = waiting_.front();
@@ -106,15 +108,23 @@ std::optional<std::function<void(const std::stop_token&)>> Backups::next_job() {
     };
   }
   if (!mailboxes) return std::nullopt;  // sealed, or keyd is away
+  if (const auto proof = next_proof(*mailboxes))
+    return [this, proof = *proof](const std::stop_token& stop) { prove_one(proof, stop); };
   for (const Mailbox& mailbox : *mailboxes) {
     const auto due = due_.find(mailbox.id);
-    if (mailbox.paused || running_.contains(mailbox.id)) continue;
+    if (mailbox.paused || running_.contains(mailbox.id) || let_go_.contains(mailbox.id)) continue;
     if (due != due_.end() && due->second > std::chrono::steady_clock::now()) continue;
     running_[mailbox.id] = {};
     due_[mailbox.id] = under_way;
     return [this, mailbox](const std::stop_token& stop) { sync_one(mailbox, stop); };
   }
   return std::nullopt;
+}
+
+Result<std::unique_ptr<mailboxes::ScratchTarget>> Backups::open_scratch(const Mailbox& mailbox, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(ipc::OwnedFd socket, parts_.sessions.open(mailbox.tenant, mailbox.connection, "backup.prove", deadline));
+  ASSIGN_OR_RETURN(auto opened, mailboxes::ImapMailbox::open(net::stream_over(socket.release()), true, {}, deadline));
+  return std::unique_ptr<mailboxes::ScratchTarget>(std::move(opened));
 }
 
 Result<std::unique_ptr<mailboxes::MailboxTarget>> Backups::open(const Mailbox& mailbox, bool writes, const Deadline& deadline) {
@@ -144,6 +154,7 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   const Milliseconds moment = std::max(parts_.clock.now(), mailbox.synced_at + 1);
   if (mailbox.synced_at == 0) (void)change(mailbox.id, [](Mailbox& row) { row.state = MailboxState::first_sync; }, deadline);
   SyncProgress progress;
+  const auto begun = std::chrono::steady_clock::now();
   const auto source = open(mailbox, false, deadline);
   Status status = source ? done() : Status(source.error());
   if (source) {
@@ -154,6 +165,8 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
     status = sync.run(deadline);
     progress = sync.progress();
   }
+  count_sync(progress, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun),
+             static_cast<bool>(status));
   if (!status) log_warning("backup", "mailbox " + mailbox.id.text() + ": " + std::string(name_of(status.error().kind)));
   const std::string reason = status ? "" : source ? reason_of(status.error()) : reason_without_session(status.error());
   if (!stop.stop_requested()) finish_sync(mailbox.id, moment, status, reason, progress);
@@ -224,6 +237,7 @@ void Backups::restore_one(Id job, RestoreReport report, bool only_verify, const 
   if (stop.stop_requested()) return;  // taken up again at the next start
   report.is_over = true;
   report.failure = status ? "" : !reason.empty() ? reason : reason_of_restore(status.error());
+  if (!only_verify) count_restore(report);
   const Status written = mailbox ? parts_.book.put_restore(mailbox->tenant, job, write_report(report), deadline) : done();
   if (!written)
     log_error("backup",
@@ -239,11 +253,20 @@ void Backups::restore_one(Id job, RestoreReport report, bool only_verify, const 
 
 Result<std::vector<Backups::View>> Backups::list(const Deadline& deadline) {
   ASSIGN_OR_RETURN(std::vector<Mailbox> mailboxes, parts_.book.mailboxes(deadline));
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(mutex_);  // before the records are read, so that a proof that ends meanwhile is not missed
+  std::vector<ProofRecord> proofs;
+  for (const Mailbox& mailbox : mailboxes) {
+    ASSIGN_OR_RETURN(ProofRecord proof, parts_.book.proof(mailbox, deadline));
+    proofs.push_back(std::move(proof));
+  }
   std::vector<View> views;
-  for (Mailbox& mailbox : mailboxes) {
-    const auto running = running_.find(mailbox.id);
-    views.push_back({std::move(mailbox), running == running_.end() ? std::nullopt : std::optional(running->second)});
+  for (std::size_t i = 0; i < mailboxes.size(); ++i) {
+    const auto running = running_.find(mailboxes[i].id);
+    const auto proving = proving_.find(mailboxes[i].id);
+    proofs[i].is_over = proving == proving_.end();
+    if (proving != proving_.end()) proofs[i].job = proving->second;
+    views.push_back({std::move(mailboxes[i]), running == running_.end() ? std::nullopt : std::optional(running->second),
+                     std::move(proofs[i])});
   }
   return views;
 }
@@ -252,6 +275,21 @@ Result<std::vector<Backups::View>> Backups::list(const Deadline& deadline) {
 void Backups::look_again() {
   ++asked_;
   wake_.notify_all();
+}
+
+bool Backups::is_let_go(Id mailbox) {
+  const std::lock_guard lock(mutex_);
+  return let_go_.contains(mailbox);
+}
+
+bool Backups::let_go(Id mailbox) {
+  const std::lock_guard lock(changing_);
+  const std::lock_guard guard(mutex_);
+  const bool is_restored =
+      std::any_of(restoring_.begin(), restoring_.end(), [&](const auto& each) { return each.second.request.mailbox == mailbox; });
+  if (running_.contains(mailbox) || proving_.contains(mailbox) || is_restored) return false;
+  let_go_.insert(mailbox);
+  return true;
 }
 
 Status Backups::sync_soon(Id mailbox, const Deadline& deadline) {
@@ -264,6 +302,7 @@ Status Backups::sync_soon(Id mailbox, const Deadline& deadline) {
 
 Status Backups::change(Id mailbox, const std::function<void(Mailbox&)>& change, const Deadline& deadline) {
   const std::lock_guard lock(changing_);
+  if (is_let_go(mailbox)) return Error{ErrorKind::not_found, "the mailbox is being removed", "the mailbox is being removed"};
   ASSIGN_OR_RETURN(Mailbox row, parts_.book.mailbox(mailbox, deadline));
   change(row);
   return parts_.book.put_mailbox(row, deadline);
@@ -279,6 +318,9 @@ Result<Id> Backups::add(Mailbox mailbox, const Deadline& deadline) {
 }
 
 Result<Id> Backups::restore(RestoreRequest request, const Deadline& deadline) {
+  const std::lock_guard changing(changing_);
+  if (is_let_go(request.mailbox))
+    return Error{ErrorKind::not_found, "the mailbox is being removed", "the mailbox is being removed"};
   ASSIGN_OR_RETURN(const Mailbox mailbox, parts_.book.mailbox(request.mailbox, deadline));
   if (mailbox.synced_at == 0) return Error{ErrorKind::not_found, "nothing was backed up yet", "nothing was backed up yet"};
   RestoreReport report;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "features/recover/mailbox_sync.h"
+#include "features/recover/proof.h"
 #include "features/recover/restore.h"
 
 namespace mailhold::recover {
@@ -15,6 +16,8 @@ namespace mailhold::recover {
 struct BackupSettings {
   std::chrono::seconds every{900};
   std::size_t sessions_max = 2;
+  int proof_hour = -1;  // UTC; within it each mailbox has a minute of its own. Below 0, and above 23: no nightly proofs
+  std::size_t proof_items = proof_items_default;
 };
 
 class Backups {
@@ -26,6 +29,8 @@ class Backups {
     mailboxes::SessionSource& sessions;
     const Clock& clock;
     MeaningComparer* meaning = nullptr;  // as Restore::Parts
+    // Into the ledger: that a mailbox was proved, in counts. What fails is logged, and stands in the record in any case.
+    std::function<Status(const ProofRecord&, const Deadline&)> report_proof = [](const auto&, const auto&) { return done(); };
   };
   Backups(BackupSettings settings, Parts parts) : settings_(settings), parts_(parts) {}
   ~Backups() { stop(); }
@@ -37,12 +42,19 @@ class Backups {
   struct View {
     Mailbox mailbox;
     std::optional<SyncProgress> running;
+    ProofRecord proof;  // is_over is false while one runs or waits for its turn
   };
   Result<std::vector<View>> list(const Deadline& deadline);
+
+  // Whether nobody works on the mailbox: from then on nobody does, since it is about to be removed.
+  bool let_go(Id mailbox);
 
   Status sync_soon(Id mailbox, const Deadline& deadline);  // not_found
   Status change(Id mailbox, const std::function<void(Mailbox&)>& change, const Deadline& deadline);
   Result<Id> add(Mailbox mailbox, const Deadline& deadline);
+
+  // A proof of so many items, soon. Its job; View::proof tells the outcome. not_found; denied while one runs.
+  Result<Id> prove(Id mailbox, std::size_t items, const Deadline& deadline);
 
   // Checked, written down and begun. invalid_input, not_found.
   Result<Id> restore(RestoreRequest request, const Deadline& deadline);
@@ -56,10 +68,20 @@ class Backups {
   void sync_one(const Mailbox& mailbox, const std::stop_token& stop);
   void restore_one(Id job, RestoreReport report, bool only_verify, const std::stop_token& stop);
   Result<std::unique_ptr<mailboxes::MailboxTarget>> open(const Mailbox& mailbox, bool writes, const Deadline& deadline);
+  Result<std::unique_ptr<mailboxes::ScratchTarget>> open_scratch(const Mailbox& mailbox, const Deadline& deadline);
   void finish_sync(Id mailbox, Milliseconds moment, const Status& status, const std::string& reason,
                    const SyncProgress& progress);
   void take_up_restores();
   void look_again();
+  void take_up_proofs(const std::vector<Mailbox>& mailboxes);
+  struct WaitingProof {
+    Id mailbox;
+    Id job;
+    std::size_t items = 0;  // 0: only what an earlier one left is taken away
+  };
+  std::optional<WaitingProof> next_proof(const std::vector<Mailbox>& mailboxes);  // with mutex_ held
+  void prove_one(const WaitingProof& proof, const std::stop_token& stop);
+  bool is_let_go(Id mailbox);
 
   const BackupSettings settings_;
   const Parts parts_;
@@ -68,10 +90,15 @@ class Backups {
   std::condition_variable_any wake_;
   std::map<Id, std::chrono::steady_clock::time_point> due_;  // guarded by mutex_, as all below; mailboxes without one are due
   std::map<Id, SyncProgress> running_;
+  std::set<Id> let_go_;
   std::map<Id, RestoreReport> restoring_;
   std::deque<std::pair<Id, bool>> waiting_;  // restores, and whether they are only verified
   bool took_up_restores_ = false;
   std::uint64_t asked_ = 0;  // how often there was something new to do
+  bool took_up_proofs_ = false;
+  std::deque<WaitingProof> proofs_waiting_;
+  std::map<Id, Id> proving_;                // by mailbox, its job; waiting ones too
+  std::map<Id, Milliseconds> proof_begun_;  // when the last one of a mailbox began
   std::vector<std::jthread> threads_;
 };
 

@@ -27,6 +27,17 @@ class Sessions final : public mailboxes::SessionSource {
   FakeImapServer& server_;
 };
 
+// One that is moved while others look at it.
+class NightClock final : public Clock {
+ public:
+  explicit NightClock(Milliseconds start) : now_(start) {}
+  Milliseconds now() const override { return now_; }
+  void advance(Milliseconds by) { now_ += by; }
+
+ private:
+  std::atomic<Milliseconds> now_;
+};
+
 class BackupsTest : public RecoverFixture {
  protected:
   void SetUp() override {
@@ -112,6 +123,82 @@ TEST_F(BackupsTest, a_restore_that_the_last_process_did_not_finish_is_taken_up) 
   EXPECT_TRUE(backups->restore_report(job, soon()).value().is_exact());
   const std::lock_guard lock(server.mutex);
   EXPECT_EQ(server.folders["INBOX"].messages.size(), 12U);
+}
+
+TEST_F(BackupsTest, a_failed_proof_makes_the_mailbox_need_attention_until_one_passes) {
+  ASSERT_TRUE(becomes(MailboxState::current));
+  const auto proved = [&] {
+    const auto begun = ask({{"verb", "backup.prove"}, {"mailbox", "ann@example.test"}, {"items", 6}});
+    EXPECT_TRUE(begun.contains("proof")) << boost::json::serialize(begun);
+    EXPECT_TRUE(
+        comes_true([&] { return !ask({{"verb", "backup.proof"}, {"mailbox", mailbox.id.text()}}).at("running").as_bool(); }));
+    return ask({{"verb", "mailbox.list"}}).at("mailboxes").as_array()[0].as_object();
+  };
+  {
+    const std::lock_guard lock(server.mutex);
+    server.faults.damages_appended = true;
+  }
+  auto mailbox_then = proved();
+  EXPECT_EQ(mailbox_then.at("state"), "needs attention");
+  EXPECT_NE(std::string(mailbox_then.at("reason").as_string()).find("proof failed"), std::string::npos);
+  EXPECT_EQ(mailbox_then.at("proof").as_object().at("not_as_they_were").as_array().size(), 6U);
+  {
+    const std::lock_guard lock(server.mutex);
+    server.faults.damages_appended = false;
+  }
+  mailbox_then = proved();
+  EXPECT_EQ(mailbox_then.at("state"), "current");
+  EXPECT_FALSE(mailbox_then.contains("reason"));
+  EXPECT_EQ(mailbox_then.at("proof").as_object().at("outcome"), "passed");
+  // Without a session there is no proof, and what was proved before stays.
+  refuse(Error{ErrorKind::denied, "the connection is not for this purpose"});
+  mailbox_then = proved();
+  EXPECT_EQ(mailbox_then.at("proof").as_object().at("outcome"), "passed");
+  EXPECT_NE(std::string(mailbox_then.at("proof").as_object().at("trouble").as_string()).find("backup.prove"), std::string::npos);
+  EXPECT_EQ(ask({{"verb", "backup.prove"}, {"mailbox", "ann@example.test"}, {"items", 0}}).at("error"), "invalid_input");
+}
+
+TEST_F(BackupsTest, a_proof_of_the_last_process_is_cleaned_up_and_the_nightly_one_comes_at_its_hour) {
+  ASSERT_TRUE(becomes(MailboxState::current));
+  backups.reset();
+  ProofRecord left;
+  left.mailbox = mailbox.id;
+  left.tenant = tenant;
+  left.job = left.scratch = Id::random();
+  {
+    const std::lock_guard lock(server.mutex);
+    server.folders[mailboxes::scratch_name(left.scratch)].add("a letter");
+  }
+  ASSERT_TRUE(book->put_proof(left, soon()));
+  constexpr Milliseconds day_length = 86'400'000;
+  NightClock clock(system_clock().now() / day_length * day_length + 3 * day_length);
+  std::vector<ProofRecord> told;
+  std::mutex telling;
+  const auto tell = [&](const ProofRecord& proof, const Deadline&) {
+    const std::lock_guard lock(telling);
+    told.push_back(proof);
+    return done();
+  };
+  BackupSettings with_proofs{3600s, 1};
+  with_proofs.proof_hour = 4;
+  with_proofs.proof_items = 5;
+  backups = std::make_unique<Backups>(with_proofs, Backups::Parts{*book, *store, keys, sessions, clock, tell});
+  backups->start();
+  ASSERT_TRUE(comes_true([&] { return book->proof(mailbox, soon()).value().scratch.is_none(); }));
+  {
+    const std::lock_guard lock(server.mutex);
+    EXPECT_EQ(server.folders.size(), 2U) << "its folder is gone";
+    const std::lock_guard guard(telling);
+    EXPECT_TRUE(told.empty());
+  }
+  clock.advance(5 * 3'600'000);  // within the hour each mailbox has its own minute
+  ASSERT_TRUE(comes_true([&] { return book->proof(mailbox, soon()).value().outcome == ProofOutcome::passed; }));
+  ASSERT_TRUE(comes_true([&] {
+    const std::lock_guard lock(telling);
+    return told.size() == 1;
+  }));
+  EXPECT_EQ(told[0].items, 5U);
+  backups.reset();
 }
 
 TEST_F(BackupsTest, questions_get_clear_answers) {

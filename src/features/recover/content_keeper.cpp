@@ -116,6 +116,7 @@ Result<std::vector<ContentKeeper::KeptContent>> ContentKeeper::keep(
     KeptContent one{Id(), content.bytes.size(), crypto::sha256(content.bytes)};
     const std::string token = crypto::hmac_sha256(token_key_.reveal(), std::string(content_domain) + one.sha256);
     one.message = Id::from_bytes(std::string_view(token).substr(0, Id::size));
+    claims_.add(one.message);
     if (!wrapped_.contains(one.message)) {
       messages.push_back({tenant_, one.message, now_, content.bytes, bodies_by_lines(content.bytes), one.sha256});
     }

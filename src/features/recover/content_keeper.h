@@ -9,21 +9,26 @@
 
 #include "core/store/message_store.h"
 #include "features/mailboxes/mailbox.h"
+#include "features/recover/content_claims.h"
 
 namespace mailhold::recover {
 
 class ContentKeeper {
  public:
-  ContentKeeper(store::MessageStore& store, store::StoreKeys& keys, Id tenant, Milliseconds now)
-      : store_(store), keys_(keys), tenant_(tenant), now_(now) {}
+  ContentKeeper(store::MessageStore& store, store::StoreKeys& keys, ContentClaims& claims, Id tenant, Milliseconds now)
+      : store_(store), keys_(keys), claims_(claims), tenant_(tenant), now_(now) {}
 
   struct KeptContent {
     Id message;
     std::uint64_t bytes = 0;
     std::string sha256;
   };
-  // All of them are durable, and wrapped under the day of `now`, when this returns. In the order given.
+  // All of them are durable, and wrapped under the day of `now`, when this returns. In the order given. Nobody releases them
+  // until rows_are_written().
   Result<std::vector<KeptContent>> keep(const std::vector<mailboxes::MailboxSource::Content>& contents, const Deadline& deadline);
+
+  // Rows name what was kept so far.
+  void rows_are_written() { claims_.clear(); }
 
   std::uint32_t day() const { return day_of(now_); }
 
@@ -32,6 +37,7 @@ class ContentKeeper {
 
   store::MessageStore& store_;
   store::StoreKeys& keys_;
+  ContentClaims::Owner claims_;
   const Id tenant_;
   const Milliseconds now_;
   SecretText token_key_;

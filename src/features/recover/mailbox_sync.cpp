@@ -14,7 +14,11 @@ struct MailboxSync::State {
   Report report;
   SyncProgress progress{};
 
+  std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
+
   Status run(const Deadline& deadline);
+  void tell();
+  Status count_expected(const std::vector<FolderRow>& folders, const Deadline& deadline);
   Result<std::vector<FolderRow>> update_folders(const Deadline& deadline);
 };
 
@@ -54,12 +58,41 @@ Result<std::vector<FolderRow>> MailboxSync::State::update_folders(const Deadline
   return rows;
 }
 
+std::optional<std::chrono::seconds> time_left(const SyncProgress& progress) {
+  if (progress.items_expected == 0 || progress.items_new == 0 || progress.elapsed.count() == 0) return std::nullopt;
+  const std::uint64_t left = progress.items_expected > progress.items_new ? progress.items_expected - progress.items_new : 0;
+  const double seconds =
+      static_cast<double>(progress.elapsed.count()) / 1000 * static_cast<double>(left) / static_cast<double>(progress.items_new);
+  return std::chrono::seconds(static_cast<std::int64_t>(seconds + 0.5));
+}
+
+void MailboxSync::State::tell() {
+  progress.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
+  if (report) report(progress);
+}
+
+// Asked of a first sync only: it is the one that takes long, and the question costs a round trip for each folder.
+Status MailboxSync::State::count_expected(const std::vector<FolderRow>& folders, const Deadline& deadline) {
+  for (const FolderRow& row : folders) {
+    if (!row.folder.holds_items) continue;
+    ASSIGN_OR_RETURN(const std::optional<std::uint64_t> count, parts.source.count(row.folder, deadline));
+    if (!count) return done();
+    ASSIGN_OR_RETURN(const std::uint64_t known, parts.book.count_items(row.id, moment, deadline));
+    progress.items_expected += *count > known ? *count - known : 0;
+  }
+  return done();
+}
+
 Status MailboxSync::State::run(const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::vector<FolderRow> folders, update_folders(deadline));
-  ContentKeeper keeper(parts.store, parts.keys, mailbox.tenant, moment);
+  ContentKeeper keeper(parts.store, parts.keys, parts.book.claims(), mailbox.tenant, moment);
   const std::uint32_t day = keeper.day();
   KeepingQueue queue(keeper);
   progress.folders = folders.size();
+  if (mailbox.synced_at == 0) {
+    // A folder that cannot be counted is read nevertheless, or says why not.
+    if (const Status counted = count_expected(folders, deadline); !counted && counted.error().is_temporary()) return counted;
+  }
   for (const FolderRow& row : folders) {
     if (row.folder.holds_items) {
       FolderSync folder(parts, queue, day, row, moment, settings, progress);
@@ -67,13 +100,14 @@ Status MailboxSync::State::run(const Deadline& deadline) {
       for (bool more = true; more;) {
         if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "the sync was stopped"};
         RETURN_IF_ERROR(folder.step(more, deadline));
-        if (report) report(progress);
+        keeper.rows_are_written();  // nothing is with the queue between two steps
+        tell();
       }
       progress.unreadable += folder.row().pending.size();
       for (const PendingItem& item : folder.row().pending) progress.too_large += item.too_large ? 1 : 0;
     }
     ++progress.folders_done;
-    if (report) report(progress);
+    tell();
   }
   return done();
 }

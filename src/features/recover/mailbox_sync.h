@@ -26,7 +26,12 @@ struct SyncProgress {
   std::uint64_t bytes = 0;       // of contents, fetched
   std::uint64_t unreadable = 0;  // items the source lists and does not give
   std::uint64_t too_large = 0;   // of them
+  // Items that are new by what the source counted at the beginning of a first sync; 0: not known. A hint: it may go on growing.
+  std::uint64_t items_expected = 0;
+  std::chrono::milliseconds elapsed{0};
 };
+// How long the rest takes at the rate measured so far; nothing: nobody can know.
+std::optional<std::chrono::seconds> time_left(const SyncProgress& progress);
 
 class MailboxSync {
  public:

@@ -259,5 +259,29 @@ TEST_F(MailboxSyncTest, all_mail_of_the_collection_comes_back_byte_for_byte) {
   EXPECT_EQ(backed_up(now), at_server());
 }
 
+TEST(SyncTime, what_is_left_follows_from_what_was_done) {
+  using namespace std::chrono_literals;
+  SyncProgress progress;
+  progress.items_expected = 300;
+  EXPECT_FALSE(time_left(progress)) << "nothing was measured yet";
+  progress.items_new = 100;
+  progress.elapsed = 50s;
+  EXPECT_EQ(*time_left(progress), 100s);
+  progress.items_new = 310;  // more came than were counted
+  EXPECT_EQ(*time_left(progress), 0s);
+  progress.items_expected = 0;
+  EXPECT_FALSE(time_left(progress));
+}
+
+TEST_F(MailboxSyncTest, a_first_sync_knows_how_much_there_is_and_one_that_goes_on_how_much_is_left) {
+  fill(20, 8);
+  server.faults.drop_after_bytes = 5000;
+  EXPECT_FALSE(sync());
+  EXPECT_EQ(progress.items_expected, 28U);
+  ASSERT_TRUE(sync());
+  EXPECT_LT(progress.items_expected, 28U) << "what is kept already is not expected again";
+  EXPECT_EQ(progress.items_new, progress.items_expected);
+}
+
 }  // namespace
 }  // namespace mailhold::recover

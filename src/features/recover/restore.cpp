@@ -7,7 +7,7 @@
 #include <set>
 #include <thread>
 
-#include "base/text.h"
+#include "features/recover/comparison.h"
 #include "features/recover/target_folder.h"
 #include "platform/crypto/hash.h"
 
@@ -30,12 +30,6 @@ FolderPath target_path(const FolderPath& path, const RestoreRequest& request) {
   return target;
 }
 
-// The flags that a restore writes: \Deleted is not one of them.
-std::vector<std::string> restorable(std::vector<std::string> flags) {
-  std::erase_if(flags, [](const std::string& flag) { return equals_ignoring_case(flag, "\\Deleted"); });
-  return flags;
-}
-
 // Whether the content at the server means what was backed up. The bytes are known to differ.
 Result<Meaning> meaning_of(const Restore::Parts& parts, TargetFolder& folder, const ItemRow& item, const std::string& id,
                            const Deadline& deadline) {
@@ -47,17 +41,6 @@ Result<Meaning> meaning_of(const Restore::Parts& parts, TargetFolder& folder, co
   if (!backed_up && backed_up.error().is_temporary()) return backed_up.error();
   if (!backed_up || crypto::sha256(*backed_up) != item.sha256) return Meaning{};
   return parts.meaning->compare(item.tenant, item.form, *backed_up, there, deadline);
-}
-
-// In what an item at the server differs from the one that was backed up; empty if in nothing. `content`: in what its content
-// does.
-std::string difference(const ItemRow& item, const ItemHead& head, const std::string& content, bool compares_flags) {
-  std::string what;
-  const auto add = [&](const std::string& name) { what += (what.empty() ? "" : ", ") + name; };
-  if (!content.empty()) add(content);
-  if (head.received_at != item.head.received_at) add("received date");
-  if (compares_flags && restorable(head.flags) != restorable(item.head.flags)) add("flags");
-  return what;
 }
 
 struct Group {

@@ -7,8 +7,10 @@
 
 std::vector<std::string> fuzz_seeds() {
   using namespace std::string_literals;
-  return {"\0a1 CAPABILITY\r\na2 SELECT \"INBOX\"\r\na3 UID FETCH 1:* (FLAGS BODY.PEEK[])\r\na4 LOGOUT\r\n"s,
-          "\0a1 EXAMINE {5}\r\nINBOX\r\na2 IDLE\r\nDONE\r\na3 APPEND INBOX {3+}\r\nabc\r\n"s};
+  return {
+      "\0a1 CAPABILITY\r\na2 SELECT \"INBOX\"\r\na3 UID FETCH 1:* (FLAGS BODY.PEEK[])\r\na4 LOGOUT\r\n"s,
+      "\0a1 EXAMINE {5}\r\nINBOX\r\na2 IDLE\r\nDONE\r\na3 APPEND INBOX {3+}\r\nabc\r\n"s,
+      "\0a1 CREATE \"Mailhold proof 0123456789abcdef0123456789abcdef\"\r\na2 DELETE \"Mailhold proof 0123456789abcdef0123456789abcdef\"\r\n"s};
 }
 
 std::vector<std::string> fuzz_words() {
@@ -35,6 +37,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const std::string lower = to_lower(line);
       const std::size_t space = lower.find(' ');
       if (space != std::string::npos && lower.compare(space, word.size(), word) == 0) std::abort();
+    }
+  }
+  // A proof names its own folder in what changes anything, or nothing passes.
+  ImapCommandFilter proof({Purpose::backup_prove, {"*"}, true});
+  if (!proof.receive(bytes)) return 0;
+  const std::string of_proof = proof.take_for_server();
+  if (to_lower(of_proof).find(" append ") != std::string::npos) return 0;  // a message may say anything
+  for (const std::string_view line : split(of_proof, '\n')) {
+    const std::string lower = to_lower(line);
+    const std::size_t space = lower.find(' ');
+    for (const std::string_view word : {" delete ", " create ", " select ", " examine "}) {
+      if (space != std::string::npos && lower.compare(space, word.size(), word) == 0 &&
+          line.find("Mailhold proof ") == std::string_view::npos)
+        std::abort();
     }
   }
   return 0;

@@ -14,11 +14,16 @@ const Names everywhere = {"CAPABILITY", "NOOP",  "LOGOUT", "ENABLE", "NAMESPACE"
                           "EXAMINE",    "CHECK", "SEARCH", "FETCH",  "IDLE",      "UNSELECT", "UID FETCH", "UID SEARCH"};
 // SELECT lets a session change flags, so that those which only read have EXAMINE.
 const Names restoring = {"SELECT", "APPEND", "CREATE", "SUBSCRIBE", "STORE", "UID STORE"};
+// Nothing of the mailbox but the names of its folders: what acts on a folder acts on one that was selected, and only proof
+// folders can be.
+const Names proving = {"CAPABILITY", "NOOP",   "LOGOUT", "ENABLE", "NAMESPACE", "LIST",    "EXAMINE",   "FETCH",       "UNSELECT",
+                       "UID FETCH",  "SELECT", "APPEND", "CREATE", "STORE",     "EXPUNGE", "UID STORE", "UID EXPUNGE", "DELETE"};
 const Names journaling = {"SELECT", "STORE", "UID STORE", "EXPUNGE", "UID EXPUNGE"};
 
 bool is_among(Names names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); }
 
 bool is_allowed(Purpose purpose, std::string_view command) {
+  if (purpose == Purpose::backup_prove) return is_among(proving, command);
   if (is_among(everywhere, command)) return true;
   if (purpose == Purpose::restore_write) return is_among(restoring, command);
   return purpose == Purpose::journal && is_among(journaling, command);
@@ -27,7 +32,11 @@ bool is_allowed(Purpose purpose, std::string_view command) {
 Error refused(const std::string& why) { return {ErrorKind::denied, why}; }
 
 bool names_a_folder(std::string_view command) {
-  return is_among({"STATUS", "EXAMINE", "SELECT", "APPEND", "CREATE", "SUBSCRIBE"}, command);
+  return is_among({"STATUS", "EXAMINE", "SELECT", "APPEND", "CREATE", "SUBSCRIBE", "DELETE"}, command);
+}
+
+bool may_name(Purpose purpose, const std::vector<std::string>& folders, std::string_view folder) {
+  return purpose == Purpose::backup_prove ? is_proof_folder(folder) : is_in_scope(folders, folder);
 }
 
 bool mentions(const std::vector<std::string>& arguments, std::string_view word) {
@@ -36,12 +45,13 @@ bool mentions(const std::vector<std::string>& arguments, std::string_view word) 
                      [&](const std::string& each) { return to_lower(each).find(wanted) != std::string::npos; });
 }
 
-// A journal is emptied of what was taken, so \Deleted is all it may set; what is restored may have every flag but that.
+// A journal is emptied of what was taken, and a proof of what it added, so \Deleted is all they may set; what is restored may
+// have every flag but that.
 Status check_store(Purpose purpose, const std::vector<std::string>& arguments) {
   if (purpose == Purpose::restore_write)
     return mentions(arguments, "\\deleted") ? Status(refused("restore.write deletes nothing")) : done();
   const std::string last = arguments.empty() ? "" : to_lower(arguments.back());
-  if (last != "(\\deleted)" && last != "\\deleted") return refused("a journal may set \\Deleted only");
+  if (last != "(\\deleted)" && last != "\\deleted") return refused("this purpose may set \\Deleted only");
   return done();
 }
 
@@ -51,7 +61,20 @@ Result<Purpose> purpose_of(std::string_view name) {
   if (name == "backup.read") return Purpose::backup_read;
   if (name == "restore.write") return Purpose::restore_write;
   if (name == "journal") return Purpose::journal;
+  if (name == "backup.prove") return Purpose::backup_prove;
   return Error{ErrorKind::unsupported, "no purpose of IMAP"};
+}
+
+bool is_proof_folder(std::string_view folder) {
+  constexpr std::size_t digits = 32;
+  for (const std::string_view above : {"INBOX.", "INBOX/"}) {
+    if (folder.starts_with(above)) folder.remove_prefix(above.size());
+  }
+  if (!folder.starts_with(proof_folder_prefix)) return false;
+  folder.remove_prefix(proof_folder_prefix.size());
+  return folder.size() == digits && std::all_of(folder.begin(), folder.end(), [](char letter) {
+           return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f');
+         });
 }
 
 bool is_in_scope(const std::vector<std::string>& patterns, std::string_view folder) {
@@ -78,10 +101,10 @@ Status check_command(Purpose purpose, const std::vector<std::string>& folders, c
   std::string command;
   for (const std::string& keyword : words.keywords) command += (command.empty() ? "" : " ") + keyword;
   if (!is_allowed(purpose, command)) return refused("this purpose does not allow the command");
-  if (names_a_folder(command) && (words.arguments.empty() || !is_in_scope(folders, words.arguments.front())))
+  if (names_a_folder(command) && (words.arguments.empty() || !may_name(purpose, folders, words.arguments.front())))
     return refused("the folder is outside the scope of this connection");
   if (command == "STORE" || command == "UID STORE") return check_store(purpose, words.arguments);
-  if (command == "APPEND" && mentions(words.arguments, "\\deleted")) return refused("restore.write deletes nothing");
+  if (command == "APPEND" && mentions(words.arguments, "\\deleted")) return refused("what is added is not deleted at once");
   return done();
 }
 

@@ -9,8 +9,14 @@
 
 namespace mailhold::imap {
 
-enum class Purpose { backup_read, restore_write, journal };
-Result<Purpose> purpose_of(std::string_view name);  // "backup.read", "restore.write", "journal"; else unsupported
+enum class Purpose { backup_read, restore_write, journal, backup_prove };
+// "backup.read", "restore.write", "journal", "backup.prove"; else unsupported
+Result<Purpose> purpose_of(std::string_view name);
+
+// The only folders that backup.prove may make, look into, empty and delete: "Mailhold proof " and 32 small hex digits, at the
+// top, or below INBOX where a server wants all folders there. No scope of a connection adds to them or takes from them.
+inline constexpr std::string_view proof_folder_prefix = "Mailhold proof ";
+bool is_proof_folder(std::string_view folder);
 
 // Whether a folder may be named. Patterns: "*" for all, "Archive/*" for what begins so, else the name; INBOX in any case.
 bool is_in_scope(const std::vector<std::string>& patterns, std::string_view folder);

@@ -101,6 +101,41 @@ TEST(ImapCommandFilter, folders_outside_the_scope_are_refused) {
   EXPECT_FALSE(server_sees("APPEND Private {3+}\r\nabc"));
 }
 
+TEST(ImapCommandFilter, a_proof_reaches_its_own_folder_and_nothing_else) {
+  const std::string name = "\"Mailhold proof 0123456789abcdef0123456789abcdef\"";
+  const auto server_sees = [&](const std::string& command, const std::vector<std::string>& scope = {"*"}) {
+    return !run(filter_for(Purpose::backup_prove, true, scope), "a " + command + "\r\n").server.empty();
+  };
+  for (const char* command : {"CREATE ", "SELECT ", "EXAMINE ", "DELETE "}) {
+    EXPECT_TRUE(server_sees(command + name)) << command;
+    EXPECT_TRUE(server_sees(command + name, {"Archive/*"})) << "whatever the scope is";
+    for (const char* other :
+         {"INBOX", "Archive", "\"Mailhold proof\"", "\"Mailhold proof x\"", "\"Mailhold proof 0123456789abcdef0123456789abcde\"",
+          "\"Mailhold proof 0123456789abcdef0123456789abcdef0\"", "\"Mailhold proof 0123456789ABCDEF0123456789abcdef\"",
+          "\"Mailhold proof 0123456789abcdef0123456789abcdef/x\"", "\"x/Mailhold proof 0123456789abcdef0123456789abcdef\"",
+          "\"INBOX/INBOX\"", "\"mailhold proof 0123456789abcdef0123456789abcdef\"", "\"INBOX.Sent\"", "\"\"", "*"})
+      EXPECT_FALSE(server_sees(std::string(command) + other)) << command << other;
+  }
+  EXPECT_TRUE(server_sees("CREATE \"INBOX.Mailhold proof 0123456789abcdef0123456789abcdef\"")) << "where servers want it there";
+  EXPECT_TRUE(server_sees("APPEND " + name + " (\\Seen) {3+}\r\nabc"));
+  EXPECT_FALSE(server_sees("APPEND INBOX (\\Seen) {3+}\r\nabc"));
+  EXPECT_FALSE(server_sees("APPEND " + name + " (\\Deleted) {3+}\r\nabc"));
+  for (const char* command :
+       {"UID FETCH 1:* (BODY.PEEK[])", "UID STORE 1:* +FLAGS.SILENT (\\Deleted)", "EXPUNGE", "UNSELECT", "LIST \"\" \"*\""})
+    EXPECT_TRUE(server_sees(command)) << command;
+  // No word that could bring a message of the mailbox there, or take one away elsewhere.
+  for (const std::string& command :
+       {"COPY 1 " + name, "UID MOVE 1 " + name, "RENAME INBOX " + name, "RENAME " + name + " x",
+        std::string("STORE 1 +FLAGS (\\Seen)"), std::string("UID STORE 1 FLAGS ()"), std::string("STATUS INBOX (MESSAGES)"),
+        std::string("CLOSE"), "SUBSCRIBE " + name, std::string("SEARCH ALL"), std::string("UID SEARCH ALL"), std::string("IDLE"),
+        std::string("LSUB \"\" \"*\""), std::string("CHECK")})
+    EXPECT_FALSE(server_sees(command)) << command;
+  // And the word for deletion is this purpose's alone.
+  EXPECT_EQ(run(filter_for(Purpose::restore_write), "a DELETE " + name + "\r\n").server, "");
+  EXPECT_EQ(run(filter_for(Purpose::restore_write), "a EXPUNGE\r\n").server, "");
+  EXPECT_EQ(run(filter_for(Purpose::backup_read), "a CREATE " + name + "\r\n").server, "");
+}
+
 TEST(ImapCommandFilter, what_is_restored_goes_on_as_one_literal) {
   const Outcome plus = run(filter_for(Purpose::restore_write),
                            "a APPEND INBOX (\\Seen) \"02-Nov-2026 10:00:00 +0000\" {11}\r\nb EXPUNGE\r\n\r\nc NOOP\r\n");

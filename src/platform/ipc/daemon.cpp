@@ -11,8 +11,11 @@
 #include <deque>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "platform/crypto/prepare.h"
+#include "platform/ipc/messages.h"
 #include "platform/ipc/unit_socket.h"
 #include "platform/net/wait.h"
 
@@ -208,11 +211,18 @@ struct Daemon::Serving {
         call = std::move(calls.front());
         calls.pop_front();
       }
-      serve_call(handler, call);
+      serve_call([this](const auto& one) { answer(one); }, call);
     }
   }
 
+  void answer(const std::shared_ptr<Call>& call) {
+    if (call->method() == method_metrics && call->peer == "apid") return call->reply(write_families(metrics().families()));
+    calls_answered.add();
+    handler(call);
+  }
+
   Handler handler;
+  Counter& calls_answered = metrics().counter("mailhold_calls_total", "Calls that other processes of ours made.");
   std::mutex mutex;
   std::condition_variable_any arrived;
   std::deque<std::shared_ptr<Call>> calls;  // guarded by mutex
@@ -247,6 +257,9 @@ int Daemon::run(Handler handler, int workers) {
     }
   };
   serve_waiting();
+  metrics()
+      .gauge("mailhold_start_time_seconds", "When the process began to serve, in seconds since 1970.")
+      .set(static_cast<double>(system_clock().now()) / 1000);
   (void)control_->send(encode_ready(::getpid()), Deadline::after(std::chrono::seconds(5)));
   const Deadline forever{std::chrono::steady_clock::now() + std::chrono::hours(24 * 365), stop_.get_token()};
   for (bool go = false, stopping = false; !stopping;) {

@@ -11,4 +11,7 @@ namespace mailhold::ipc {
 // JSON in, JSON out: {"verb":"queue.list", ...}. The verbs of a daemon for the command line (core/api).
 inline constexpr std::uint16_t method_api = 1000;
 
+// () -> write_families of what the process counts (base/metrics.h). Every daemon answers it, to apid alone.
+inline constexpr std::uint16_t method_metrics = 1001;
+
 }  // namespace mailhold::ipc

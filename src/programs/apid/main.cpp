@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "core/access/operation.h"
 #include "core/settings/settings.h"
 #include "features/tenants/tenant_messages.h"
@@ -28,7 +29,8 @@ constexpr std::pair<std::string_view, std::string_view> owners[] = {
     {"queue", "gatewayd-out"}, {"held", "gatewayd-out"}, {"message", "gatewayd-out"}, {"gateway", "gatewayd-in"},
     {"link", "linkd"},         {"operation", "brokerd"}, {"person", "brokerd"},       {"route", "brokerd"},
     {"secret", "brokerd"},     {"ledger", "ledgerd"},    {"connection", "brokerd"},   {"session", "workerd"},
-    {"mailbox", "workerd"},    {"backup", "workerd"},    {"restore", "workerd"}};
+    {"mailbox", "workerd"},    {"backup", "workerd"},    {"restore", "workerd"},      {"retention", "workerd"},
+    {"hold", "workerd"}};
 
 // gatewayd and linkd ask for what they need of the tenants.
 void answer_peer(tenants::TenantBook& book, const std::shared_ptr<ipc::Call>& call) {
@@ -50,6 +52,8 @@ class Router {
  public:
   Router(ipc::Daemon& daemon, tenants::TenantVerbs& tenants, apid::RegionVerbs& region) : tenants_(tenants), region_(region) {
     for (const auto& [noun, owner] : owners) peers_[std::string(noun)] = daemon.peer(std::string(owner));
+    for (const char* program : {"keyd", "ledgerd", "brokerd", "gatewayd-in", "gatewayd-out", "linkd", "workerd"})
+      watched_[program] = daemon.peer(program);
   }
 
   Result<std::string> answer(api::Request& request, const Deadline& deadline) {
@@ -59,6 +63,7 @@ class Router {
     if (found == nullptr || !found->is_string()) return Error{ErrorKind::invalid_input, "a request is a JSON object with a verb"};
     const std::string verb(found->as_string());
     const std::string noun = verb.substr(0, verb.find('.'));
+    if (verb == "metrics.show") return metrics_of_all(deadline);
     if (verb == "status") return region_.status(deadline);
     if (noun == "key") {
       Result<std::string> answer = region_.key(verb, request, deadline);
@@ -77,6 +82,21 @@ class Router {
   }
 
  private:
+  // Of every process that apid can ask; one that is away is told by its absence.
+  Result<std::string> metrics_of_all(const Deadline& deadline) {
+    MetricFamilies all;
+    for (const auto& [program, peer] : watched_) {
+      const auto reply =
+          peer->call(ipc::method_metrics, {}, Deadline::after(std::min<std::chrono::milliseconds>(5s, deadline.left())));
+      auto families = reply ? read_families(reply->bytes) : Result<MetricFamilies>(reply.error());
+      if (families) join_families(all, std::move(*families), program);
+      metrics().gauge("mailhold_up", "Whether the program answered.", {{"of", program}}).set(families ? 1 : 0);
+    }
+    join_families(all, metrics().families(), "apid");
+    return boost::json::serialize(boost::json::object{{"text", metrics_text(all)}});
+  }
+
+  std::map<std::string, std::shared_ptr<ipc::Client>> watched_;  // by program
   std::map<std::string, std::shared_ptr<ipc::Client>> peers_;
   tenants::TenantVerbs& tenants_;
   apid::RegionVerbs& region_;

@@ -28,7 +28,7 @@ Status list_mailboxes(Console& console, const Typed& typed) {
     request["tenant"] = tenant;
   }
   ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(request)));
-  console.print(answer, {"name", "kind", "state", "items", "synced_at", "reason", "mailbox"});
+  console.print(answer, {"name", "kind", "state", "items", "progress", "synced_at", "reason", "mailbox"});
   return done();
 }
 
@@ -78,6 +78,26 @@ Status find(Console& console, const Command& command, const Typed& typed) {
   return done();
 }
 
+// Waits for the end of a proof and prints it; an error unless everything came back as it was.
+Status prove(Console& console, const Command& command, const Typed& typed) {
+  ASSIGN_OR_RETURN(const std::string request, request_of(command, typed));
+  RETURN_IF_ERROR(console.ask(request));
+  const std::string question = json::serialize(json::object{{"verb", "backup.proof"}, {"mailbox", typed.one("mailbox")}});
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::string shown, console.ask(question));
+    const json::object proof = json::parse(shown).as_object();
+    if (proof.at("running").as_bool()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      continue;
+    }
+    console.print(shown);
+    if (const json::value* trouble = proof.if_contains("trouble"))
+      return Error{ErrorKind::unavailable, std::string(trouble->as_string())};
+    if (proof.at("outcome").as_string() != "passed") return Error{ErrorKind::corrupt, "not everything came back as it was"};
+    return done();
+  }
+}
+
 }  // namespace
 
 std::vector<Command> backup_commands() {
@@ -110,6 +130,13 @@ std::vector<Command> backup_commands() {
       {}};
   finding.run = [plain = finding](Console& console, const Typed& typed) { return find(console, plain, typed); };
   Command verifying{"restore", "verify", "Read everything of a restore back once more and compare", {job}, "", {}};
+  Command proving{"backup",
+                  "prove",
+                  "Put some items into a scratch folder at the server, read them back, compare, and take the folder away",
+                  {mailbox, {"items", "How many, if not 20", false, Form::number}},
+                  "mailhold backup prove alice@example.com",
+                  {}};
+  proving.run = [plain = proving](Console& console, const Typed& typed) { return prove(console, plain, typed); };
   verifying.run = [plain = verifying](Console& console, const Typed& typed) { return start(console, plain, typed); };
   return {
       {"mailbox",
@@ -140,6 +167,8 @@ std::vector<Command> backup_commands() {
        {},
        {"received_at", "bytes", "flags", "item"}},
       std::move(finding),
+      std::move(proving),
+      {"backup", "proof", "Show the last proof of a mailbox", {mailbox}, "", {}},
       std::move(starting),
       {"restore", "show", "Show how far a restore is, and its report", {job}, "", {}},
       std::move(verifying),

@@ -38,6 +38,19 @@ Result<std::string> Console::tenant_id(const std::string& name_or_id) {
   return std::string(json::parse(answer).as_object().at("tenant").as_string());
 }
 
+Result<std::string> Console::mailbox_id(const std::string& name_or_id, const std::string& tenant) {
+  if (Id::parse(name_or_id)) return name_or_id;
+  ASSIGN_OR_RETURN(const std::string answer, ask(json::serialize(json::object{{"verb", "mailbox.list"}, {"tenant", tenant}})));
+  std::string found;
+  for (const json::value& mailbox : json::parse(answer).as_object().at("mailboxes").as_array()) {
+    if (mailbox.as_object().at("name").as_string() != name_or_id) continue;
+    if (!found.empty()) return Error{ErrorKind::invalid_input, "more than one mailbox has that name: give the id"};
+    found = std::string(mailbox.as_object().at("mailbox").as_string());
+  }
+  if (found.empty()) return Error{ErrorKind::not_found, "no such mailbox of this tenant; see mailhold mailbox list"};
+  return found;
+}
+
 Result<std::string> request_of(const Command& command, const Typed& typed) {
   json::object request{{"verb", command.noun + "." + command.verb}};
   for (const Option& option : command.options) {

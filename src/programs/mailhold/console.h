@@ -23,6 +23,8 @@ struct Console {
   void print(const std::string& answer_json, const std::vector<std::string>& columns = {}) const;
   // tenant name or id -> id
   Result<std::string> tenant_id(const std::string& name_or_id);
+  // mailbox name or id -> id; of that tenant
+  Result<std::string> mailbox_id(const std::string& name_or_id, const std::string& tenant);
 
  private:
   std::optional<api::ApiClient> client_;

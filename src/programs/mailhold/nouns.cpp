@@ -15,6 +15,8 @@ std::string noun_meaning(const std::string& noun) {
       {"secret", "Passwords and keys of routes and connections; they go in and never come out"},
       {"mailbox", "Mailboxes that are backed up"},
       {"backup", "What was backed up of a mailbox, as of any moment; and copies of Mailhold's own data"},
+      {"retention", "How long backups of mailboxes are kept, and what would vanish when"},
+      {"hold", "What must be kept, whatever retention says"},
       {"restore", "Items put back into a mailbox and verified; and Mailhold's own data, brought back"},
       {"tenant", "The companies this region protects"},
       {"domain", "Domains and recipients of a tenant"},

@@ -73,6 +73,19 @@ std::vector<Command> region_commands() {
          console.print(answer);
          return done();
        }},
+      {"metrics",
+       "",
+       "Print what all processes count and measure, in the text format of Prometheus",
+       {},
+       "mailhold metrics > /var/lib/prometheus/node-exporter/mailhold.prom.new && mv …",
+       [](Console& console, const Typed&) -> Status {
+         ASSIGN_OR_RETURN(const std::string answer, console.ask(R"({"verb":"metrics.show"})"));
+         if (console.json)
+           console.print(answer);
+         else
+           std::cout << json::parse(answer).as_object().at("text").as_string().c_str();
+         return done();
+       }},
       {"settings", "list", "Show every setting with its default and what it means", {}, "", list_settings},
       {"settings",
        "check",

@@ -5,32 +5,47 @@
 #include <filesystem>
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "core/broker/session_check.h"
-#include "core/keys/key_client.h"
 #include "core/settings/settings.h"
+#include "features/recover/backup_metrics.h"
 #include "features/recover/backup_verbs.h"
-#include "features/scanning/scanner_pool.h"
 #include "features/recover/finding.h"
+#include "features/recover/retention_job.h"
+#include "features/recover/retention_verbs.h"
 #include "platform/blobs/files/file_blobs.h"
 #include "platform/ipc/daemon.h"
 #include "platform/ipc/messages.h"
 #include "platform/records/sqlite/sqlite_records.h"
 #include "platform/sandbox/profiles.h"
+#include "programs/workerd/brokered.h"
+#include "programs/workerd/jailed_comparer.h"
+#include "programs/workerd/worker_keys.h"
 
 namespace {
 
 using namespace mailhold;
+using namespace mailhold::worker;
+using namespace std::chrono_literals;
 namespace json = boost::json;
+
+constexpr std::size_t scanning_workers_max = 4;
+
+json::object object_of(std::string_view text) {
+  boost::system::error_code error;
+  const json::value parsed = json::parse(text, error);
+  return !error && parsed.is_object() ? parsed.as_object() : json::object();
+}
+
+std::string word_of(const json::object& request, std::string_view name) {
+  const json::value* found = request.if_contains(name);
+  return found != nullptr && found->is_string() ? std::string(found->as_string()) : "";
+}
 
 // {"verb":"session.check", "connection", "purpose"}
 Result<std::string> answer(broker::BrokerClient& brokerd, std::string_view text) {
-  boost::system::error_code error;
-  const json::value parsed = json::parse(text, error);
-  const auto* request = error ? nullptr : parsed.if_object();
-  const auto word = [&](const char* name) -> std::string {
-    const json::value* found = request == nullptr ? nullptr : request->if_contains(name);
-    return found != nullptr && found->is_string() ? std::string(found->as_string()) : "";
-  };
+  const json::object request = object_of(text);
+  const auto word = [&](const char* name) { return word_of(request, name); };
   if (word("verb") != "session.check") return Error{ErrorKind::not_found, "there is no verb " + word("verb")};
   ASSIGN_OR_RETURN(const Id connection, Id::parse(word("connection")));
   ASSIGN_OR_RETURN(const broker::SessionCheck check, broker::check_session(brokerd, connection, word("kind"), word("purpose"),
@@ -39,81 +54,33 @@ Result<std::string> answer(broker::BrokerClient& brokerd, std::string_view text)
       {"connection", connection.text()}, {"works", true}, {"server_says", check.greeting}, {"milliseconds", check.milliseconds}});
 }
 
-using namespace std::chrono_literals;
+store::StoreSettings store_settings(const std::filesystem::path& folder, const std::string& region) {
+  store::StoreSettings chosen;
+  chosen.folder = folder;
+  chosen.region = region;
+  chosen.compression = store::Compression::thorough;  // kept for years
+  // Attachments too: one flush for a batch of them, where each blob takes three.
+  chosen.packed_part_bytes_max = 8U << 20;
+  chosen.notes_uses = true;
+  return chosen;
+}
 
-constexpr std::size_t scanning_workers_max = 4;
+recover::BackupSettings backup_settings(const Settings& settings) {
+  recover::BackupSettings chosen;
+  chosen.every = std::chrono::seconds(std::max<std::int64_t>(1, settings.number("backup.every_seconds")));
+  chosen.sessions_max = static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("backup.sessions_max"), 1, 64));
+  chosen.proof_hour = static_cast<int>(std::clamp<std::int64_t>(settings.number("backup.proof_hour"), 0, 24));
+  chosen.proof_items =
+      static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("backup.proof_items"), 1, recover::proof_items_max));
+  return chosen;
+}
 
-// Sessions that brokerd opens: signed in already, filtered to their purpose.
-class BrokerSessions final : public mailboxes::SessionSource {
- public:
-  explicit BrokerSessions(broker::BrokerClient& brokerd) : brokerd_(brokerd) {}
-  Result<ipc::OwnedFd> open(Id tenant, Id connection, std::string_view purpose, const Deadline& deadline) override {
-    const Deadline opening = Deadline::after(std::min<std::chrono::milliseconds>(120s, deadline.left()), deadline.stop);
-    return brokerd_.open_imap_session(connection, purpose, Id::random(), opening, tenant);
-  }
-  Result<ipc::OwnedFd> open_http(Id tenant, Id connection, std::string_view purpose, const Deadline& deadline) override {
-    const Deadline opening = Deadline::after(std::min<std::chrono::milliseconds>(120s, deadline.left()), deadline.stop);
-    return brokerd_.open_http_session(connection, purpose, Id::random(), opening, tenant);
-  }
-
- private:
-  broker::BrokerClient& brokerd_;
-};
-
-// The keys of tenants that the store and the rows of backups need. Their days are epochs of their own.
-class WorkerKeys final : public store::StoreKeys {
- public:
-  explicit WorkerKeys(keys::KeyClient& keys) : keys_(keys) {}
-  Result<store::EpochKey> day_key(Id tenant, store::Epoch epoch, const Deadline& deadline) override {
-    return epoch_key(keys_.day_key(tenant, keys::backup_epoch_first + epoch, deadline));
-  }
-  Result<store::EpochKey> day_key(Id tenant, store::Epoch epoch, std::uint32_t version, const Deadline& deadline) override {
-    return epoch_key(keys_.day_key(tenant, keys::backup_epoch_first + epoch, version, deadline));
-  }
-  Result<SecretText> token_key(Id tenant, const Deadline& deadline) override {
-    ASSIGN_OR_RETURN(keys::PurposeKey key, keys_.token_key(tenant, deadline));
-    return std::move(key.key);
-  }
-  Result<store::EpochKey> trace_key(Id, const Deadline&) override { return Error{ErrorKind::denied, "workerd traces nothing"}; }
-
- private:
-  static Result<store::EpochKey> epoch_key(Result<keys::DayKey> key) {
-    if (!key) return key.error();
-    return store::EpochKey{key->version, std::move(key->key)};
-  }
-  keys::KeyClient& keys_;
-};
-
-// Contents are compared where they are scanned: in a jail of the tenant's.
-class JailedComparer final : public recover::MeaningComparer {
- public:
-  explicit JailedComparer(scanning::ScannerPool& pool) : pool_(pool) {}
-  Result<recover::Meaning> compare(Id tenant, mailboxes::ContentForm form, std::string_view backed_up, std::string_view there,
-                                   const Deadline& deadline) override {
-    if (std::max(backed_up.size(), there.size()) > scanning::compared_bytes_max)
-      return recover::Meaning{false, "too large to be compared by meaning"};
-    const auto compared =
-        form == mailboxes::ContentForm::vcard ? scanning::ComparedForm::vcard : scanning::ComparedForm::icalendar;
-    ASSIGN_OR_RETURN(const scanning::Comparison found, pool_.compare({tenant, compared, backed_up, there}, deadline));
-    recover::Meaning meaning{found.is_equal, found.is_readable ? "" : "cannot be compared by meaning"};
-    for (const std::string& name : found.differences) meaning.differences += (meaning.differences.empty() ? "" : ", ") + name;
-    return meaning;
-  }
-
- private:
-  scanning::ScannerPool& pool_;
-};
-
-// What search answers, what search chooses the items for, and the rest.
-Result<std::string> answer(recover::BackupVerbs& verbs, recover::Finding& finding, std::string_view request) {
-  const Deadline deadline = Deadline::after(60s);
-  boost::system::error_code error;
-  const json::value parsed = json::parse(request, error);
-  const auto* fields = error ? nullptr : parsed.if_object();
-  const json::value* verb = fields == nullptr ? nullptr : fields->if_contains("verb");
-  if (verb != nullptr && *verb == "backup.find") return finding.answer(request, deadline);
-  if (verb == nullptr || *verb != "restore.start" || !fields->contains("query")) return verbs.answer(request, deadline);
-  ASSIGN_OR_RETURN(const std::string chosen, finding.with_items(request, deadline));
+// A restore of what a search finds names its items.
+Result<std::string> answer(recover::BackupVerbs& verbs, recover::Finding& finding, const json::object& request,
+                           std::string_view text, const Deadline& deadline) {
+  if (word_of(request, "verb") == "backup.find") return finding.answer(text, deadline);
+  if (word_of(request, "verb") != "restore.start" || !request.contains("query")) return verbs.answer(text, deadline);
+  ASSIGN_OR_RETURN(const std::string chosen, finding.with_items(text, deadline));
   return verbs.answer(chosen, deadline);
 }
 
@@ -128,38 +95,51 @@ Status serve(ipc::Daemon& daemon) {
   WorkerKeys worker_keys(keys);
   broker::BrokerClient brokerd(daemon.peer("brokerd"));
   BrokerSessions sessions(brokerd);
+  BrokerRules rules(brokerd);
   ASSIGN_OR_RETURN(const auto records, records::open_sqlite(folder / "backup.db", opening));
   ASSIGN_OR_RETURN(const auto blobs, blobs::FileBlobs::open(folder / "blobs"));
-  store::StoreSettings store_settings;
-  store_settings.folder = folder;
-  store_settings.region = region;
-  store_settings.compression = store::Compression::thorough;  // kept for years
-  // Attachments too: one flush for a batch of them, where each blob takes three.
-  store_settings.packed_part_bytes_max = 8U << 20;
-  ASSIGN_OR_RETURN(const auto store, store::MessageStore::open(store_settings, *records, *blobs, worker_keys));
+  ASSIGN_OR_RETURN(const auto store, store::MessageStore::open(store_settings(folder, region), *records, *blobs, worker_keys));
   ASSIGN_OR_RETURN(const auto book, recover::BackupBook::open(*records, region, worker_keys, opening));
-  recover::BackupSettings backup_settings;
-  backup_settings.every = std::chrono::seconds(std::max<std::int64_t>(1, settings.number("backup.every_seconds")));
-  backup_settings.sessions_max =
-      static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("backup.sessions_max"), 1, 64));
   const auto scannerd = daemon.peer("scannerd");
   scanning::ScannerPool scanners(scanning::workers_of(*scannerd), {.workers_max = scanning_workers_max});
   JailedComparer comparer(scanners);
-  recover::Backups backups(backup_settings, {*book, *store, worker_keys, sessions, system_clock(), &comparer});
+  const auto report_proof = [&rules](const recover::ProofRecord& proof, const Deadline& deadline) {
+    const bool passed = proof.outcome == recover::ProofOutcome::passed;
+    return rules.report(
+        proof.tenant, proof.mailbox, "backup.proved",
+        {{"items", proof.items}, {"bytes", proof.bytes}, {"differing", proof.differing}, {"passed", passed ? 1 : 0}}, deadline);
+  };
+  recover::Backups backups(backup_settings(settings),
+                           {*book, *store, worker_keys, sessions, system_clock(), &comparer, report_proof});
   recover::BackupVerbs verbs(backups, *book);
+  recover::Retention retention(
+      {*book, *store, rules, system_clock(), [&backups](Id mailbox) { return backups.let_go(mailbox); }});
+  recover::RetentionVerbs retention_verbs(retention, rules, *book, system_clock());
+  recover::RetentionJob retention_job(
+      retention, std::chrono::seconds(std::max<std::int64_t>(1, settings.number("backup.retention_seconds"))));
   search::SearchSettings search_settings;
   search_settings.tenants_max = static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("search.tenants_max"), 1, 64));
   search::SearchClient search(search::opened_by(daemon.peer("searchd")), search_settings);
   recover::Indexing indexing({*book, *store, scanners, search});
   recover::Finding finding(*book, search, indexing);
+  metrics().before_telling([&backups] {
+    const auto views = backups.list(Deadline::after(10s));
+    if (views) recover::show_mailboxes(metrics(), *views, system_clock().now());  // sealed: as they were
+  });
   backups.start();
   indexing.start();
+  retention_job.start();
   daemon.run([&](const std::shared_ptr<ipc::Call>& call) {
     if (call->peer != "apid" || call->method() != ipc::method_api)
       return call->fail(Error{ErrorKind::denied, "not for " + call->peer});
-    const bool is_check = call->body().find("\"session.") != std::string_view::npos;
-    call->answer(is_check ? answer(brokerd, call->body()) : answer(verbs, finding, call->body()));
+    const json::object request = object_of(call->body());
+    const std::string verb = word_of(request, "verb");
+    const Deadline deadline = Deadline::after(150s);
+    if (verb.starts_with("session.")) return call->answer(answer(brokerd, call->body()));
+    if (recover::RetentionVerbs::knows(verb)) return call->answer(retention_verbs.answer(call->body(), deadline));
+    call->answer(answer(verbs, finding, request, call->body(), deadline));
   });
+  retention_job.stop();
   indexing.stop();
   backups.stop();
   return done();

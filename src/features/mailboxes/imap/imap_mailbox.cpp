@@ -289,6 +289,11 @@ Status ImapMailbox::read_on(ImapMark& mark, std::size_t limit, Changes& changes,
   return done();
 }
 
+Result<std::optional<std::uint64_t>> ImapMailbox::count(const Folder& folder, const Deadline& deadline) {
+  RETURN_IF_ERROR(select(folder, deadline));
+  return std::optional(opened_->count);
+}
+
 Result<std::vector<ItemHead>> ImapMailbox::list(const Folder& folder, const Deadline& deadline) {
   RETURN_IF_ERROR(select(folder, deadline));
   std::vector<ItemHead> heads;
@@ -336,7 +341,34 @@ Status ImapMailbox::fetch(const Folder& folder, const std::vector<std::string>& 
   return outcome;
 }
 
-Result<Folder> ImapMailbox::make_folder(const FolderPath& path, const Deadline& deadline) {
+Result<Folder> ImapMailbox::make_folder(const FolderPath& path, const Deadline& deadline) { return make(path, true, deadline); }
+
+// Not subscribed: nobody's mail program needs to see it.
+Result<Folder> ImapMailbox::make_scratch(Id job, const Deadline& deadline) {
+  Result<Folder> made = make({scratch_name(job)}, false, deadline);
+  if (!made && made.error().kind == ErrorKind::denied) return make({"INBOX", scratch_name(job)}, false, deadline);
+  return made;
+}
+
+Status ImapMailbox::remove_scratch(Id job, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const std::vector<Folder> known, folders(deadline));
+  for (const Folder& folder : known) {
+    const bool is_it = folder.path == FolderPath{scratch_name(job)} || folder.path == FolderPath{"INBOX", scratch_name(job)};
+    if (!is_it) continue;
+    RETURN_IF_ERROR(select(folder, deadline));
+    if (opened_->count > 0) {
+      RETURN_IF_ERROR(session_->run("UID STORE 1:* +FLAGS.SILENT (\\Deleted)", ignore, deadline));
+      RETURN_IF_ERROR(session_->run("EXPUNGE", ignore, deadline));
+    }
+    opened_.reset();
+    if (session_->has("UNSELECT")) RETURN_IF_ERROR(session_->run("UNSELECT", ignore, deadline));
+    ASSIGN_OR_RETURN(const std::string name, quoted(folder.id));
+    RETURN_IF_ERROR(session_->run("DELETE " + name, ignore, deadline));
+  }
+  return done();
+}
+
+Result<Folder> ImapMailbox::make(const FolderPath& path, bool is_shown, const Deadline& deadline) {
   ASSIGN_OR_RETURN(std::vector<Folder> known, folders(deadline));
   const auto find = [&known](const FolderPath& wanted) -> const Folder* {
     const auto found = std::find_if(known.begin(), known.end(), [&](const Folder& each) { return each.path == wanted; });
@@ -355,7 +387,8 @@ Result<Folder> ImapMailbox::make_folder(const FolderPath& path, const Deadline& 
   const auto create = [&](const FolderPath& wanted) -> Status {
     ASSIGN_OR_RETURN(const std::string name, quoted(name_of_path(wanted)));
     RETURN_IF_ERROR(session_->run("CREATE " + name, ignore, deadline));
-    (void)session_->run("SUBSCRIBE " + name, ignore, deadline);  // so that mail programs show it; it is there in any case
+    if (is_shown)
+      (void)session_->run("SUBSCRIBE " + name, ignore, deadline);  // so that mail programs show it; it is there in any case
     return done();
   };
   // A server makes the levels above by itself (RFC 9051 section 6.3.4); for one that does not they are made one by one.

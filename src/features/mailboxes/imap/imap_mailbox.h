@@ -10,21 +10,24 @@
 
 namespace mailhold::mailboxes {
 
-class ImapMailbox final : public MailboxTarget {
+class ImapMailbox final : public ScratchTarget {
  public:
-  // `writes`: the session is one of restore.write, and folders are opened so that flags may be set.
+  // `writes`: the session is one of restore.write or backup.prove, and folders are opened so that flags may be set.
   static Result<std::unique_ptr<ImapMailbox>> open(std::unique_ptr<net::Stream> stream, bool writes,
                                                    const ImapSessionSettings& settings, const Deadline& deadline);
 
   Result<std::vector<Folder>> folders(const Deadline& deadline) override;
   Result<Changes> changes(const Folder& folder, std::string_view mark, std::size_t limit, const Deadline& deadline) override;
   Status fetch(const Folder& folder, const std::vector<std::string>& ids, const Sink& sink, const Deadline& deadline) override;
+  Result<std::optional<std::uint64_t>> count(const Folder& folder, const Deadline& deadline) override;
   Result<std::vector<ItemHead>> list(const Folder& folder, const Deadline& deadline) override;
   Result<Folder> make_folder(const FolderPath& path, const Deadline& deadline) override;
   Result<std::string> add(const Folder& folder, const Item& item, const Deadline& deadline) override;
   Status add_all(const Folder& folder, const Additions& additions, const Deadline& deadline) override;
   Status set_flags(const Folder& folder, const std::string& id, const std::vector<std::string>& flags,
                    const Deadline& deadline) override;
+  Result<Folder> make_scratch(Id job, const Deadline& deadline) override;
+  Status remove_scratch(Id job, const Deadline& deadline) override;
 
  private:
   // What SELECT or EXAMINE told of the folder that is open.
@@ -46,6 +49,7 @@ class ImapMailbox final : public MailboxTarget {
   Result<std::vector<std::uint32_t>> uids_of(const std::string& command, const Deadline& deadline);
   Result<std::string> append_command(const Folder& folder, const ItemHead& head) const;
   Result<std::string> quoted(std::string_view name) const;
+  Result<Folder> make(const FolderPath& path, bool is_shown, const Deadline& deadline);
   std::string name_of_path(const FolderPath& path) const;
   FolderPath path_of_name(std::string_view name) const;
 

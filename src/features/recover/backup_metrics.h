@@ -1,0 +1,22 @@
+// BackupMetrics: what there is to watch of backups, restores, proofs and retention (docs/guide/metrics.md). What is counted is
+// counted where it happens, by these; what is looked up is looked up when somebody asks. Any thread.
+#pragma once
+
+#include "base/metrics.h"
+#include "features/recover/backups.h"
+#include "features/recover/retention.h"
+
+namespace mailhold::recover {
+
+// Mailboxes that have series of their own, by id; with more than that only their sums and extremes are shown.
+inline constexpr std::size_t mailboxes_shown_max = 1'000;
+
+void count_sync(const SyncProgress& progress, std::chrono::milliseconds took, bool came_to_its_end);
+void count_restore(const RestoreReport& report);
+void count_proof(const ProofRecord& proof, bool came_to_its_end);
+void count_expired(const Expired& expired);
+
+// Sets the gauges of all mailboxes as they are now.
+void show_mailboxes(Metrics& metrics, const std::vector<Backups::View>& views, Milliseconds now);
+
+}  // namespace mailhold::recover

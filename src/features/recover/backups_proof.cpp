@@ -1,0 +1,123 @@
+// Proofs among the other work: when one is due, what the last process left of one, and what comes of it.
+#include "base/bytes.h"
+#include "base/log.h"
+#include "features/recover/backup_metrics.h"
+#include "features/recover/backups.h"
+
+namespace mailhold::recover {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto proof_time = 1h;
+constexpr auto row_time = 60s;
+constexpr Milliseconds milliseconds_in_hour = 3'600'000;
+constexpr Milliseconds milliseconds_in_day = 24 * milliseconds_in_hour;
+constexpr Milliseconds late_at_most = 3 * milliseconds_in_hour;  // whoever was off at that hour waits for the next night
+
+// Spread over the hour, always the same for one mailbox.
+Milliseconds minute_of(Id mailbox) { return Milliseconds{ByteReader(mailbox.bytes()).u32()} * 1000 % milliseconds_in_hour; }
+
+std::string reason_of(const Error& error) {
+  if (error.is_temporary()) return "no proof, and it is tried again: " + error.detail;
+  if (error.kind == ErrorKind::denied) return "no proof: " + error.detail + "; the connection needs the purpose backup.prove";
+  return "no proof: " + error.detail;
+}
+
+}  // namespace
+
+// What an earlier process did not bring to its end: its folders at the servers are taken away.
+void Backups::take_up_proofs(const std::vector<Mailbox>& mailboxes) {
+  const std::lock_guard lock(mutex_);
+  if (took_up_proofs_) return;
+  for (const Mailbox& mailbox : mailboxes) {
+    const auto record = parts_.book.proof(mailbox, Deadline::after(row_time));
+    if (!record && record.error().is_temporary()) return;
+    if (!record) {
+      log_error("backup", "the proof of mailbox " + mailbox.id.text() + " does not open");
+      continue;
+    }
+    proof_begun_[mailbox.id] = record->started_at;
+    if (record->scratch.is_none() || proving_.contains(mailbox.id)) continue;
+    proving_[mailbox.id] = record->job;
+    proofs_waiting_.push_back({mailbox.id, record->job, 0});
+  }
+  took_up_proofs_ = true;
+}
+
+std::optional<Backups::WaitingProof> Backups::next_proof(const std::vector<Mailbox>& mailboxes) {
+  for (std::size_t i = 0; i < proofs_waiting_.size(); ++i) {
+    if (running_.contains(proofs_waiting_[i].mailbox)) continue;  // it is being read
+    const WaitingProof proof = proofs_waiting_[i];
+    proofs_waiting_.erase(proofs_waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+    return proof;
+  }
+  if (settings_.proof_hour < 0 || settings_.proof_hour > 23 || !took_up_proofs_) return std::nullopt;
+  const Milliseconds now = parts_.clock.now();
+  for (const Mailbox& mailbox : mailboxes) {
+    const Milliseconds due =
+        now - now % milliseconds_in_day + settings_.proof_hour * milliseconds_in_hour + minute_of(mailbox.id);
+    const bool is_due = now >= due && now < due + late_at_most && proof_begun_[mailbox.id] < due;
+    if (!is_due || mailbox.paused || mailbox.synced_at == 0 || mailbox.kind != mailboxes::MailboxKind::imap) continue;
+    if (running_.contains(mailbox.id) || proving_.contains(mailbox.id) || let_go_.contains(mailbox.id)) continue;
+    const Id job = Id::random();
+    proving_[mailbox.id] = job;
+    return WaitingProof{mailbox.id, job, settings_.proof_items};
+  }
+  return std::nullopt;
+}
+
+Result<Id> Backups::prove(Id mailbox, std::size_t items, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const Mailbox row, parts_.book.mailbox(mailbox, deadline));
+  if (row.synced_at == 0) return Error{ErrorKind::not_found, "nothing was backed up yet", "nothing was backed up yet"};
+  if (row.kind != mailboxes::MailboxKind::imap) {
+    const std::string what = "calendars and contacts are not proved yet";
+    return Error{ErrorKind::unsupported, what, what};
+  }
+  if (items == 0 || items > proof_items_max) {
+    const std::string what = "a proof is of 1 to 1,000 items";
+    return Error{ErrorKind::invalid_input, what, what};
+  }
+  const std::lock_guard lock(mutex_);
+  if (let_go_.contains(mailbox))
+    return Error{ErrorKind::not_found, "the mailbox is being removed", "the mailbox is being removed"};
+  if (proving_.contains(mailbox)) return Error{ErrorKind::denied, "a proof runs already", "a proof of this mailbox runs already"};
+  const Id job = Id::random();
+  proving_[mailbox] = job;
+  proofs_waiting_.push_back({mailbox, job, items});
+  look_again();
+  return job;
+}
+
+void Backups::prove_one(const WaitingProof& wanted, const std::stop_token& stop) {
+  const Deadline deadline = Deadline::after(proof_time, stop);
+  const auto mailbox = parts_.book.mailbox(wanted.mailbox, deadline);
+  auto record = mailbox ? parts_.book.proof(*mailbox, deadline) : Result<ProofRecord>(mailbox.error());
+  Status status = record ? done() : Status(record.error());
+  if (record) {
+    const auto open_target = [&](const Deadline& until) { return open_scratch(*mailbox, until); };
+    Proof proof({parts_.book, parts_.store, open_target, parts_.clock});
+    if (wanted.items > 0) {
+      record->job = wanted.job;
+      record->started_at = parts_.clock.now();
+    }
+    status = wanted.items > 0 ? proof.run(*mailbox, wanted.items, *record, deadline) : proof.clean_up(*record, deadline);
+    if (stop.stop_requested()) return;  // its folder is taken away at the next start
+    record->trouble = status ? "" : reason_of(status.error());
+    if (const Status written = parts_.book.put_proof(*record, Deadline::after(row_time)); !written)
+      log_error("backup", "the proof of mailbox " + wanted.mailbox.text() + " cannot be written down");
+    const bool came_to_its_end = record->job == wanted.job && record->proved_at >= record->started_at;
+    if (wanted.items > 0) count_proof(*record, came_to_its_end);
+    if (wanted.items > 0 && came_to_its_end) {
+      const Status told = parts_.report_proof(*record, Deadline::after(row_time));
+      if (!told) log_error("backup", "the ledger does not know of a proof: " + std::string(mailhold::name_of(told.error().kind)));
+    }
+    log_info("backup", "proof of mailbox " + wanted.mailbox.text() + ": " + std::to_string(record->items) + " items, " +
+                           std::to_string(record->differing) + " not as they were" + (status ? "" : ", no end"));
+  }
+  const std::lock_guard lock(mutex_);
+  proving_.erase(wanted.mailbox);
+  if (record) proof_begun_[wanted.mailbox] = record->started_at;
+}
+
+}  // namespace mailhold::recover
