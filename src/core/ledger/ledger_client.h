@@ -16,7 +16,7 @@
 #include "base/deadline.h"
 #include "base/secret_text.h"
 #include "core/keys/key_types.h"
-#include "core/ledger/receipt.h"
+#include "core/evidence/receipt.h"
 
 namespace mailhold::ledger {
 

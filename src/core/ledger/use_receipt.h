@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "core/keys/key_service.h"
-#include "core/ledger/receipt.h"
+#include "core/evidence/receipt.h"
 
 namespace mailhold::ledger {
 

@@ -113,25 +113,28 @@ Result<Exports::View> Exports::view(Id job) {
   return found->second;
 }
 
-Result<Mailbox> Exports::mailbox_for(Id tenant, const std::string& name, const Deadline& deadline) {
+Result<Mailbox> Exports::mailbox_for(Id tenant, const std::string& name, Id restore_connection, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::vector<Mailbox> mailboxes, parts_.book.mailboxes(deadline));
   const auto found = std::find_if(mailboxes.begin(), mailboxes.end(),
                                   [&](const Mailbox& each) { return each.tenant == tenant && each.name == name; });
   if (found != mailboxes.end()) {
     const std::string what = "a mailbox of that name is backed up over a connection: import into another name";
     if (!found->connection.is_none()) return Error{ErrorKind::denied, what, what};
-    return *found;
+    if (restore_connection.is_none() || found->restore_connection == restore_connection) return *found;
   }
   Mailbox mailbox;
-  mailbox.id = Id::random();
+  if (found != mailboxes.end()) mailbox = *found;
+  if (mailbox.id.is_none()) mailbox.id = Id::random();
   mailbox.tenant = tenant;
   mailbox.name = name;
+  if (!restore_connection.is_none()) mailbox.restore_connection = restore_connection;
   RETURN_IF_ERROR(parts_.book.put_mailbox(mailbox, deadline));
   return mailbox;
 }
 
-Result<Id> Exports::import(Id tenant, const std::string& name, ipc::OwnedFd channel, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const Mailbox mailbox, mailbox_for(tenant, name, deadline));
+Result<Id> Exports::import(Id tenant, const std::string& name, Id restore_connection, ipc::OwnedFd channel,
+                           const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const Mailbox mailbox, mailbox_for(tenant, name, restore_connection, deadline));
   const std::lock_guard lock(mutex_);
   const std::string what = "an import into that mailbox is under way";
   if (importing_.contains(mailbox.id)) return Error{ErrorKind::already_exists, what, what};

@@ -51,11 +51,12 @@ class Exports {
   Result<View> view(Id job);  // not_found
 
   // Takes frames from the channel (import.h) into the tenant's mailbox of that name, which is made if there is none, and
-  // answers over it. The mailbox. denied: a connection belongs to it.
-  Result<Id> import(Id tenant, const std::string& name, ipc::OwnedFd channel, const Deadline& deadline);
+  // answers over it. Restores may go over `restore_connection`, if it is given. The mailbox. denied: it is backed up over a
+  // connection.
+  Result<Id> import(Id tenant, const std::string& name, Id restore_connection, ipc::OwnedFd channel, const Deadline& deadline);
 
  private:
-  Result<Mailbox> mailbox_for(Id tenant, const std::string& name, const Deadline& deadline);
+  Result<Mailbox> mailbox_for(Id tenant, const std::string& name, Id restore_connection, const Deadline& deadline);
   Status make_room();  // for one more job; with mutex_ held
   void run_export(Id job, const std::string& operation, const ExportPermits::Permit& permit, ipc::OwnedFd file,
                   const std::stop_token& stop);

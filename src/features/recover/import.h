@@ -5,28 +5,13 @@
 // Design: docs/formats/export.md, "Import"
 #pragma once
 
-#include "base/bytes.h"
 #include "core/store/message_store.h"
 #include "features/recover/backup_book.h"
 #include "features/recover/content_keeper.h"
+#include "features/recover/import_frames.h"
 #include "platform/ipc/channel.h"
 
 namespace mailhold::recover {
-
-inline constexpr std::size_t import_message_bytes_max = 150U << 20;
-inline constexpr std::size_t import_flags_max = 64;
-
-// The frames, for both sides.
-std::string folder_frame(const mailboxes::FolderPath& path);
-std::string message_frame(Milliseconds received_at, const std::vector<std::string>& flags, std::string_view message);
-std::string end_frame(std::uint64_t messages);
-
-struct ImportReport {
-  std::uint64_t added = 0;
-  std::uint64_t present = 0;
-};
-std::string write_import_answer(const Result<ImportReport>& report);
-Result<ImportReport> parse_import_answer(std::string_view bytes);  // the error it says, or corrupt
 
 class Import {
  public:
@@ -45,8 +30,8 @@ class Import {
   Result<ImportReport> run(ipc::Channel& channel, const Deadline& deadline);
 
  private:
-  Status open_folder(mailboxes::FolderPath path, const Deadline& deadline);
-  Status take_message(ByteReader& reader, const Deadline& deadline);
+  Status open_folder(const mailboxes::FolderPath& path, const Deadline& deadline);
+  Status take_message(const ImportFrame& frame, const Deadline& deadline);
   Status keep_batch(const Deadline& deadline);
 
   Parts parts_;
@@ -55,7 +40,7 @@ class Import {
   ContentKeeper keeper_;
   FolderRow folder_;
   std::set<std::string> known_;                          // source ids in the folder
-  std::map<mailboxes::FolderPath, std::map<std::string, std::uint64_t>> seen_;  // how often each content came, by folder
+  std::map<Id, std::map<std::string, std::uint64_t>> seen_;  // how often each content came, by folder
   std::vector<mailboxes::MailboxSource::Content> batch_;
   std::vector<mailboxes::ItemHead> heads_;  // of the batch
   std::uint64_t batch_bytes_ = 0;

@@ -108,7 +108,7 @@ int main(int count, char** words) {
   console.programs = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
 
   std::vector<cli::Command> commands = cli::region_commands();
-  for (auto more : {cli::seal_commands(), cli::own_data_commands(), cli::backup_commands(), cli::people_commands(),
+  for (auto more : {cli::seal_commands(), cli::own_data_commands(), cli::backup_commands(), cli::export_commands(), cli::people_commands(),
                     cli::connection_commands(), cli::tenant_commands(), cli::mail_commands(), cli::host_commands()})
     commands.insert(commands.end(), more.begin(), more.end());
   cli::Typed typed;

@@ -16,6 +16,8 @@ std::string noun_meaning(const std::string& noun) {
       {"mailbox", "Mailboxes that are backed up"},
       {"backup", "What was backed up of a mailbox, as of any moment; and copies of Mailhold's own data"},
       {"restore", "Items put back into a mailbox and verified; and Mailhold's own data, brought back"},
+      {"export", "Contents of a backup as files that other programs read; two people"},
+      {"import", "Mail in files of other programs, kept as a backup"},
       {"tenant", "The companies this region protects"},
       {"domain", "Domains and recipients of a tenant"},
       {"link", "Rewritten links: rules, checks"},
