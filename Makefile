@@ -5,7 +5,7 @@ export MAILHOLD_CORPORA ?= $(abspath $(CURDIR)/../shared/corpora)
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
 PROGRAMS := mailhold keyd tokend ledgerd brokerd authd apid resolverd scannerd gatewayd linkd workerd gossipd mailhold-witness mailhold-verify
 
-.PHONY: run test check bench bench-seal bench-keys bench-broker bench-gateway fuzz soak mutants canaries fmt fresh peers programs
+.PHONY: run test check bench bench-seal bench-keys bench-broker bench-gateway bench-recover fuzz soak mutants canaries fmt fresh peers programs
 
 run: programs peers
 	$(AS_ROOT) /usr/bin/python3 packaging/demo/demo.py
@@ -30,7 +30,7 @@ check:
 	packaging/setup build test
 	tools/check
 
-bench: bench-seal bench-keys bench-broker bench-gateway
+bench: bench-seal bench-keys bench-broker bench-gateway bench-recover
 
 bench-seal: programs
 	ninja -C build/release seal_bench && build/release/bin/seal_bench
@@ -48,6 +48,11 @@ bench-keys: programs
 bench-gateway: programs peers
 	ninja -C build/release smtp_load smtp_sink
 	$(AS_ROOT) /usr/bin/python3 bench/gateway_bench.py
+
+# About half an hour: 20,000 messages, beside restic, borg and mbsync from a private tree.
+bench-recover: programs peers
+	packaging/setup test
+	$(AS_ROOT) /usr/bin/python3 bench/recover_bench.py
 
 fuzz:
 	packaging/setup build test

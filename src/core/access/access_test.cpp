@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "core/access/people.h"
+#include "core/access/route.h"
 
 namespace mailhold::access {
 namespace {
@@ -103,6 +104,59 @@ TEST_F(PeopleTest, the_last_operator_stays) {
   EXPECT_EQ(people->remove(root.id, soon()).error().kind, ErrorKind::denied);
   EXPECT_EQ(people->list(soon())->size(), 1U);
   EXPECT_EQ(people->remove(Id::random(), soon()).error().kind, ErrorKind::not_found);
+}
+
+Route sound_route() {
+  Route route;
+  route.id = Id::random();
+  route.tenant = Id::random();
+  route.kind = RouteKind::relay;
+  route.host = "mx.example";
+  route.tls = RouteTls::required;
+  route.ca_file = "system";
+  return route;
+}
+
+TEST(Route, widening_is_seen) {
+  const Route before = sound_route();
+  const auto widens_with = [&](auto change) {
+    Route after = before;
+    change(after);
+    return widens(&before, after);
+  };
+  EXPECT_TRUE(widens(nullptr, before));
+  EXPECT_FALSE(widens_with([](Route&) {}));
+  EXPECT_TRUE(widens_with([](Route& route) { route.host = "other.example"; }));
+  EXPECT_TRUE(widens_with([](Route& route) { route.port = 2525; }));
+  EXPECT_TRUE(widens_with([](Route& route) { route.kind = RouteKind::smtp_auth; }));
+  EXPECT_TRUE(widens_with([](Route& route) { route.kind = RouteKind::mx, route.host = ""; }));
+  EXPECT_TRUE(widens_with([](Route& route) { route.name = "other.example"; }));
+  EXPECT_TRUE(widens_with([](Route& route) { route.ca_file = "-----BEGIN"; }));
+  EXPECT_TRUE(widens_with([](Route& route) { route.tls = RouteTls::opportunistic; }));
+  EXPECT_TRUE(widens_with([](Route& route) { route.pins = {std::string(64, 'a')}; }));
+  EXPECT_FALSE(widens_with([](Route& route) { route.paused = true; }));
+  EXPECT_FALSE(widens_with([](Route& route) { route.concurrency = 9; }));
+  EXPECT_FALSE(widens_with([](Route& route) { route.failover = Id::random(); }));
+}
+
+TEST(Route, pins_may_only_become_fewer) {
+  Route before = sound_route();
+  before.pins = {std::string(64, 'a'), std::string(64, 'b')};
+  const auto widens_with = [&](std::vector<std::string> pins) {
+    Route after = before;
+    after.pins = std::move(pins);
+    return widens(&before, after);
+  };
+  EXPECT_FALSE(widens_with({std::string(64, 'b')}));
+  EXPECT_TRUE(widens_with({std::string(64, 'b'), std::string(64, 'c')}));
+  EXPECT_TRUE(widens_with({}));
+  Route unverified = sound_route();
+  unverified.tls = RouteTls::opportunistic;
+  unverified.ca_file = "";
+  Route verified = unverified;
+  verified.ca_file = "system";
+  EXPECT_FALSE(widens(&unverified, verified));
+  EXPECT_TRUE(widens(&verified, unverified));
 }
 
 TEST(Operation, comes_back_as_written_and_in_one_form_only) {

@@ -26,6 +26,10 @@ Error denied(const std::string& why) { return {ErrorKind::denied, why, why}; }
 
 }  // namespace
 
+bool may_sign(const Person& person, const Operation& operation) {
+  return person.role == Role::operator_ || (!is_for_operators(operation) && person.tenant == operation.tenant);
+}
+
 std::string_view name_of(Role role) { return role == Role::operator_ ? "operator" : "administrator"; }
 
 Result<std::unique_ptr<People>> People::open(records::Records& records, const Clock& clock, const Deadline& deadline) {
@@ -82,9 +86,7 @@ Result<Operation> People::verify(const SignedOperation& signed_operation, const 
   if (!crypto::ed25519_verify(signer->public_key, signed_bytes(signed_operation.bytes), signed_operation.signature)) {
     return denied("the signature is not that of the signer");
   }
-  if (signer->role != Role::operator_ && (is_for_operators(operation) || signer->tenant != operation.tenant)) {
-    return denied("the signer may not do that");
-  }
+  if (!may_sign(*signer, operation)) return denied("the signer may not do that");
   RETURN_IF_ERROR(use_up(operation, deadline));
   return operation;
 }

@@ -22,6 +22,10 @@ struct Person {
   Milliseconds since = 0;
 };
 
+// Whether the person's role covers the operation: an operator's all, an administrator's those of the own tenant but for changes
+// of people.
+bool may_sign(const Person& person, const Operation& operation);
+
 class People {
  public:
   // Makes its tables. The records must outlive it.

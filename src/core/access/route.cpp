@@ -22,7 +22,24 @@ bool is_short_and_printable(std::string_view text) {
 
 bool is_pin(const std::string& pin) { return pin.size() == 64 && from_hex(pin).has_value(); }
 
+// Whoever `after` takes for the right server, `before` took as well.
+bool is_proof_as_strong(const Route& before, const Route& after) {
+  if (after.tls < before.tls) return false;
+  if (before.pins.empty() && before.ca_file.empty()) return true;
+  if (before.pins.empty()) return after.pins.empty() && after.ca_file == before.ca_file && after.name == before.name;
+  const auto was_pinned = [&](const std::string& pin) {
+    return std::find(before.pins.begin(), before.pins.end(), pin) != before.pins.end();
+  };
+  return !after.pins.empty() && std::all_of(after.pins.begin(), after.pins.end(), was_pinned);
+}
+
 }  // namespace
+
+bool widens(const Route* before, const Route& after) {
+  if (before == nullptr) return true;
+  const bool is_same_place = before->kind == after.kind && before->host == after.host && before->port == after.port;
+  return !is_same_place || !is_proof_as_strong(*before, after);
+}
 
 Status check_route(const Route& route) {
   if (route.id.is_none() || route.tenant.is_none()) return wrong("a route needs an id and a tenant");

@@ -41,6 +41,10 @@ struct Route {
   friend bool operator==(const Route&, const Route&) = default;
 };
 
+// Whether mail could go to somebody whom `before` would not have given it to (null: there was no route), or a weaker proof of
+// who takes it would do. How many sessions at once, which of the tenant's routes comes next and a pause are none of that.
+bool widens(const Route* before, const Route& after);
+
 // invalid_input says what is wrong with a route: a host where none may be, TLS required without anything to verify.
 Status check_route(const Route& route);
 

@@ -41,7 +41,7 @@ Result<std::string> Broker::apply(const access::SignedOperation& signed_operatio
   entry.fields["signer"] = operation.signer.text();
   entry.fields["operation"] = to_hex(crypto::sha256(signed_operation.bytes));
   RETURN_IF_ERROR(record(entry, deadline));
-  auto outcome = carry_out(operation, box, deadline);
+  auto outcome = carry_out({operation, box}, deadline);
   if (!outcome) {
     entry.type = "operation.failed";
     entry.fields["kind"] = std::string(name_of(outcome.error().kind));

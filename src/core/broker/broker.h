@@ -82,12 +82,22 @@ class Broker {
   void handle(const std::shared_ptr<ipc::Call>& call);
 
  private:
-  struct Subject;  // a route or a connection
-  Result<std::string> carry_out(const access::Operation& operation, std::string_view box, const Deadline& deadline);
-  Result<std::string> carry_out_on_route(const access::Operation& operation, Id route, const Deadline& deadline);
-  Result<std::string> carry_out_on_connection(const access::Operation& operation, Id connection, const Deadline& deadline);
-  Result<std::string> change_connection(const access::Operation& operation, const access::Connection* before,
-                                        const access::Connection& after, const Deadline& deadline);
+  // An operation and what came with it: nothing else changes what people decide.
+  struct Signed {
+    const access::Operation& operation;
+    std::string_view box;            // the sealed secret of a secret.set
+    bool has_second_person = false;  // two people have signed it
+  };
+  Result<std::string> carry_out(const Signed& order, const Deadline& deadline);
+  Result<std::string> add_person(const Signed& order, const Deadline& deadline);
+  Result<std::string> set_route(const Signed& order, Id route, const Deadline& deadline);
+  Result<std::string> carry_out_on_route(const Signed& order, Id route, const Deadline& deadline);
+  Result<std::string> carry_out_on_connection(const Signed& order, Id connection, const Deadline& deadline);
+  Result<std::string> change_connection(const Signed& order, const access::Connection* before, const access::Connection& after,
+                                        const Deadline& deadline);
+  Result<bool> needs_second_person(const Signed& order, const Deadline& deadline);
+  Result<std::string> wait_for_second_person(const access::Operation& operation, const std::string& shown,
+                                             const Deadline& deadline);
   Result<std::string> approve(const access::Operation& operation, const Deadline& deadline);
   Result<std::string> set_secret(const access::Operation& operation, std::string_view box, const Deadline& deadline);
   Result<std::string> answer_connection_verb(const std::string& verb, Id connection, const Deadline& deadline);

@@ -19,14 +19,11 @@ std::string proposal_context(std::string_view hash) { return "proposal " + to_he
 
 }  // namespace
 
-Result<std::string> Broker::carry_out(const access::Operation& operation, std::string_view box, const Deadline& deadline) {
-  if (operation.type == "person.add") {
-    ASSIGN_OR_RETURN(const access::Person person, access::People::person_of(operation));
-    RETURN_IF_ERROR(parts_.people.add(person, deadline));
-    return json_of(person);
-  }
+Result<std::string> Broker::carry_out(const Signed& order, const Deadline& deadline) {
+  const access::Operation& operation = order.operation;
+  if (operation.type == "person.add") return add_person(order, deadline);
   if (operation.type == "operation.approve") return approve(operation, deadline);
-  if (operation.type == "secret.set") return set_secret(operation, box, deadline);
+  if (operation.type == "secret.set") return set_secret(operation, order.box, deadline);
   ASSIGN_OR_RETURN(const std::string name, operation.argument(subject_of(operation)));
   ASSIGN_OR_RETURN(const Id subject, Id::parse(name));
   if (operation.type == "person.remove") {
@@ -37,17 +34,53 @@ Result<std::string> Broker::carry_out(const access::Operation& operation, std::s
     RETURN_IF_ERROR(parts_.keys.destroy_secret(operation.tenant, subject, deadline));
     return std::string("{}");
   }
-  if (operation.type.starts_with("route.")) return carry_out_on_route(operation, subject, deadline);
-  if (operation.type.starts_with("connection.")) return carry_out_on_connection(operation, subject, deadline);
+  if (operation.type.starts_with("route.")) return carry_out_on_route(order, subject, deadline);
+  if (operation.type.starts_with("connection.")) return carry_out_on_connection(order, subject, deadline);
   return Error{ErrorKind::invalid_input, "there is no operation " + operation.type};
 }
 
-Result<std::string> Broker::carry_out_on_route(const access::Operation& operation, Id subject, const Deadline& deadline) {
-  if (operation.type == "route.set") {
-    ASSIGN_OR_RETURN(const access::Route route, route_from(operation, subject));
-    RETURN_IF_ERROR(parts_.routes.set(route, deadline));
-    return json_of(route, false);
+// Whether somebody else could sign it and has not. While there is nobody else, one person is enough.
+Result<bool> Broker::needs_second_person(const Signed& order, const Deadline& deadline) {
+  if (order.has_second_person) return false;
+  ASSIGN_OR_RETURN(const std::vector<access::Person> people, parts_.people.list(deadline));
+  return access::has_second_person(people, order.operation);
+}
+
+// `shown` is what it would be, as JSON.
+Result<std::string> Broker::wait_for_second_person(const access::Operation& operation, const std::string& shown,
+                                                   const Deadline& deadline) {
+  const std::string bytes = access::encode(operation);
+  access::Proposal proposal{crypto::sha256(bytes), operation.tenant, operation.signer, parts_.clock.now(), {}};
+  ASSIGN_OR_RETURN(proposal.sealed, parts_.connections.seal(operation.tenant, proposal_context(proposal.hash), bytes, deadline));
+  RETURN_IF_ERROR(parts_.approvals.propose(proposal, deadline));
+  return json_of_proposal(shown, proposal.hash);
+}
+
+// Whoever is added may sign from then on, also as a second person.
+Result<std::string> Broker::add_person(const Signed& order, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const access::Person person, access::People::person_of(order.operation));
+  ASSIGN_OR_RETURN(const bool waits, needs_second_person(order, deadline));
+  if (waits) return wait_for_second_person(order.operation, json_of(person), deadline);
+  RETURN_IF_ERROR(parts_.people.add(person, deadline));
+  return json_of(person);
+}
+
+Result<std::string> Broker::set_route(const Signed& order, Id subject, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const access::Route route, route_from(order.operation, subject));
+  ASSIGN_OR_RETURN(const access::RouteTable table, parts_.routes.table(deadline));
+  const access::Route* before = table.route(subject);
+  if (before != nullptr && before->tenant != route.tenant) return Error{ErrorKind::not_found, "no such route of this tenant"};
+  if (access::widens(before, route)) {
+    ASSIGN_OR_RETURN(const bool waits, needs_second_person(order, deadline));
+    if (waits) return wait_for_second_person(order.operation, json_of(route, false), deadline);
   }
+  RETURN_IF_ERROR(parts_.routes.set(route, deadline));
+  return json_of(route, false);
+}
+
+Result<std::string> Broker::carry_out_on_route(const Signed& order, Id subject, const Deadline& deadline) {
+  const access::Operation& operation = order.operation;
+  if (operation.type == "route.set") return set_route(order, subject, deadline);
   if (operation.type == "route.remove") {
     RETURN_IF_ERROR(parts_.routes.remove(operation.tenant, subject, deadline));
     if (const Status gone = parts_.keys.destroy_secret(operation.tenant, subject, deadline);
@@ -60,7 +93,8 @@ Result<std::string> Broker::carry_out_on_route(const access::Operation& operatio
   return std::string("{}");
 }
 
-Result<std::string> Broker::carry_out_on_connection(const access::Operation& operation, Id subject, const Deadline& deadline) {
+Result<std::string> Broker::carry_out_on_connection(const Signed& order, Id subject, const Deadline& deadline) {
+  const access::Operation& operation = order.operation;
   const auto found = parts_.connections.find(subject, deadline);
   if (!found && found.error().kind != ErrorKind::not_found) return found.error();
   const access::Connection* before = found ? &*found : nullptr;
@@ -68,13 +102,13 @@ Result<std::string> Broker::carry_out_on_connection(const access::Operation& ope
     return Error{ErrorKind::not_found, "no such connection of this tenant"};
   if (operation.type == "connection.set") {
     ASSIGN_OR_RETURN(const access::Connection after, connection_from(operation, subject, before));
-    return change_connection(operation, before, after, deadline);
+    return change_connection(order, before, after, deadline);
   }
   if (before == nullptr) return Error{ErrorKind::not_found, "no such connection of this tenant"};
   access::Connection after = *before;
   if (operation.type == "connection.suspend" || operation.type == "connection.resume") {
     after.suspended = operation.type == "connection.suspend";
-    return change_connection(operation, before, after, deadline);
+    return change_connection(order, before, after, deadline);
   }
   if (operation.type != "connection.remove") return Error{ErrorKind::invalid_input, "there is no operation " + operation.type};
   if (const Status gone = parts_.keys.destroy_secret(operation.tenant, subject, deadline);
@@ -85,19 +119,12 @@ Result<std::string> Broker::carry_out_on_connection(const access::Operation& ope
   return std::string("{}");
 }
 
-Result<std::string> Broker::change_connection(const access::Operation& operation, const access::Connection* before,
+Result<std::string> Broker::change_connection(const Signed& order, const access::Connection* before,
                                               const access::Connection& after, const Deadline& deadline) {
   RETURN_IF_ERROR(access::check_connection(after));
   if (access::widens(before, after)) {
-    ASSIGN_OR_RETURN(const std::vector<access::Person> people, parts_.people.list(deadline));
-    if (access::has_second_person(people, operation)) {
-      const std::string bytes = access::encode(operation);
-      access::Proposal proposal{crypto::sha256(bytes), operation.tenant, operation.signer, parts_.clock.now(), {}};
-      ASSIGN_OR_RETURN(proposal.sealed,
-                       parts_.connections.seal(operation.tenant, proposal_context(proposal.hash), bytes, deadline));
-      RETURN_IF_ERROR(parts_.approvals.propose(proposal, deadline));
-      return json_of_proposal(after, proposal.hash);
-    }
+    ASSIGN_OR_RETURN(const bool waits, needs_second_person(order, deadline));
+    if (waits) return wait_for_second_person(order.operation, json_of(after), deadline);
   }
   RETURN_IF_ERROR(parts_.connections.set(after, deadline));
   // Whatever was opened under other rules ends: what goes on is what is allowed now.
@@ -117,25 +144,10 @@ Result<std::string> Broker::approve(const access::Operation& operation, const De
   // The first signer may have lost that right meanwhile.
   ASSIGN_OR_RETURN(const std::vector<access::Person> people, parts_.people.list(deadline));
   const bool still_may = std::any_of(people.begin(), people.end(), [&](const access::Person& person) {
-    return person.id == first.signer && (person.role == access::Role::operator_ || person.tenant == first.tenant);
+    return person.id == first.signer && access::may_sign(person, first);
   });
   if (!still_may) return Error{ErrorKind::denied, "the person who signed first may not do that any more"};
-  ASSIGN_OR_RETURN(const std::string name, first.argument("connection"));
-  ASSIGN_OR_RETURN(const Id subject, Id::parse(name));
-  const auto before = parts_.connections.find(subject, deadline);
-  if (!before && before.error().kind != ErrorKind::not_found) return before.error();
-  if (before && before->tenant != first.tenant) return Error{ErrorKind::not_found, "no such connection of this tenant"};
-  access::Connection after;
-  if (first.type == "connection.resume") {
-    if (!before) return Error{ErrorKind::not_found, "no such connection of this tenant"};
-    after = *before;
-    after.suspended = false;
-  } else {
-    ASSIGN_OR_RETURN(after, connection_from(first, subject, before ? &*before : nullptr));
-  }
-  RETURN_IF_ERROR(parts_.connections.set(after, deadline));
-  if (before && !(*before == after)) end_sessions(after.id);
-  return json_of(after);
+  return carry_out({first, {}, true}, deadline);
 }
 
 Result<std::string> Broker::set_secret(const access::Operation& operation, std::string_view box, const Deadline& deadline) {

@@ -16,8 +16,8 @@ Result<access::Route> route_from(const access::Operation& operation, Id id);
 Result<access::Connection> connection_from(const access::Operation& operation, Id id, const access::Connection* before);
 
 std::string json_of(const access::Connection& connection);
-// What waits for the second person, who must see what it is.
-std::string json_of_proposal(const access::Connection& connection, const std::string& hash);
+// What waits for the second person, who must see what it is: `shown` is one of these.
+std::string json_of_proposal(const std::string& shown, const std::string& hash);
 std::string json_of(const access::Person& person);
 std::string json_of(const access::Route& route, bool is_default);
 

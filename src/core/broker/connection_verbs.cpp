@@ -156,8 +156,8 @@ Result<Connection> connection_from(const access::Operation& operation, Id id, co
 
 std::string json_of(const Connection& connection) { return json::serialize(object_of(connection)); }
 
-std::string json_of_proposal(const Connection& connection, const std::string& hash) {
-  json::object proposal = object_of(connection);
+std::string json_of_proposal(const std::string& shown, const std::string& hash) {
+  json::object proposal = json::parse(shown).as_object();
   proposal["waits_for_second_person"] = to_hex(hash);
   return json::serialize(proposal);
 }

@@ -22,7 +22,8 @@ class PackedStore final : public MessageStore {
         keys_(keys),
         packs_(std::move(packs)),
         shelf_(settings_, rows_, blobs),
-        space_(rows_, shelf_, *packs_, blobs, turn_) {}
+        space_(rows_, shelf_, *packs_, blobs, turn_),
+        packing_(settings.compression) {}
 
   Status migrate() { return rows_.migrate(Deadline::after(schema_limit)); }
 

@@ -7,8 +7,10 @@
 #include <fstream>
 #include <thread>
 
+#include "core/store/mail_dictionary.h"
 #include "core/store/recipe.h"
 #include "core/store/store_fixture.h"
+#include "platform/crypto/hash.h"
 #include "platform/segments/segment_reader.h"
 
 namespace mailhold::store {
@@ -38,6 +40,31 @@ TEST_F(KeptMessages, come_back_exactly) {
   EXPECT_EQ(*store->retrieve(tenant, id, soon()), message.bytes);
   EXPECT_EQ(store->retrieve(tenant, Id::random(), soon()).error().kind, ErrorKind::not_found);
   EXPECT_EQ(store->retrieve(Id::random(), id, soon()).error().kind, ErrorKind::not_found);
+}
+
+TEST(MailDictionary, has_the_bytes_that_stored_mail_opens_with) {
+  EXPECT_EQ(to_hex(crypto::sha256(mail_dictionary())), "817f61ab512b98a32bd4802222cc1f0b3e51a1d8a309daafe82bb57443a62c20");
+}
+
+TEST_F(KeptMessages, that_are_compressed_thoroughly_take_less_and_open_everywhere) {
+  const std::string text =
+      "Received: from mx1.example.test (mx1.example.test [192.0.2.1])\r\n\tby store.example.test (Postfix) with ESMTPS id 1\r\n"
+      "Content-Type: text/plain; charset=us-ascii\r\nSubject: Re: meeting\r\n\r\nThank you for your interest in our "
+      "products.\r\n";
+  const Composed small{text, {}}, large{std::string(100'000, 't') + random_bytes(100'000), {}};
+  const Id quick = Id::random(), thorough = Id::random(), thorough_large = Id::random();
+  const std::uint64_t quick_bytes = keep(small, quick)->bytes_written;
+  settings.compression = Compression::thorough;
+  open();
+  const std::uint64_t thorough_bytes = keep(small, thorough)->bytes_written;
+  ASSERT_TRUE(keep(large, thorough_large));
+  EXPECT_LT(thorough_bytes + 80, quick_bytes);
+  for (const Compression compression : {Compression::thorough, Compression::quick}) {
+    settings.compression = compression;
+    open();
+    for (const Id id : {quick, thorough}) EXPECT_EQ(*store->retrieve(tenant, id, soon()), small.bytes);
+    EXPECT_EQ(*store->retrieve(tenant, thorough_large, soon()), large.bytes);
+  }
 }
 
 TEST_F(KeptMessages, come_back_exactly_whatever_the_layout_says) {

@@ -19,11 +19,12 @@ std::vector<std::string> fuzz_seeds() {
   append_base64_lines(base64, std::string(150, 'b'), lines);
   const TraceEvent event{id, id, 1000, {"delivered", "mx.example"}};
   const TraceEvent* const events[] = {&event, &event};
-  Packing packing;
+  Packing packing, thorough(Compression::thorough);
   return {encode(recipe),
           base64,
           packing.pack(std::string(500, 'c')),
           packing.pack("short"),
+          thorough.pack("Subject: Re: [" + std::string(500, 'c')),
           encode_object_head({ObjectKind::message, id, id, id.bytes()}) + "sealed",
           encode_object_head({ObjectKind::part, id, id, std::string(32, 't')}) + "sealed",
           encode_events(events)};

@@ -33,6 +33,7 @@ TEST(Base64Lines, are_decoded_only_if_encoding_gives_them_back) {
       {"space at the end of a line", "QUJD \r\nQUJD", false},
       {"an empty line", full + "\r\n\r\n" + full, false},
       {"lines of no multiple of 4", "QUJDQ\r\nUJD", false},
+      {"other bytes where an ending must be", full + "\r\n" + full + "==" + "QUI=", false},
       {"bare CR", full + "\r" + full, false},
       {"too long a line", std::string(1004, 'A') + "\r\n" + std::string(1004, 'A'), false},
   };

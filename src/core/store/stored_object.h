@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/result.h"
 #include "base/secret_text.h"
+#include "core/store/message_store.h"
 #include "core/store/store_keys.h"
 #include "formats/sealed/context.h"
 
@@ -32,7 +33,7 @@ inline constexpr std::size_t object_id_random_bytes = 10;
 // Compressed if that helps, padded; and back. An object serves one thread.
 class Packing {
  public:
-  Packing();
+  explicit Packing(Compression compression = Compression::quick);
   ~Packing();
   Packing(const Packing&) = delete;
   Packing& operator=(const Packing&) = delete;

@@ -35,4 +35,14 @@ FolderPath parse_path(std::string_view text) {
   return path;
 }
 
+Status MailboxTarget::add_all(const Folder& folder, const Additions& additions, const Deadline& deadline) {
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::optional<Item> item, additions.next());
+    if (!item) return done();
+    const Result<std::string> id = add(folder, *item, deadline);
+    if (!id && id.error().kind != ErrorKind::denied) return id.error();
+    RETURN_IF_ERROR(additions.added(id));
+  }
+}
+
 }  // namespace mailhold::mailboxes

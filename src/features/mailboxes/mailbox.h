@@ -117,6 +117,15 @@ class MailboxTarget : public MailboxSource {
   // denied with the server's words when it refuses this item; other items may still be taken.
   virtual Result<std::string> add(const Folder& folder, const Item& item, const Deadline& deadline) = 0;
 
+  // The same for many, in this order; several may be under way at once. `next` gives the next item, or none after the last;
+  // `added` hears of each, in the order given, with what add() would answer. Ends with the first error of either, and with every
+  // error of a session but denied: then some that were given may be there although `added` did not hear of them.
+  struct Additions {
+    std::function<Result<std::optional<Item>>()> next;
+    std::function<Status(Result<std::string> id)> added;
+  };
+  virtual Status add_all(const Folder& folder, const Additions& additions, const Deadline& deadline);
+
   virtual Status set_flags(const Folder& folder, const std::string& id, const std::vector<std::string>& flags,
                            const Deadline& deadline) = 0;
 };

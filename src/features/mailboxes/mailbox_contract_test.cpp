@@ -31,6 +31,37 @@ TEST_P(MailboxContract, an_item_comes_back_with_its_bytes_date_zone_and_flags) {
   EXPECT_EQ(contents(*reader, {heads->front().id})[heads->front().id], item.content);
 }
 
+TEST_P(MailboxContract, many_are_added_in_their_order_and_each_has_its_answer) {
+  constexpr std::size_t count = 40;
+  std::vector<Item> items;
+  for (std::size_t i = 0; i < count; ++i) {
+    items.push_back(letter("many " + std::to_string(i)));
+    if (i % 10 == 0) items.back().content += std::string(200'000, 'x') + "\r\n";
+  }
+  std::size_t given = 0;
+  std::vector<std::string> ids;
+  MailboxTarget::Additions additions;
+  additions.next = [&]() -> Result<std::optional<Item>> {
+    return given == count ? std::optional<Item>() : std::optional<Item>(items[given++]);
+  };
+  additions.added = [&](const Result<std::string>& id) -> Status {
+    EXPECT_TRUE(id);
+    ids.push_back(id ? *id : "");
+    return done();
+  };
+  ASSERT_TRUE(session->add_all(folder, additions, soon()));
+  ASSERT_EQ(ids.size(), count);
+  auto reader = account->session();
+  const auto heads = reader->list(folder, soon());
+  ASSERT_TRUE(heads);
+  ASSERT_EQ(heads->size(), count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string& id = (*heads)[i].id;
+    if (!ids[i].empty()) EXPECT_EQ(ids[i], id);
+    EXPECT_EQ(contents(*reader, {id})[id], items[i].content) << i;
+  }
+}
+
 TEST_P(MailboxContract, changes_tell_each_item_once_and_then_only_what_is_new) {
   for (int i = 0; i < 7; ++i) ASSERT_TRUE(session->add(folder, letter("n" + std::to_string(i)), soon()));
   auto reader = account->session();

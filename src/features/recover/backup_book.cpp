@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "features/recover/backup_rows.h"
 #include "formats/sealed/sealed.h"
 
@@ -43,6 +44,11 @@ constexpr std::string_view there_at = " AND since <= $2 AND (until IS NULL OR un
 std::string_view name_of(MailboxState state) {
   constexpr std::string_view names[] = {"", "waiting", "first sync", "current", "needs attention"};
   return names[static_cast<std::size_t>(state)];
+}
+
+Id new_item_id(Milliseconds moment) {
+  constexpr std::size_t random_bytes_of_id = 10;
+  return Id::from_bytes(ByteWriter().u64(static_cast<std::uint64_t>(moment)).take().substr(2) + random_bytes(random_bytes_of_id));
 }
 
 Result<std::unique_ptr<BackupBook>> BackupBook::open(records::Records& records, std::string region, store::StoreKeys& keys,

@@ -78,6 +78,9 @@ struct FolderStep {
   Milliseconds moment = 0;
 };
 
+// Rises with the moment, so that rows that are written together lie together.
+Id new_item_id(Milliseconds moment);
+
 class BackupBook {
  public:
   // The records and the keys must outlive the book.

@@ -59,13 +59,17 @@ void Backups::stop() {
 
 void Backups::work(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
+    const std::uint64_t asked = [this] {
+      const std::lock_guard lock(mutex_);
+      return asked_;
+    }();
     take_up_restores();
     if (const auto job = next_job()) {
       (*job)(stop);
       continue;
     }
     std::unique_lock lock(mutex_);
-    wake_.wait_for(lock, stop, look_time, [] { return false; });
+    wake_.wait_for(lock, stop, look_time, [this, asked] { return asked_ != asked; });
   }
 }
 
@@ -227,11 +231,17 @@ Result<std::vector<Backups::View>> Backups::list(const Deadline& deadline) {
   return views;
 }
 
+// Under mutex_: there is something that a thread at rest has not seen.
+void Backups::look_again() {
+  ++asked_;
+  wake_.notify_all();
+}
+
 Status Backups::sync_soon(Id mailbox, const Deadline& deadline) {
   RETURN_IF_ERROR(parts_.book.mailbox(mailbox, deadline));
   const std::lock_guard lock(mutex_);
   due_.erase(mailbox);
-  wake_.notify_all();
+  look_again();
   return done();
 }
 
@@ -246,7 +256,8 @@ Result<Id> Backups::add(Mailbox mailbox, const Deadline& deadline) {
   mailbox.id = Id::random();
   if (mailbox.restore_connection.is_none()) mailbox.restore_connection = mailbox.connection;
   RETURN_IF_ERROR(parts_.book.put_mailbox(mailbox, deadline));
-  wake_.notify_all();
+  const std::lock_guard lock(mutex_);
+  look_again();
   return mailbox.id;
 }
 
@@ -262,7 +273,7 @@ Result<Id> Backups::restore(RestoreRequest request, const Deadline& deadline) {
   const std::lock_guard lock(mutex_);
   restoring_[job] = std::move(report);
   waiting_.emplace_back(job, false);
-  wake_.notify_all();
+  look_again();
   return job;
 }
 
@@ -274,7 +285,7 @@ Status Backups::verify(Id job, const Deadline& deadline) {
   const std::lock_guard lock(mutex_);
   restoring_[job] = std::move(report);
   waiting_.emplace_back(job, true);
-  wake_.notify_all();
+  look_again();
   return done();
 }
 

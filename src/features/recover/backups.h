@@ -58,6 +58,7 @@ class Backups {
   void finish_sync(Id mailbox, Milliseconds moment, const Status& status, const std::string& reason,
                    const SyncProgress& progress);
   void take_up_restores();
+  void look_again();
 
   const BackupSettings settings_;
   const Parts parts_;
@@ -69,6 +70,7 @@ class Backups {
   std::map<Id, RestoreReport> restoring_;
   std::deque<std::pair<Id, bool>> waiting_;  // restores, and whether they are only verified
   bool took_up_restores_ = false;
+  std::uint64_t asked_ = 0;  // how often there was something new to do
   std::vector<std::jthread> threads_;
 };
 

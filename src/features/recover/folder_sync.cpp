@@ -120,37 +120,49 @@ Status FolderSync::fetch_some(const std::vector<std::string>& ids, FolderStep& s
   sink.take = [&](Content content) -> Status {
     if (!unread_.contains(content.id)) return done();
     if (content.bytes.empty()) return done();  // no message is empty: a server that gives none
+    if (!given_.insert(content.id).second) return done();
     batch_bytes_ += content.bytes.size();
     batch_.push_back(std::move(content));
-    return batch_bytes_ < settings_.batch_bytes ? done() : keep_batch(step, deadline);
+    if (batch_bytes_ < settings_.batch_bytes) return done();
+    take_kept(queue_.take_kept(), step);
+    return give_batch(deadline);
   };
   sink.too_large = [&](const std::string& id, std::uint64_t) {
     pending_[id] = true;
     unread_.erase(id);
   };
   const Status fetched = parts_.source.fetch(row_.folder, ids, sink, deadline);
-  RETURN_IF_ERROR(keep_batch(step, deadline));
+  RETURN_IF_ERROR(give_batch(deadline));
+  std::vector<KeepingQueue::Kept> rest;
+  RETURN_IF_ERROR(queue_.finish(rest));
+  take_kept(std::move(rest), step);
+  given_.clear();
   // What was refused is missing from what was handed over, and is looked after there.
   if (!fetched && fetched.error().kind != ErrorKind::denied) return fetched;
   return done();
 }
 
-Status FolderSync::keep_batch(FolderStep& step, const Deadline& deadline) {
+Status FolderSync::give_batch(const Deadline& deadline) {
   if (batch_.empty()) return done();
-  ASSIGN_OR_RETURN(const auto kept, keeper_.keep(batch_, deadline));
-  for (std::size_t i = 0; i < batch_.size(); ++i) {
-    const auto head = unread_.find(batch_[i].id);
-    if (head == unread_.end()) continue;  // given twice
+  batch_bytes_ = 0;
+  return queue_.give(std::exchange(batch_, {}), deadline);
+}
+
+// What is durable becomes rows of the step.
+void FolderSync::take_kept(std::vector<KeepingQueue::Kept> kept, FolderStep& step) {
+  for (KeepingQueue::Kept& one : kept) {
+    const auto head = unread_.find(one.source_id);
+    if (head == unread_.end()) continue;
     ItemRow item;
-    item.id = Id::random();
+    item.id = new_item_id(moment_);
     item.folder = row_.id;
     item.tenant = row_.tenant;
-    item.message = kept[i].message;
+    item.message = one.content.message;
     item.head = head->second;
-    item.form = batch_[i].form;
-    item.bytes = kept[i].bytes;
-    item.sha256 = kept[i].sha256;
-    item.day = keeper_.day();
+    item.form = one.form;
+    item.bytes = one.content.bytes;
+    item.sha256 = std::move(one.content.sha256);
+    item.day = day_;
     item.since = moment_;
     ++progress_.items_new;
     progress_.bytes += item.bytes;
@@ -159,9 +171,6 @@ Status FolderSync::keep_batch(FolderStep& step, const Deadline& deadline) {
     known_.insert_or_assign(item.head.id, item);
     step.added.push_back(std::move(item));
   }
-  batch_.clear();
-  batch_bytes_ = 0;
-  return done();
 }
 
 void FolderSync::take_changed(const ItemRow& known, const ItemHead& head, FolderStep& step) {

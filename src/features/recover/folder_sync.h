@@ -1,16 +1,22 @@
 // FolderSync: one folder of a MailboxSync. Internal to this room.
 #pragma once
 
-#include "features/recover/content_keeper.h"
+#include "features/recover/keeping_queue.h"
 #include "features/recover/mailbox_sync.h"
 
 namespace mailhold::recover {
 
 class FolderSync {
  public:
-  FolderSync(const MailboxSync::Parts& parts, ContentKeeper& keeper, FolderRow row, Milliseconds moment,
+  FolderSync(const MailboxSync::Parts& parts, KeepingQueue& queue, std::uint32_t day, FolderRow row, Milliseconds moment,
              const SyncSettings& settings, SyncProgress& progress)
-      : parts_(parts), keeper_(keeper), row_(std::move(row)), moment_(moment), settings_(settings), progress_(progress) {}
+      : parts_(parts),
+        queue_(queue),
+        day_(day),
+        row_(std::move(row)),
+        moment_(moment),
+        settings_(settings),
+        progress_(progress) {}
 
   // Reads what is known of the folder.
   Status load(const Deadline& deadline);
@@ -25,19 +31,22 @@ class FolderSync {
   Status reconcile(FolderStep& step, const Deadline& deadline);
   Status fetch_new(const std::vector<mailboxes::ItemHead>& heads, FolderStep& step, const Deadline& deadline);
   Status fetch_some(const std::vector<std::string>& ids, FolderStep& step, const Deadline& deadline);
-  Status keep_batch(FolderStep& step, const Deadline& deadline);
+  Status give_batch(const Deadline& deadline);
+  void take_kept(std::vector<KeepingQueue::Kept> kept, FolderStep& step);
   void take_changed(const ItemRow& known, const mailboxes::ItemHead& head, FolderStep& step);
   void take_gone(const std::string& source_id, FolderStep& step);
   std::vector<PendingItem> pending() const;
 
   const MailboxSync::Parts& parts_;
-  ContentKeeper& keeper_;
+  KeepingQueue& queue_;
+  const std::uint32_t day_;  // under whose key its items and contents are kept
   FolderRow row_;
   const Milliseconds moment_;
   const SyncSettings& settings_;
   SyncProgress& progress_;
   std::map<std::string, ItemRow> known_;               // by the source's id; what is there now
   std::map<std::string, mailboxes::ItemHead> unread_;  // listed, without content yet
+  std::set<std::string> given_;                        // of them, to the queue
   std::map<std::string, bool> pending_;                // listed and not given; whether it is too large
   std::vector<Content> batch_;
   std::uint64_t batch_bytes_ = 0;

@@ -57,10 +57,12 @@ Result<std::vector<FolderRow>> MailboxSync::State::update_folders(const Deadline
 Status MailboxSync::State::run(const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::vector<FolderRow> folders, update_folders(deadline));
   ContentKeeper keeper(parts.store, parts.keys, mailbox.tenant, moment);
+  const std::uint32_t day = keeper.day();
+  KeepingQueue queue(keeper);
   progress.folders = folders.size();
   for (const FolderRow& row : folders) {
     if (row.folder.holds_items) {
-      FolderSync folder(parts, keeper, row, moment, settings, progress);
+      FolderSync folder(parts, queue, day, row, moment, settings, progress);
       RETURN_IF_ERROR(folder.load(deadline));
       for (bool more = true; more;) {
         if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "the sync was stopped"};

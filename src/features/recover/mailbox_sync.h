@@ -12,9 +12,9 @@
 namespace mailhold::recover {
 
 struct SyncSettings {
-  std::size_t step_items = 500;           // items between two marks
-  std::uint64_t batch_bytes = 16U << 20;  // contents in memory before they are kept
-  std::size_t single_tries_max = 50;      // items of a failed batch that are asked for one by one
+  std::size_t step_items = 2000;         // items between two marks
+  std::uint64_t batch_bytes = 8U << 20;  // contents that are kept together; at most four such batches are in memory
+  std::size_t single_tries_max = 50;     // items of a failed batch that are asked for one by one
 };
 
 struct SyncProgress {

@@ -223,6 +223,31 @@ TEST(BodiesByLines, finds_attachments_without_parsing_mime) {
   EXPECT_EQ(message.substr(found->offset, found->length), body);
 }
 
+TEST(BodiesByLines, leaves_small_text_with_its_header) {
+  const std::string head = "Subject: x\r\n\r\n",
+                    line = "seventy characters of text, or as many as there are in this line here\r\n";
+  std::string text;
+  while (text.size() < 8000) text += line;
+  EXPECT_TRUE(bodies_by_lines(head + text).empty());
+  text += line + line + line;
+  const auto spans = bodies_by_lines(head + text);
+  ASSERT_EQ(spans.size(), 1U);
+  EXPECT_EQ(spans[0].offset, head.size());
+  EXPECT_EQ(spans[0].length, text.size());
+}
+
+TEST_F(MailboxSyncTest, ends_with_the_error_of_the_store_and_keeps_the_mark) {
+  fill(12, 0);
+  const std::pair<Id, store::Epoch> day(tenant, day_of(now + hour));
+  keys.destroyed.insert(day);  // contents can't be wrapped
+  ASSERT_FALSE(sync());
+  keys.destroyed.erase(day);
+  EXPECT_EQ(progress.items_new, 0U);
+  EXPECT_EQ(count("backup_items"), 0);
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), at_server());
+}
+
 TEST_F(MailboxSyncTest, all_mail_of_the_collection_comes_back_byte_for_byte) {
   CORPUS_OR_RETURN(folder, "spamassassin-public-corpus");
   std::size_t files = 0;

@@ -1,7 +1,11 @@
 #include "features/recover/restore.h"
 
 #include <algorithm>
+#include <deque>
+#include <mutex>
+#include <numeric>
 #include <set>
+#include <thread>
 
 #include "base/text.h"
 #include "features/recover/target_folder.h"
@@ -93,42 +97,65 @@ class FolderRestore {
   FolderRestore(const Restore::Parts& parts, const RestoreRequest& request, const Group& group)
       : parts_(parts), request_(request), group_(group) {}
 
+  // What was done by the time of an error is in `out` too.
   Status run(mailboxes::MailboxTarget& target, std::vector<RestoredItem>& out, const Deadline& deadline) {
     ASSIGN_OR_RETURN(TargetFolder folder, TargetFolder::open(target, group_.target, !request_.dry_run, deadline));
+    RETURN_IF_ERROR(folder.read_hashes(folder.candidates(group_.items), deadline));
+    std::vector<const ItemRow*> missing;
     for (const ItemRow& item : group_.items) {
-      RestoredItem one{item.id, group_.target, {}, Outcome::failed, {}};
-      RETURN_IF_ERROR(run_one(folder, item, one, deadline));
+      ASSIGN_OR_RETURN(const std::optional<ItemHead> there, folder.take_equal(item, deadline));
+      if (!there && !request_.dry_run) {
+        missing.push_back(&item);
+        continue;
+      }
+      RestoredItem one{item.id, group_.target, {}, Outcome::would, {}};
+      if (there) RETURN_IF_ERROR(take_present(folder, item, *there, one, deadline));
       out.push_back(std::move(one));
     }
-    return done();
+    return missing.empty() ? done() : add(folder, missing, out, deadline);
   }
 
  private:
-  Status run_one(TargetFolder& folder, const ItemRow& item, RestoredItem& one, const Deadline& deadline) {
-    ASSIGN_OR_RETURN(const std::optional<ItemHead> there, folder.take_equal(item, deadline));
-    if (there) {
-      one.target_id = there->id;
-      one.outcome = Outcome::present;
-      if (!request_.sets_flags || restorable(there->flags) == restorable(item.head.flags)) return done();
-      one.outcome = Outcome::flags_set;
-      return request_.dry_run ? done() : folder.set_flags(there->id, item.head.flags, deadline);
-    }
-    if (request_.dry_run) {
-      one.outcome = Outcome::would;
+  Status take_present(TargetFolder& folder, const ItemRow& item, const ItemHead& there, RestoredItem& one,
+                      const Deadline& deadline) {
+    one.target_id = there.id;
+    one.outcome = Outcome::present;
+    if (!request_.sets_flags || restorable(there.flags) == restorable(item.head.flags)) return done();
+    one.outcome = Outcome::flags_set;
+    return request_.dry_run ? done() : folder.set_flags(there.id, item.head.flags, deadline);
+  }
+
+  Status add(TargetFolder& folder, const std::vector<const ItemRow*>& missing, std::vector<RestoredItem>& out,
+             const Deadline& deadline) {
+    std::size_t at = 0;
+    std::deque<Id> under_way;
+    mailboxes::MailboxTarget::Additions additions;
+    additions.next = [&]() -> Result<std::optional<mailboxes::Item>> {
+      for (; at < missing.size(); ++at) {
+        const ItemRow& item = *missing[at];
+        Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline);
+        if (!content && content.error().is_temporary()) return content.error();
+        if (!content || crypto::sha256(*content) != item.sha256) {
+          out.push_back({item.id,
+                         group_.target,
+                         {},
+                         Outcome::failed,
+                         content ? "the backup holds another content" : "the backup does not open"});
+          continue;
+        }
+        ++at;
+        under_way.push_back(item.id);
+        return std::optional(mailboxes::Item{item.head, item.form, std::move(*content)});
+      }
+      return std::optional<mailboxes::Item>();
+    };
+    additions.added = [&](const Result<std::string>& id) -> Status {
+      out.push_back({under_way.front(), group_.target, id ? *id : "", id ? Outcome::restored : Outcome::failed,
+                     id ? "" : "the server refuses it"});
+      under_way.pop_front();
       return done();
-    }
-    Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline);
-    if (!content && content.error().is_temporary()) return content.error();
-    if (!content || crypto::sha256(*content) != item.sha256) {
-      one.detail = content ? "the backup holds another content" : "the backup does not open";
-      return done();
-    }
-    const Result<std::string> added = folder.add({item.head, item.form, std::move(*content)}, deadline);
-    if (!added && added.error().kind != ErrorKind::denied) return added.error();
-    one.outcome = added ? Outcome::restored : Outcome::failed;
-    one.target_id = added ? *added : "";
-    one.detail = added ? "" : "the server refuses it";
-    return done();
+    };
+    return folder.add_all(additions, deadline);
   }
 
   const Restore::Parts& parts_;
@@ -138,49 +165,124 @@ class FolderRestore {
 
 }  // namespace
 
+namespace {
+
+// The large ones first, so that none is begun last and alone.
+std::vector<std::size_t> by_size(const std::vector<Group>& groups) {
+  std::vector<std::size_t> order(groups.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return groups[a].items.size() > groups[b].items.size(); });
+  return order;
+}
+
+// Folders are made one after the other: two sessions that both make the one above them would be in each other's way.
+Status make_folders(mailboxes::MailboxTarget& target, const std::vector<Group>& groups, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const std::vector<mailboxes::Folder> folders, target.folders(deadline));
+  std::set<FolderPath> there;
+  for (const mailboxes::Folder& folder : folders) {
+    if (folder.holds_items) there.insert(folder.path);
+  }
+  for (const Group& group : groups) {
+    if (there.insert(group.target).second) RETURN_IF_ERROR(target.make_folder(group.target, deadline));
+  }
+  return done();
+}
+
+// Reads back what was put into one folder, and writes what it finds into the outcomes.
+Status verify_folder(mailboxes::MailboxTarget& target, const Group& group, const std::map<Id, RestoredItem*>& reported,
+                     const Deadline& deadline) {
+  ASSIGN_OR_RETURN(TargetFolder folder, TargetFolder::open(target, group.target, false, deadline));
+  std::vector<std::pair<const ItemRow*, RestoredItem*>> looked_for;
+  std::vector<std::string> ids;
+  for (const ItemRow& item : group.items) {
+    const auto found = reported.find(item.id);
+    if (found == reported.end() || found->second->outcome == Outcome::would) continue;
+    if (found->second->outcome == Outcome::failed) continue;
+    looked_for.emplace_back(&item, found->second);
+    if (!found->second->target_id.empty()) ids.push_back(found->second->target_id);
+  }
+  RETURN_IF_ERROR(folder.read_hashes(ids, deadline));
+  for (const auto& [item, one] : looked_for) {
+    ASSIGN_OR_RETURN(const std::optional<ItemHead> there, folder.take_for(*item, one->target_id, deadline));
+    if (!there) {
+      one->outcome = Outcome::differs;
+      one->detail = "it is not there";
+      continue;
+    }
+    ASSIGN_OR_RETURN(const std::string sha256, folder.sha256_of(there->id, deadline));
+    // Items that were there keep the flags their owner gave them since.
+    const std::string what = difference(*item, *there, sha256, one->outcome != Outcome::present);
+    one->target_id = there->id;
+    if (!what.empty()) {
+      one->outcome = Outcome::differs;
+      one->detail = what;
+    } else if (one->outcome == Outcome::differs) {
+      one->outcome = Outcome::present;  // an earlier reading found it otherwise
+      one->detail.clear();
+    }
+  }
+  return done();
+}
+
+}  // namespace
+
+// `work` for every index, a few at a time, each thread over a session of its own; the first error ends all of them. A server or a
+// connection that gives one session only gets the work over that one.
+Status Restore::side_by_side(const std::vector<std::size_t>& order, const Work& work, const Deadline& deadline) {
+  std::mutex mutex;
+  std::size_t next = 0;
+  std::optional<Error> failure, not_opened;
+  const auto run = [&] {
+    std::unique_lock lock(mutex);
+    if (next == order.size() || failure) return;
+    const auto target = parts_.open_target(deadline);
+    if (!target) not_opened = target.error();
+    while (target && !failure && next < order.size()) {
+      const std::size_t index = order[next++];
+      lock.unlock();
+      const Status worked = work(index, **target);
+      lock.lock();
+      if (!worked && !failure) failure = worked.error();
+    }
+  };
+  {
+    std::vector<std::jthread> others;
+    for (std::size_t i = 1; i < std::min(order.size(), restore_sessions_max); ++i) others.emplace_back(run);
+    run();
+  }
+  if (!failure && next < order.size()) failure = not_opened;
+  return failure ? Status(*failure) : done();
+}
+
 Status Restore::run(RestoreReport& report, const std::function<void()>& progress, const Deadline& deadline) {
   report.items.clear();
   ASSIGN_OR_RETURN(const std::vector<Group> groups, select(parts_.book, report.request, deadline));
-  ASSIGN_OR_RETURN(const auto target, parts_.open_target(deadline));
-  for (const Group& group : groups) {
-    FolderRestore folder(parts_, report.request, group);
-    RETURN_IF_ERROR(folder.run(*target, report.items, deadline));
-    if (progress) progress();
+  if (!report.request.dry_run) {
+    ASSIGN_OR_RETURN(const auto target, parts_.open_target(deadline));
+    RETURN_IF_ERROR(make_folders(*target, groups, deadline));
   }
+  std::mutex mutex;
+  const auto work = [&](std::size_t index, mailboxes::MailboxTarget& target) {
+    std::vector<RestoredItem> items;
+    Status status = FolderRestore(parts_, report.request, groups[index]).run(target, items, deadline);
+    const std::lock_guard lock(mutex);
+    report.items.insert(report.items.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+    if (progress) progress();
+    return status;
+  };
+  RETURN_IF_ERROR(side_by_side(by_size(groups), work, deadline));
   return report.request.dry_run ? done() : verify(report, deadline);
 }
 
 Status Restore::verify(RestoreReport& report, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::vector<Group> groups, select(parts_.book, report.request, deadline));
-  ASSIGN_OR_RETURN(const auto target, parts_.open_target(deadline));
   std::map<Id, RestoredItem*> reported;
   for (RestoredItem& item : report.items) reported[item.item] = &item;
-  for (const Group& group : groups) {
-    ASSIGN_OR_RETURN(TargetFolder folder, TargetFolder::open(*target, group.target, false, deadline));
-    for (const ItemRow& item : group.items) {
-      const auto found = reported.find(item.id);
-      if (found == reported.end() || found->second->outcome == Outcome::would) continue;
-      RestoredItem& one = *found->second;
-      if (one.outcome == Outcome::failed) continue;
-      ASSIGN_OR_RETURN(const std::optional<ItemHead> there, folder.take_for(item, one.target_id, deadline));
-      if (!there) {
-        one.outcome = Outcome::differs;
-        one.detail = "it is not there";
-        continue;
-      }
-      ASSIGN_OR_RETURN(const std::string sha256, folder.sha256_of(there->id, deadline));
-      // Items that were there keep the flags their owner gave them since.
-      const std::string what = difference(item, *there, sha256, one.outcome != Outcome::present);
-      one.target_id = there->id;
-      if (!what.empty()) {
-        one.outcome = Outcome::differs;
-        one.detail = what;
-      } else if (one.outcome == Outcome::differs) {
-        one.outcome = Outcome::present;  // an earlier reading found it otherwise
-        one.detail.clear();
-      }
-    }
-  }
+  const auto work = [&](std::size_t index, mailboxes::MailboxTarget& target) {
+    return verify_folder(target, groups[index], reported, deadline);
+  };
+  RETURN_IF_ERROR(side_by_side(by_size(groups), work, deadline));
   report.verified_at = system_clock().now();
   return done();
 }

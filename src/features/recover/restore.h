@@ -53,12 +53,16 @@ struct RestoreReport {
 std::string write_report(const RestoreReport& report);
 Result<RestoreReport> parse_report(std::string_view bytes);  // corrupt
 
+// Folders are worked on side by side, each over one session and in the order its items had.
+inline constexpr std::size_t restore_sessions_max = 3;
+
 class Restore {
  public:
   struct Parts {  // all outlive it
     BackupBook& book;
     store::MessageStore& store;
     // A session of its own for each call, so that what is read back comes from the server and not from a session's memory.
+    // Never called by two threads at once.
     std::function<Result<std::unique_ptr<mailboxes::MailboxTarget>>(const Deadline& deadline)> open_target;
   };
   explicit Restore(Parts parts) : parts_(std::move(parts)) {}
@@ -70,6 +74,9 @@ class Restore {
   Status verify(RestoreReport& report, const Deadline& deadline);
 
  private:
+  using Work = std::function<Status(std::size_t index, mailboxes::MailboxTarget& target)>;
+  Status side_by_side(const std::vector<std::size_t>& order, const Work& work, const Deadline& deadline);
+
   Parts parts_;
 };
 

@@ -43,18 +43,32 @@ std::vector<std::string> TargetFolder::candidates(const ItemRow& item) const {
 }
 
 Result<std::string> TargetFolder::sha256_of(const std::string& id, const Deadline& deadline) {
-  const auto known = hashes_.find(id);
-  if (known != hashes_.end()) return known->second;
-  std::string hash;
+  if (!hashes_.contains(id)) RETURN_IF_ERROR(read_hashes({id}, deadline));
+  return hashes_[id];
+}
+
+Status TargetFolder::read_hashes(const std::vector<std::string>& ids, const Deadline& deadline) {
+  if (!folder_ || ids.empty()) return done();
   mailboxes::MailboxSource::Sink sink;
   sink.take = [&](mailboxes::MailboxSource::Content content) -> Status {
-    hash = crypto::sha256(content.bytes);
+    hashes_[content.id] = crypto::sha256(content.bytes);
     return done();
   };
-  const Status fetched = target_->fetch(*folder_, {id}, sink, deadline);
-  if (!fetched && fetched.error().kind != ErrorKind::denied) return fetched.error();
-  hashes_[id] = hash;
-  return hash;
+  const Status fetched = target_->fetch(*folder_, ids, sink, deadline);
+  if (!fetched && fetched.error().kind != ErrorKind::denied) return fetched;
+  // Where some were refused the others are asked for one by one later.
+  if (fetched || ids.size() == 1) {
+    for (const std::string& id : ids) hashes_.try_emplace(id);
+  }
+  return done();
+}
+
+std::vector<std::string> TargetFolder::candidates(const std::vector<ItemRow>& items) const {
+  std::set<std::string> all;
+  for (const ItemRow& item : items) {
+    for (const std::string& id : candidates(item)) all.insert(id);
+  }
+  return {all.begin(), all.end()};
 }
 
 Result<std::optional<ItemHead>> TargetFolder::take_equal(const ItemRow& item, const Deadline& deadline) {
@@ -82,9 +96,9 @@ Result<std::optional<ItemHead>> TargetFolder::take_for(const ItemRow& item, cons
   return std::optional<ItemHead>(heads_.at(near.front()));
 }
 
-Result<std::string> TargetFolder::add(const mailboxes::Item& item, const Deadline& deadline) {
+Status TargetFolder::add_all(const mailboxes::MailboxTarget::Additions& additions, const Deadline& deadline) {
   if (!folder_) return Error{ErrorKind::bug, "a folder that was not made"};
-  return target_->add(*folder_, item, deadline);
+  return target_->add_all(*folder_, additions, deadline);
 }
 
 Status TargetFolder::set_flags(const std::string& id, const std::vector<std::string>& flags, const Deadline& deadline) {

@@ -20,10 +20,14 @@ class TargetFolder {
   Result<std::optional<mailboxes::ItemHead>> take_equal(const ItemRow& item, const Deadline& deadline);
   // The item of that id, or, where the server told no id, one of the same content, or else of the same date.
   Result<std::optional<mailboxes::ItemHead>> take_for(const ItemRow& item, const std::string& id, const Deadline& deadline);
+  // Asks for the contents of all of them in one go, so that sha256_of() and take_equal() need no question for each.
+  Status read_hashes(const std::vector<std::string>& ids, const Deadline& deadline);
+  // What take_equal() would have to read for these items.
+  std::vector<std::string> candidates(const std::vector<ItemRow>& items) const;
   // Of the content as the server gives it; empty if it gives none.
   Result<std::string> sha256_of(const std::string& id, const Deadline& deadline);
 
-  Result<std::string> add(const mailboxes::Item& item, const Deadline& deadline);
+  Status add_all(const mailboxes::MailboxTarget::Additions& additions, const Deadline& deadline);
   Status set_flags(const std::string& id, const std::vector<std::string>& flags, const Deadline& deadline);
 
  private:

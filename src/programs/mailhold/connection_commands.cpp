@@ -202,7 +202,9 @@ std::vector<Command> connection_commands() {
       {"operation",
        "approve",
        "Sign as the second person: it is carried out as the first has signed it",
-       {tenant, {"operation", "As operation list names it", true}, key},
+       {{"tenant", "Name or id of the tenant; without it, what concerns operators"},
+        {"operation", "As operation list names it", true},
+        key},
        "mailhold operation approve --tenant example --operation 5f… --key ~/.mailhold.key",
        approve},
   };

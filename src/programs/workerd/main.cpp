@@ -92,6 +92,7 @@ Status serve(ipc::Daemon& daemon) {
   store::StoreSettings store_settings;
   store_settings.folder = folder;
   store_settings.region = region;
+  store_settings.compression = store::Compression::thorough;  // kept for years
   ASSIGN_OR_RETURN(const auto store, store::MessageStore::open(store_settings, *records, *blobs, worker_keys));
   ASSIGN_OR_RETURN(const auto book, recover::BackupBook::open(*records, region, worker_keys, opening));
   recover::BackupSettings backup_settings;

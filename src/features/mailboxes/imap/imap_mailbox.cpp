@@ -1,6 +1,7 @@
 #include "features/mailboxes/imap/imap_mailbox.h"
 
 #include <algorithm>
+#include <deque>
 #include <set>
 
 #include "base/text.h"
@@ -10,6 +11,8 @@ namespace mailhold::mailboxes {
 namespace {
 
 constexpr std::size_t contents_at_once = 100;
+constexpr std::size_t fetches_under_way = 2;
+constexpr std::size_t appends_under_way = 16, append_bytes_under_way = 8U << 20;
 constexpr std::string_view head_items = "(UID FLAGS INTERNALDATE RFC822.SIZE)";
 const ImapSession::Take ignore = [](imap::Response&) { return done(); };
 
@@ -300,24 +303,37 @@ Status ImapMailbox::fetch(const Folder& folder, const std::vector<std::string>& 
     if (const std::uint32_t uid = uid_of(id, opened_->uid_validity); uid != 0) uids.push_back(uid);
   }
   std::sort(uids.begin(), uids.end());
-  for (std::size_t at = 0; at < uids.size(); at += contents_at_once) {
-    const std::vector<std::uint32_t> batch(
-        uids.begin() + static_cast<std::ptrdiff_t>(at),
-        uids.begin() + static_cast<std::ptrdiff_t>(std::min(at + contents_at_once, uids.size())));
-    std::set<std::uint32_t> wanted(batch.begin(), batch.end());
-    const auto take = [&](imap::Response& response) -> Status {
-      imap::FetchedMessage& message = response.message;
-      // What was not asked for, or comes twice, is not believed.
-      if (!message.content && message.content_bytes_dropped == 0) return done();
-      if (wanted.erase(message.uid) == 0) return done();
-      const std::string id = item_id(opened_->uid_validity, message.uid);
-      if (message.content) return sink.take({id, ContentForm::mime, std::move(*message.content)});
-      sink.too_large(id, message.content_bytes_dropped);
-      return done();
-    };
-    RETURN_IF_ERROR(session_->run("UID FETCH " + imap::write_uid_set(batch) + " (UID BODY.PEEK[])", take, deadline));
+  std::set<std::uint32_t> wanted;  // asked for, and not come yet
+  const auto take = [&](imap::Response& response) -> Status {
+    imap::FetchedMessage& message = response.message;
+    // What was not asked for, or comes twice, is not believed.
+    if (!message.content && message.content_bytes_dropped == 0) return done();
+    if (wanted.erase(message.uid) == 0) return done();
+    const std::string id = item_id(opened_->uid_validity, message.uid);
+    if (message.content) return sink.take({id, ContentForm::mime, std::move(*message.content)});
+    sink.too_large(id, message.content_bytes_dropped);
+    return done();
+  };
+  // The server is at work on the next batch while this one comes in.
+  std::deque<std::string> tags;
+  std::size_t at = 0;
+  Status outcome = done();
+  while (!tags.empty() || (outcome && at < uids.size())) {
+    while (outcome && at < uids.size() && tags.size() < fetches_under_way) {
+      const std::size_t end = std::min(at + contents_at_once, uids.size());
+      const std::vector<std::uint32_t> batch(uids.begin() + static_cast<std::ptrdiff_t>(at),
+                                             uids.begin() + static_cast<std::ptrdiff_t>(end));
+      wanted.insert(batch.begin(), batch.end());
+      ASSIGN_OR_RETURN(std::string tag,
+                       session_->send("UID FETCH " + imap::write_uid_set(batch) + " (UID BODY.PEEK[])", deadline));
+      tags.push_back(std::move(tag));
+      at = end;
+    }
+    const auto answered = session_->await(tags.front(), take, deadline);
+    tags.pop_front();
+    if (!answered && outcome) outcome = answered.error();
   }
-  return done();
+  return outcome;
 }
 
 Result<Folder> ImapMailbox::make_folder(const FolderPath& path, const Deadline& deadline) {
@@ -358,17 +374,66 @@ Result<Folder> ImapMailbox::make_folder(const FolderPath& path, const Deadline& 
   return *made;
 }
 
-Result<std::string> ImapMailbox::add(const Folder& folder, const Item& item, const Deadline& deadline) {
+Result<std::string> ImapMailbox::append_command(const Folder& folder, const ItemHead& head) const {
   ASSIGN_OR_RETURN(const std::string name, quoted(folder.id));
-  std::string command = "APPEND " + name + " " + flag_list(item.head.flags);
-  if (item.head.received_at != 0)
-    command += " \"" + imap::write_internal_date({item.head.received_at, item.head.zone_minutes}) + "\"";
-  ASSIGN_OR_RETURN(const imap::Response added, session_->run_with_literal(command, item.content, deadline));
-  if (added.code != "APPENDUID" || added.code_words.size() != 2) return std::string();
+  std::string command = "APPEND " + name + " " + flag_list(head.flags);
+  if (head.received_at != 0) command += " \"" + imap::write_internal_date({head.received_at, head.zone_minutes}) + "\"";
+  return command;
+}
+
+namespace {
+
+// Where APPENDUID (RFC 4315) says a message went; empty if it does not.
+std::string id_of_appended(const imap::Response& added) {
+  if (added.code != "APPENDUID" || added.code_words.size() != 2) return {};
   const auto validity = to_number(added.code_words[0]);
   const auto uid = to_number(added.code_words[1]);
-  if (!validity || !uid || *validity == 0 || *uid == 0 || *validity > 0xffffffffU || *uid > 0xffffffffU) return std::string();
+  if (!validity || !uid || *validity == 0 || *uid == 0 || *validity > 0xffffffffU || *uid > 0xffffffffU) return {};
   return item_id(static_cast<std::uint32_t>(*validity), static_cast<std::uint32_t>(*uid));
+}
+
+}  // namespace
+
+Result<std::string> ImapMailbox::add(const Folder& folder, const Item& item, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const std::string command, append_command(folder, item.head));
+  ASSIGN_OR_RETURN(const imap::Response added, session_->run_with_literal(command, item.content, deadline));
+  return id_of_appended(added);
+}
+
+// The server stores one message while the next ones are on their way. A server without LITERAL+ is asked before each.
+Status ImapMailbox::add_all(const Folder& folder, const Additions& additions, const Deadline& deadline) {
+  struct UnderWay {
+    std::string tag;
+    std::size_t bytes = 0;
+  };
+  std::deque<UnderWay> under_way;
+  std::size_t bytes = 0;
+  const auto await_first = [&]() -> Status {
+    const Result<imap::Response> answered = session_->await(under_way.front().tag, ignore, deadline);
+    bytes -= under_way.front().bytes;
+    under_way.pop_front();
+    if (!answered && answered.error().kind != ErrorKind::denied) return answered.error();
+    return additions.added(answered ? Result<std::string>(id_of_appended(*answered)) : answered.error());
+  };
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::optional<Item> item, additions.next());
+    if (!item) break;
+    ASSIGN_OR_RETURN(const std::string command, append_command(folder, item->head));
+    while (!under_way.empty() && (under_way.size() == appends_under_way || bytes + item->content.size() > append_bytes_under_way))
+      RETURN_IF_ERROR(await_first());
+    if (!session_->takes_literal_at_once(item->content.size())) {
+      while (!under_way.empty()) RETURN_IF_ERROR(await_first());
+      const Result<imap::Response> added = session_->run_with_literal(command, item->content, deadline);
+      if (!added && added.error().kind != ErrorKind::denied) return added.error();
+      RETURN_IF_ERROR(additions.added(added ? Result<std::string>(id_of_appended(*added)) : added.error()));
+      continue;
+    }
+    ASSIGN_OR_RETURN(std::string tag, session_->send_with_literal(command, item->content, deadline));
+    bytes += item->content.size();
+    under_way.push_back({std::move(tag), item->content.size()});
+  }
+  while (!under_way.empty()) RETURN_IF_ERROR(await_first());
+  return done();
 }
 
 Status ImapMailbox::set_flags(const Folder& folder, const std::string& id, const std::vector<std::string>& flags,

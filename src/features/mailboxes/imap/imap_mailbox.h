@@ -22,6 +22,7 @@ class ImapMailbox final : public MailboxTarget {
   Result<std::vector<ItemHead>> list(const Folder& folder, const Deadline& deadline) override;
   Result<Folder> make_folder(const FolderPath& path, const Deadline& deadline) override;
   Result<std::string> add(const Folder& folder, const Item& item, const Deadline& deadline) override;
+  Status add_all(const Folder& folder, const Additions& additions, const Deadline& deadline) override;
   Status set_flags(const Folder& folder, const std::string& id, const std::vector<std::string>& flags,
                    const Deadline& deadline) override;
 
@@ -43,6 +44,7 @@ class ImapMailbox final : public MailboxTarget {
   Status heads_of(const std::string& command, std::vector<ItemHead>& heads, std::vector<std::string>* gone,
                   const Deadline& deadline);
   Result<std::vector<std::uint32_t>> uids_of(const std::string& command, const Deadline& deadline);
+  Result<std::string> append_command(const Folder& folder, const ItemHead& head) const;
   Result<std::string> quoted(std::string_view name) const;
   std::string name_of_path(const FolderPath& path) const;
   FolderPath path_of_name(std::string_view name) const;

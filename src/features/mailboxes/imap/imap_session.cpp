@@ -84,8 +84,16 @@ Result<imap::Response> ImapSession::next(const Deadline& deadline) {
   }
 }
 
-Result<imap::Response> ImapSession::finish(const std::string& tag, const Take& take, const Deadline& deadline) {
+Result<imap::Response> ImapSession::await(const std::string& tag, const Take& take, const Deadline& deadline) {
+  if (failure_) return *failure_;
   for (std::size_t count = 0;; ++count) {
+    const auto own = sent_.find(tag);
+    if (own != sent_.end() && own->second) {
+      const imap::Response response = std::move(*own->second);
+      sent_.erase(own);
+      if (response.condition != imap::Condition::ok) return refusal(response);
+      return response;
+    }
     if (count > settings_.responses_max) return fail({ErrorKind::limit_exceeded, "the server does not come to an end"}).error();
     ASSIGN_OR_RETURN(imap::Response response, next(deadline));
     learn(response.capabilities);
@@ -94,28 +102,59 @@ Result<imap::Response> ImapSession::finish(const std::string& tag, const Take& t
       if (const Status taken = take(response); !taken) return fail(taken.error()).error();
       continue;
     }
-    if (response.tag != tag) return fail({ErrorKind::corrupt, "the server ends a command that was not given"}).error();
-    if (response.condition != imap::Condition::ok) return refusal(response);
-    return response;
+    const auto ended = sent_.find(response.tag);
+    if (ended == sent_.end() || ended->second)
+      return fail({ErrorKind::corrupt, "the server ends a command that was not given"}).error();
+    ended->second = std::move(response);
   }
 }
 
-Result<imap::Response> ImapSession::run(const std::string& command, const Take& take, const Deadline& deadline) {
+Result<std::string> ImapSession::send(const std::string& command, const Deadline& deadline) {
   if (failure_) return *failure_;
   const std::string tag = next_tag();
   if (const Status sent = stream_->write_all(tag + " " + command + "\r\n", deadline); !sent) return fail(sent.error()).error();
-  return finish(tag, take, deadline);
+  sent_.emplace(tag, std::nullopt);
+  return tag;
+}
+
+Result<imap::Response> ImapSession::run(const std::string& command, const Take& take, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const std::string tag, send(command, deadline));
+  return await(tag, take, deadline);
+}
+
+bool ImapSession::takes_literal_at_once(std::size_t bytes) const {
+  constexpr std::size_t literal_minus_bytes_max = 4096;  // RFC 7888 section 5
+  return has("LITERAL+") || (has("LITERAL-") && bytes <= literal_minus_bytes_max);
+}
+
+Result<std::string> ImapSession::send_with_literal(const std::string& command, std::string_view literal,
+                                                   const Deadline& deadline) {
+  if (failure_) return *failure_;
+  const std::string tag = next_tag();
+  // One write for what is small: each is a record of TLS further on.
+  constexpr std::size_t joined_bytes_max = 64U << 10;
+  std::string line = tag + " " + command + " {" + std::to_string(literal.size()) + "+}\r\n";
+  const bool joins = literal.size() <= joined_bytes_max;
+  if (joins) line.append(literal).append("\r\n");
+  Status sent = stream_->write_all(line, deadline);
+  if (sent && !joins) sent = stream_->write_all(literal, deadline);
+  if (sent && !joins) sent = stream_->write_all("\r\n", deadline);
+  if (!sent) return fail(sent.error()).error();
+  sent_.emplace(tag, std::nullopt);
+  return tag;
 }
 
 Result<imap::Response> ImapSession::run_with_literal(const std::string& command, std::string_view literal,
                                                      const Deadline& deadline) {
   if (failure_) return *failure_;
-  constexpr std::size_t literal_minus_bytes_max = 4096;  // RFC 7888 section 5
-  const bool at_once = has("LITERAL+") || (has("LITERAL-") && literal.size() <= literal_minus_bytes_max);
+  if (takes_literal_at_once(literal.size())) {
+    ASSIGN_OR_RETURN(const std::string tag, send_with_literal(command, literal, deadline));
+    return await(tag, ignore, deadline);
+  }
   const std::string tag = next_tag();
-  const std::string line = tag + " " + command + " {" + std::to_string(literal.size()) + (at_once ? "+}\r\n" : "}\r\n");
+  const std::string line = tag + " " + command + " {" + std::to_string(literal.size()) + "}\r\n";
   if (const Status sent = stream_->write_all(line, deadline); !sent) return fail(sent.error()).error();
-  while (!at_once) {
+  for (;;) {
     ASSIGN_OR_RETURN(imap::Response response, next(deadline));
     if (response.kind == imap::Response::Kind::continuation) break;
     if (response.condition == imap::Condition::bye) return fail({ErrorKind::unavailable, "the server said BYE"}).error();
@@ -128,7 +167,8 @@ Result<imap::Response> ImapSession::run_with_literal(const std::string& command,
   for (const std::string_view part : {literal, std::string_view("\r\n")}) {
     if (const Status sent = stream_->write_all(part, deadline); !sent) return fail(sent.error()).error();
   }
-  return finish(tag, ignore, deadline);
+  sent_.emplace(tag, std::nullopt);
+  return await(tag, ignore, deadline);
 }
 
 }  // namespace mailhold::mailboxes

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -33,15 +35,22 @@ class ImapSession {
 
   // The tagged OK. denied: NO or BAD; unavailable: a NO that says later, BYE, or the connection; corrupt: no IMAP.
   Result<imap::Response> run(const std::string& command, const Take& take, const Deadline& deadline);
+  // In two halves, so that the next command is under way while this one is answered: the server must not be asked for
+  // anything meanwhile whose answer depends on the order. Every tag is awaited, in the order of sending, whatever the one
+  // before came to. `take` sees all untagged responses that come until then.
+  Result<std::string> send(const std::string& command, const Deadline& deadline);  // its tag
+  Result<imap::Response> await(const std::string& tag, const Take& take, const Deadline& deadline);
   // The same with a literal at the end: "APPEND ..." and the message. A server without LITERAL+ is asked first (RFC 7888).
   Result<imap::Response> run_with_literal(const std::string& command, std::string_view literal, const Deadline& deadline);
+  // Whether a literal of that size goes out without asking; then send_with_literal() may be used for it.
+  bool takes_literal_at_once(std::size_t bytes) const;
+  Result<std::string> send_with_literal(const std::string& command, std::string_view literal, const Deadline& deadline);
 
  private:
   ImapSession(std::unique_ptr<net::Stream> stream, ImapSessionSettings settings)
       : stream_(std::move(stream)), settings_(settings), reader_(settings.limits) {}
   Status greet(const Deadline& deadline);
   Result<imap::Response> next(const Deadline& deadline);
-  Result<imap::Response> finish(const std::string& tag, const Take& take, const Deadline& deadline);
   void learn(const std::vector<std::string>& capabilities);
   std::string next_tag() { return "m" + std::to_string(++commands_); }
   Status fail(Error error);
@@ -53,6 +62,7 @@ class ImapSession {
   bool is_utf8_ = false;
   bool has_qresync_ = false;
   std::uint64_t commands_ = 0;
+  std::map<std::string, std::optional<imap::Response>> sent_;  // commands under way, with their end if it came early
   std::optional<Error> failure_;
 };
 

@@ -176,8 +176,31 @@ class ImapSessions(ConnectionWorld):
             # One person is enough to narrow.
             self.assertEqual(self.set_connection("--connection", narrow, "--items-hour", 50)["caps"], {"items_hour": 50})
             self.assertIn("waits_for_second_person", self.set_connection("--connection", narrow, "--purpose", "backup.read", "--purpose", "restore.write"))
+            self.a_new_route_and_a_new_person_take_two(second)
         finally:
             self.mailhold.cli("person", "remove", "--person", person, "--key", self.mailhold.operator)
+
+    def a_new_route_and_a_new_person_take_two(self, second):
+        asked = self.mailhold.cli("route", "set", "--tenant", self.tenant, "--kind", "relay", "--host", "127.0.0.1", "--port", 2525, "--tls", "none", "--key", self.mailhold.operator)
+        self.assertEqual(self.mailhold.cli("route", "list")["routes"], [])
+        waiting = {each["operation"]: each for each in self.mailhold.cli("operation", "list")["operations"]}
+        self.assertEqual(waiting[asked["waits_for_second_person"]]["sets host"], "127.0.0.1")
+        self.mailhold.cli("operation", "approve", "--tenant", self.tenant, "--operation", asked["waits_for_second_person"], "--key", second)
+        self.assertEqual([each["route"] for each in self.mailhold.cli("route", "list")["routes"]], [asked["route"]])
+        moved = self.mailhold.cli("route", "set", "--tenant", self.tenant, "--route", asked["route"], "--kind", "relay", "--host", "127.0.0.2", "--port", 2525, "--tls", "none",
+                                  "--key", second)
+        self.assertIn("waits_for_second_person", moved)
+        self.assertEqual(self.mailhold.cli("route", "list")["routes"][0]["host"], "127.0.0.1")
+        third = self.mailhold.cli("person", "new-key", "--out", self.mailhold.folder / "third.key")
+        asked = self.mailhold.cli("person", "add", "--person", third["person"], "--public-key", third["public_key"], "--key", self.mailhold.operator)
+        self.assertEqual(len(self.mailhold.cli("person", "list")["people"]), 2)
+        approve = ["operation", "approve", "--operation", asked["waits_for_second_person"], "--key"]
+        for key in (self.mailhold.operator, self.mailhold.folder / "third.key"):
+            with self.assertRaises(CommandFailed):
+                self.mailhold.cli(*approve, key)
+        self.mailhold.cli(*approve, second)
+        self.assertIn(third["person"], [each["person"] for each in self.mailhold.cli("person", "list")["people"]])
+        self.mailhold.cli("person", "remove", "--person", third["person"], "--key", self.mailhold.operator)
 
     def test_9_a_connection_that_was_moved_has_no_secret(self):
         moved = self.add("backup.read")

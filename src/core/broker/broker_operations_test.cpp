@@ -1,0 +1,171 @@
+// Who must sign what before it counts: everything but the ledger's own disk and keyd is the real thing.
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <future>
+
+#include "base/text.h"
+#include "core/broker/broker.h"
+#include "core/ledger/ledger_service.h"
+#include "fakes/temporary_ledger.h"
+#include "platform/crypto/x25519.h"
+
+namespace mailhold::broker {
+namespace {
+
+namespace json = boost::json;
+using ledger::soon;
+
+class NoResolver final : public dns::Resolver {
+ public:
+  std::vector<dns::Answer> resolve_all(std::span<const dns::Question> questions, const Deadline&) override {
+    return std::vector<dns::Answer>(questions.size());
+  }
+};
+
+struct Somebody {
+  Id id = Id::random();
+  crypto::Ed25519Signer signer = *crypto::Ed25519Signer::from_seed(SecretText::random(crypto::ed25519_seed_size).reveal());
+};
+
+class BrokerOperations : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto log = std::make_unique<ledger::Log>(ledger::settings_in(folder_.path()), ledger::test_signer(), clock_);
+    ASSERT_TRUE(log->reopen());
+    service_.use(std::move(log));
+    ASSERT_TRUE(add(root_, "operator", access::region_tenant(), root_));
+  }
+
+  ledger::LedgerCall to_ledger() {
+    return [this](std::uint16_t method, std::string_view body, const Deadline&) {
+      std::promise<Result<std::string>> answer;
+      service_.ask("brokerd", method, body, [&](Result<std::string> result) { answer.set_value(std::move(result)); });
+      return answer.get_future().get();
+    };
+  }
+
+  using Arguments = std::map<std::string, std::string>;
+  Result<json::object> apply(const std::string& type, Id tenant, Arguments arguments, const Somebody& signer) {
+    const access::Operation operation{type, tenant, std::move(arguments), signer.id, clock_.now(), Id::random()};
+    ASSIGN_OR_RETURN(const std::string answer, broker_.apply(access::sign(operation, signer.signer), {}, soon()));
+    return json::parse(answer).as_object();
+  }
+  Result<json::object> add(const Somebody& who, const std::string& role, Id tenant, const Somebody& signer) {
+    return apply("person.add", tenant,
+                 {{"person", who.id.text()}, {"public_key", to_base64(who.signer.public_key())}, {"role", role}}, signer);
+  }
+  Result<json::object> set_route(Id route, const std::string& host, const Somebody& signer, Arguments more = {}) {
+    more.insert({{"route", route.text()}, {"kind", "relay"}, {"host", host}, {"tls", "opportunistic"}});
+    return apply("route.set", tenant_, std::move(more), signer);
+  }
+  Result<json::object> approve(const json::object& waiting, Id tenant, const Somebody& signer) {
+    return apply("operation.approve", tenant, {{"operation", std::string(waiting.at("waits_for_second_person").as_string())}},
+                 signer);
+  }
+  static bool waits(const Result<json::object>& answer) { return answer && answer->contains("waits_for_second_person"); }
+  std::string host_of(Id route) {
+    const access::RouteTable table = *routes_->table(soon());
+    const access::Route* found = table.route(route);
+    return found == nullptr ? "" : found->host;
+  }
+  std::size_t people() { return people_->list(soon())->size(); }
+
+  ledger::TemporaryFolder folder_;
+  ledger::SharedClock clock_{1'795'000'000'123};
+  const Id tenant_ = Id::random();
+  const Somebody root_, second_;
+  const crypto::X25519KeyPair pair_ = crypto::x25519_generate();
+  ledger::LedgerService service_{clock_};
+  ledger::LedgerClient ledger_{to_ledger(), [this](Id, const Deadline&) { return keys::LedgerPublicKey{1, pair_.public_key}; },
+                               "eu", clock_};
+  keys::KeyClient keys_{[](std::uint16_t, std::string_view, const Deadline&) -> Result<std::string> {
+    return Error{ErrorKind::not_found, "no keyd here"};
+  }};
+  const ConfigurationKey key_ = [](Id, const Deadline&) -> Result<keys::PurposeKey> {
+    return keys::PurposeKey{1, SecretText::take(std::string(32, 'k'))};
+  };
+  const std::unique_ptr<records::Records> records_ = *records::open("sqlite:" + (folder_.path() / "records.db").string(), soon());
+  const std::unique_ptr<access::People> people_ = *access::People::open(*records_, clock_, soon());
+  const std::unique_ptr<RouteBook> routes_ = *RouteBook::open(*records_, key_, "eu", clock_, soon());
+  const std::unique_ptr<ConnectionBook> connections_ = *ConnectionBook::open(*records_, key_, "eu", clock_, soon());
+  const std::unique_ptr<access::Approvals> approvals_ = *access::Approvals::open(*records_, clock_, soon());
+  const std::unique_ptr<UsageBook> usage_ = *UsageBook::open(*records_, clock_, soon());
+  NoResolver resolver_;
+  Broker broker_{{"eu", "mail.test", {}, ""},
+                 {*people_, *routes_, keys_, ledger_, resolver_, *approvals_, *connections_, *usage_, {}, clock_}};
+};
+
+TEST_F(BrokerOperations, one_operator_alone_can_begin) {
+  const Id route = Id::random();
+  EXPECT_FALSE(waits(set_route(route, "mx.example", root_)));
+  EXPECT_EQ(host_of(route), "mx.example");
+  EXPECT_FALSE(waits(add(second_, "operator", access::region_tenant(), root_)));
+  EXPECT_EQ(people(), 2U);
+}
+
+TEST_F(BrokerOperations, a_new_person_takes_two) {
+  ASSERT_TRUE(add(second_, "operator", access::region_tenant(), root_));
+  const Somebody third, administrator;
+  const auto asked = add(third, "operator", access::region_tenant(), root_);
+  ASSERT_TRUE(waits(asked));
+  EXPECT_EQ(asked->at("person").as_string(), third.id.text());
+  EXPECT_EQ(people(), 2U);
+  EXPECT_EQ(approve(*asked, access::region_tenant(), root_).error().kind, ErrorKind::denied);
+  EXPECT_EQ(approve(*asked, access::region_tenant(), third).error().kind, ErrorKind::denied);
+  EXPECT_TRUE(approve(*asked, access::region_tenant(), second_));
+  EXPECT_EQ(people(), 3U);
+  EXPECT_FALSE(approve(*asked, access::region_tenant(), second_)) << "once";
+
+  const auto for_tenant = add(administrator, "administrator", tenant_, second_);
+  ASSERT_TRUE(waits(for_tenant));
+  EXPECT_TRUE(approve(*for_tenant, tenant_, third));
+  EXPECT_EQ(people(), 4U);
+  // Taking rights away takes one.
+  EXPECT_TRUE(apply("person.remove", access::region_tenant(), {{"person", third.id.text()}}, root_));
+  EXPECT_EQ(people(), 3U);
+}
+
+TEST_F(BrokerOperations, a_new_destination_takes_two_and_less_takes_one) {
+  const Id route = Id::random();
+  ASSERT_TRUE(add(second_, "administrator", tenant_, root_));
+  const auto asked = set_route(route, "mx.example", second_);
+  ASSERT_TRUE(waits(asked));
+  EXPECT_EQ(asked->at("host").as_string(), "mx.example");
+  EXPECT_EQ(host_of(route), "");
+  EXPECT_FALSE(waits(approve(*asked, tenant_, root_)));
+  EXPECT_EQ(host_of(route), "mx.example");
+
+  ASSERT_TRUE(waits(set_route(route, "elsewhere.example", root_)));
+  EXPECT_EQ(host_of(route), "mx.example");
+  EXPECT_FALSE(waits(set_route(route, "mx.example", root_, {{"paused", "true"}, {"concurrency", "2"}})));
+  EXPECT_FALSE(waits(set_route(route, "mx.example", root_, {{"ca", "system"}, {"tls", "required"}})));
+  EXPECT_TRUE(waits(set_route(route, "mx.example", root_, {{"ca", ""}, {"tls", "opportunistic"}}))) << "a weaker proof";
+  EXPECT_FALSE(waits(apply("route.default", tenant_, {{"route", route.text()}}, root_)));
+  EXPECT_FALSE(waits(apply("route.remove", tenant_, {{"route", route.text()}}, root_)));
+}
+
+TEST_F(BrokerOperations, what_the_first_signer_may_not_do_any_more_is_not_done) {
+  const Somebody third;
+  ASSERT_TRUE(add(second_, "operator", access::region_tenant(), root_));
+  const auto asked = add(third, "operator", access::region_tenant(), second_);
+  ASSERT_TRUE(waits(asked));
+  ASSERT_TRUE(apply("person.remove", access::region_tenant(), {{"person", second_.id.text()}}, root_));
+  EXPECT_EQ(approve(*asked, access::region_tenant(), root_).error().kind, ErrorKind::denied);
+  EXPECT_EQ(people(), 1U);
+}
+
+TEST_F(BrokerOperations, a_person_of_another_tenant_is_no_second_one) {
+  const Somebody stranger;
+  const Id route = Id::random();
+  ASSERT_TRUE(add(second_, "administrator", tenant_, root_));
+  const auto added = add(stranger, "administrator", Id::random(), root_);
+  EXPECT_FALSE(waits(added)) << "nobody else may sign for that tenant yet";
+  const auto asked = set_route(route, "mx.example", second_);
+  ASSERT_TRUE(waits(asked));
+  EXPECT_EQ(approve(*asked, tenant_, stranger).error().kind, ErrorKind::denied);
+  EXPECT_EQ(host_of(route), "");
+}
+
+}  // namespace
+}  // namespace mailhold::broker
