@@ -6,6 +6,7 @@
 
 #include "core/access/connection.h"
 #include "core/access/route.h"
+#include "core/broker/broker_messages.h"
 #include "platform/ipc/channel.h"
 #include "platform/ipc/client.h"
 
@@ -16,6 +17,11 @@ class BrokerClient {
   explicit BrokerClient(std::shared_ptr<ipc::Client> brokerd) : brokerd_(std::move(brokerd)) {}
 
   Result<access::RouteTable> routes(const Deadline& deadline);
+
+  // workerd: acts upon an export that was allowed. `operation` is its SHA-256; not_found: none, or its time is over.
+  Result<access::Operation> begin_export(std::string_view operation, const Deadline& deadline);
+  // The encoded receipt of what it came to.
+  Result<std::string> record_export(const ExportMade& made, const Deadline& deadline);
 
   // The channel of submission_messages.h to an authd that is past TLS and AUTH. Errors as Broker::open_session.
   Result<std::shared_ptr<ipc::Channel>> open_session(Id tenant, Id route, Id job, const Deadline& deadline);

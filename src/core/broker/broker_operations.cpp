@@ -24,6 +24,7 @@ Result<std::string> Broker::carry_out(const Signed& order, const Deadline& deadl
   if (operation.type == "person.add") return add_person(order, deadline);
   if (operation.type == "operation.approve") return approve(operation, deadline);
   if (operation.type == "secret.set") return set_secret(operation, order.box, deadline);
+  if (operation.type == "export.allow") return allow_export(order, deadline);
   ASSIGN_OR_RETURN(const std::string name, operation.argument(subject_of(operation)));
   ASSIGN_OR_RETURN(const Id subject, Id::parse(name));
   if (operation.type == "person.remove") {

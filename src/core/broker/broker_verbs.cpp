@@ -179,6 +179,11 @@ void Broker::handle(const std::shared_ptr<ipc::Call>& call) {
     const auto table = parts_.routes.table(Deadline::after(10s));
     return table ? call->reply(access::write_routes(*table)) : call->fail(table.error());
   }
+  if (method == Method::begin_export) return call->answer(begin_export(call->body(), Deadline::after(30s)));
+  if (method == Method::record_export) {
+    const auto made = parse_export_made(call->body());
+    return call->answer(made ? record_export(*made, Deadline::after(30s)) : Result<std::string>(made.error()));
+  }
   const auto session = answer_open(method, *call, Deadline::after(120s));
   if (!session) return call->fail(session.error());
   const int fds[] = {session->get()};

@@ -17,7 +17,9 @@ bool may_call(std::string_view role, Method method) {
   switch (method) {
     case Method::open_session:
     case Method::routes: return role == "gatewayd-out";
-    case Method::open_connection: return role == "workerd";
+    case Method::open_connection:
+    case Method::begin_export:
+    case Method::record_export: return role == "workerd";
   }
   return false;
 }

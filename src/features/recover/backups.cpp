@@ -105,7 +105,7 @@ std::optional<std::function<void(const std::stop_token&)>> Backups::next_job() {
   if (!mailboxes) return std::nullopt;  // sealed, or keyd is away
   for (const Mailbox& mailbox : *mailboxes) {
     const auto due = due_.find(mailbox.id);
-    if (mailbox.paused || running_.contains(mailbox.id)) continue;
+    if (mailbox.paused || mailbox.connection.is_none() || running_.contains(mailbox.id)) continue;  // without one: an import
     if (due != due_.end() && due->second > std::chrono::steady_clock::now()) continue;
     running_[mailbox.id] = {};
     due_[mailbox.id] = under_way;

@@ -9,26 +9,30 @@
 #include "core/keys/key_client.h"
 #include "core/settings/settings.h"
 #include "features/recover/backup_verbs.h"
+#include "features/recover/export_verbs.h"
 #include "platform/blobs/files/file_blobs.h"
 #include "platform/ipc/daemon.h"
 #include "platform/ipc/messages.h"
 #include "platform/records/sqlite/sqlite_records.h"
 #include "platform/sandbox/profiles.h"
+#include "programs/workerd/broker_permits.h"
 
 namespace {
 
 using namespace mailhold;
 namespace json = boost::json;
 
-// {"verb":"session.check", "connection", "purpose"}
-Result<std::string> answer(broker::BrokerClient& brokerd, std::string_view text) {
+std::string word_of(std::string_view text, const char* name) {
   boost::system::error_code error;
   const json::value parsed = json::parse(text, error);
   const auto* request = error ? nullptr : parsed.if_object();
-  const auto word = [&](const char* name) -> std::string {
-    const json::value* found = request == nullptr ? nullptr : request->if_contains(name);
-    return found != nullptr && found->is_string() ? std::string(found->as_string()) : "";
-  };
+  const json::value* found = request == nullptr ? nullptr : request->if_contains(name);
+  return found != nullptr && found->is_string() ? std::string(found->as_string()) : "";
+}
+
+// {"verb":"session.check", "connection", "purpose"}
+Result<std::string> answer(broker::BrokerClient& brokerd, std::string_view text) {
+  const auto word = [&](const char* name) { return word_of(text, name); };
   if (word("verb") != "session.check") return Error{ErrorKind::not_found, "there is no verb " + word("verb")};
   ASSIGN_OR_RETURN(const Id connection, Id::parse(word("connection")));
   ASSIGN_OR_RETURN(const broker::SessionCheck check, broker::check_session(brokerd, connection, word("kind"), word("purpose"),
@@ -101,13 +105,20 @@ Status serve(ipc::Daemon& daemon) {
       static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("backup.sessions_max"), 1, 64));
   recover::Backups backups(backup_settings, {*book, *store, worker_keys, sessions, system_clock()});
   recover::BackupVerbs verbs(backups, *book);
+  worker::BrokerPermits permits(brokerd);
+  recover::Exports exports({*book, *store, worker_keys, permits, system_clock()});
+  recover::ExportVerbs export_verbs(exports);
   backups.start();
   daemon.run([&](const std::shared_ptr<ipc::Call>& call) {
     if (call->peer != "apid" || call->method() != ipc::method_api)
       return call->fail(Error{ErrorKind::denied, "not for " + call->peer});
-    const bool is_check = call->body().find("\"session.") != std::string_view::npos;
-    call->answer(is_check ? answer(brokerd, call->body()) : verbs.answer(call->body(), Deadline::after(60s)));
+    const std::string verb = word_of(call->body(), "verb");
+    const Deadline deadline = Deadline::after(60s);
+    if (verb.starts_with("session.")) return call->answer(answer(brokerd, call->body()));
+    if (recover::ExportVerbs::knows(verb)) return call->answer(export_verbs.answer(call->body(), call->fds(), deadline));
+    call->answer(verbs.answer(call->body(), deadline));
   });
+  exports.stop();
   backups.stop();
   return done();
 }
