@@ -60,6 +60,7 @@ fuzz:
 
 soak: programs peers
 	$(AS_ROOT) /usr/bin/python3 tests/faults/kill_rounds.py 500
+	$(AS_ROOT) env MAILHOLD_T8_DAYS=all /usr/bin/python3 tests/scenarios/keys/T8-shredding_survives_backups/test.py
 	tools/fuzz 1800
 
 mutants: peers

@@ -164,6 +164,19 @@ class ConnectionWorld(World):
         return made
 
     @classmethod
+    def add_client_key_connection(cls, host, port, certificate, verb, *words, key=None):
+        """An http connection that signs in with client assertions, its token endpoint at the same server; with a new RSA key unless told."""
+        if key is None:
+            key = cls.folder / "client.key"
+            subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
+        key.chmod(0o600)
+        made = cls.set_connection("--kind", "http", "--host", host, "--port", port, "--tls", "implicit", "--ca", certificate, "--sign-in", "assertion", "--user", "client-1",
+                                  "--token-host", host, "--token-port", port, "--purpose", "backup.read", "--verb", verb, "--mailbox", "*", *words)["connection"]
+        cls.mailhold.cli("secret", "set", "--connection", made, "--user", "client-1", "--client-key", key, "--certificate-sha256", "ab" * 32,
+                         "--token-url", f"https://{host}:{port}/tenant/oauth2/v2.0/token", "--scope", "https://graph.example.test/.default", "--key", cls.mailhold.operator)
+        return made
+
+    @classmethod
     def enter_secret(cls, connection, user, password):
         file = cls.mailhold.secret_file("connection-password", password)
         return cls.mailhold.cli("secret", "set", "--connection", connection, "--user", user, "--password-file", file, "--key", cls.mailhold.operator)

@@ -17,9 +17,14 @@ std::vector<std::string> fuzz_seeds() {
   route.kind = access::RouteKind::smtp_auth;
   route.host = "mx.example";
   route.pins = {std::string(64, 'a'), std::string(64, 'b')};
+  access::Route token = route;
+  token.ca_file = "system";
+  token.sign_in = access::SignIn::assertion;
+  token.user = "relay@example.test";
+  token.token_host = "login.example";
   access::Route plain;
   plain.id = plain.tenant = id;
-  return {encode(operation), access::write_routes({1, {route, plain}, {{id, id}}})};
+  return {encode(operation), access::write_routes({1, {route, token, plain}, {{id, id}}})};
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

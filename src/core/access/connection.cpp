@@ -60,17 +60,15 @@ Status check_destination(const Connection& connection) {
 }
 
 Status check_sign_in(const Connection& connection) {
-  if (connection.sign_in < SignIn::password || connection.sign_in > SignIn::assertion) return wrong("no such way to sign in");
+  if (!is_sign_in(connection.sign_in)) return wrong("no such way to sign in");
   if (connection.user.empty() || !has_no_controls(connection.user))
     return wrong("a connection needs a user without control characters");
   const bool asserts = connection.sign_in == SignIn::assertion;
-  if (asserts && connection.kind != ConnectionKind::http) return wrong("client assertions are for http");
   if (asserts != !connection.token_host.empty()) return wrong("a token host goes with client assertions, and they need one");
   if (asserts && (connection.token_port == 0 || connection.ca.empty()))
     return wrong("the token host is verified by a CA: give one");
-  if (connection.sign_in == SignIn::bearer &&
-      (connection.kind == ConnectionKind::ldap || connection.kind == ConnectionKind::pop3))
-    return wrong("bearer tokens are for imap and http");
+  if (connection.sign_in != SignIn::password && connection.kind == ConnectionKind::ldap)
+    return wrong("tokens are for imap, pop3 and http");
   return done();
 }
 
@@ -124,8 +122,6 @@ void write_bound_part(ByteWriter& writer, const Connection& connection) {
 }
 
 }  // namespace
-
-std::string_view custody_of(SignIn sign_in) { return sign_in == SignIn::assertion ? "C2" : "C3"; }
 
 Status check_connection(const Connection& connection) {
   if (connection.id.is_none() || connection.tenant.is_none()) return wrong("a connection needs an id and a tenant");

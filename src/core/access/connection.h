@@ -13,21 +13,12 @@
 #include "base/bytes.h"
 #include "base/id.h"
 #include "base/result.h"
+#include "core/access/sign_in.h"
 
 namespace mailhold::access {
 
 enum class ConnectionKind : std::uint8_t { imap = 1, pop3 = 2, http = 3, ldap = 4 };
 enum class ConnectionTls : std::uint8_t { starttls = 1, implicit = 2 };  // there is no connection without TLS
-
-// How Mailhold signs in; it decides the custody level.
-enum class SignIn : std::uint8_t {
-  password = 1,   // user and password
-  bearer = 2,     // user and a token that was entered
-  assertion = 3,  // a client key in keyd: OAuth 2.0 client credentials (RFC 7523)
-};
-
-// Who keeps what signs in: C0 an agent of the customer, C1 an HSM, C2 a key sealed and used in keyd, C3 a password sealed.
-std::string_view custody_of(SignIn sign_in);
 
 // Numbers of one UTC hour or day; 0: no limit. A session ends exactly at them.
 struct Caps {
@@ -49,7 +40,7 @@ struct Connection {
   std::string ca;                 // "system", PEM text, or empty
   std::vector<std::string> pins;  // SHA-256 of the certificate's public key, 64 hex digits; instead of name and CA
   SignIn sign_in = SignIn::password;
-  std::string user;        // the account there; for ldap a DN
+  std::string user;        // the account there; for ldap a DN; for http with assertion the client id
   std::string token_host;  // of the token endpoint, for assertion; verified by the system's authorities or `ca`
   std::uint16_t token_port = 443;
   std::vector<std::string> purposes;   // "backup.read", "restore.write", "journal", "directory.read"

@@ -60,6 +60,9 @@ TEST(Connection, what_is_unsound_is_refused) {
   EXPECT_TRUE(refused([](Connection& c) { c.pins = {"12"}; }));
   EXPECT_TRUE(refused([](Connection& c) { c.workers = {"12"}; }));
   EXPECT_TRUE(refused([](Connection& c) { c.sign_in = SignIn::assertion; }));
+  EXPECT_FALSE(refused([](Connection& c) { c.sign_in = SignIn::assertion, c.token_host = "login.example.test"; }));
+  EXPECT_TRUE(
+      refused([](Connection& c) { c.kind = ConnectionKind::ldap, c.purposes = {"directory.read"}, c.sign_in = SignIn::bearer; }));
   EXPECT_TRUE(refused([](Connection& c) { c.token_host = "login.example.test"; }));
   EXPECT_TRUE(refused([](Connection& c) { c.kind = ConnectionKind::pop3, c.purposes = {"restore.write"}; }));
 }

@@ -7,7 +7,7 @@
 namespace mailhold::access {
 namespace {
 
-constexpr std::uint8_t table_version = 1;
+constexpr std::uint8_t table_version = 2;
 constexpr std::size_t routes_max = 200'000;
 constexpr std::size_t pins_max = 8;
 constexpr std::size_t text_bytes_max = 1024;
@@ -33,11 +33,26 @@ bool is_proof_as_strong(const Route& before, const Route& after) {
   return !after.pins.empty() && std::all_of(after.pins.begin(), after.pins.end(), was_pinned);
 }
 
+Status check_sign_in(const Route& route) {
+  if (!is_sign_in(route.sign_in)) return wrong("no such way to sign in");
+  const bool asserts = route.sign_in == SignIn::assertion;
+  if (route.sign_in != SignIn::password && route.kind != RouteKind::smtp_auth) return wrong("only an smtp-auth route signs in");
+  if (asserts != !route.token_host.empty()) return wrong("a token host goes with client assertions, and they need one");
+  if (asserts != !route.user.empty())
+    return wrong("a route with client assertions names the mailbox it signs in to; any other has its user in the secret");
+  if (!is_short_and_printable(route.token_host) || !is_short_and_printable(route.user))
+    return wrong("a token host or user with odd letters");
+  if (asserts && (route.token_port == 0 || route.ca_file.empty())) return wrong("the token host is verified by a CA: give one");
+  return done();
+}
+
 }  // namespace
 
 bool widens(const Route* before, const Route& after) {
   if (before == nullptr) return true;
-  const bool is_same_place = before->kind == after.kind && before->host == after.host && before->port == after.port;
+  const bool is_same_place = before->kind == after.kind && before->host == after.host && before->port == after.port &&
+                             before->sign_in == after.sign_in && before->user == after.user &&
+                             before->token_host == after.token_host && before->token_port == after.token_port;
   return !is_same_place || !is_proof_as_strong(*before, after);
 }
 
@@ -55,6 +70,7 @@ Status check_route(const Route& route) {
   if (route.pins.size() > pins_max || !std::all_of(route.pins.begin(), route.pins.end(), is_pin)) {
     return wrong("pins are up to 8 SHA-256 values of 64 hex digits");
   }
+  RETURN_IF_ERROR(check_sign_in(route));
   if (route.kind == RouteKind::mx) return route.host.empty() ? done() : wrong("an mx route takes its hosts from DNS");
   if (route.host.empty() || route.port == 0) return wrong("the next hop needs a host and a port");
   const bool is_verified = !route.pins.empty() || !route.ca_file.empty();
@@ -89,6 +105,7 @@ void write_route(ByteWriter& writer, const Route& route) {
   writer.u32(static_cast<std::uint32_t>(route.pins.size()));
   for (const std::string& pin : route.pins) writer.text(pin);
   writer.u32(route.concurrency).raw(route.failover.bytes()).u8(route.paused);
+  writer.u8(static_cast<std::uint8_t>(route.sign_in)).text(route.user).text(route.token_host).u16(route.token_port);
 }
 
 Result<Route> read_route(ByteReader& reader) {
@@ -106,6 +123,12 @@ Result<Route> read_route(ByteReader& reader) {
   route.concurrency = reader.u32();
   route.failover = Id::from_bytes(reader.raw(Id::size));
   route.paused = reader.u8() != 0;
+  if (!reader.rest().empty()) {  // a row of a Mailhold that knew passwords only ends here
+    route.sign_in = static_cast<SignIn>(reader.u8());
+    route.user = reader.text();
+    route.token_host = reader.text();
+    route.token_port = reader.u16();
+  }
   if (!reader.ok()) return Error{ErrorKind::corrupt, "a route is cut short"};
   if (Status sound = check_route(route); !sound) return Error{ErrorKind::corrupt, "unsound route: " + sound.error().detail};
   return route;

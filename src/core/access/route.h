@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/id.h"
 #include "base/result.h"
+#include "core/access/sign_in.h"
 
 namespace mailhold::access {
 
@@ -38,6 +39,10 @@ struct Route {
   std::uint32_t concurrency = 4;  // sessions at once, 1..64
   Id failover;                    // the route to try when no session can be opened; none: wait
   bool paused = false;
+  SignIn sign_in = SignIn::password;  // of an smtp-auth route
+  std::string user;                   // with assertion: the mailbox that XOAUTH2 names; else it stands in the secret
+  std::string token_host;             // of the token endpoint, for assertion; verified by the authority of `ca_file`
+  std::uint16_t token_port = 443;
   friend bool operator==(const Route&, const Route&) = default;
 };
 

@@ -13,7 +13,8 @@
 #include <thread>
 
 #include "base/text.h"
-#include "core/backup/manifest.h"
+#include "core/backup/backup_set.h"
+#include "core/backup/key_copies.h"
 #include "platform/crypto/hash.h"
 #include "platform/records/sqlite/sqlite_records.h"
 
@@ -22,7 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* manifest_name = "MANIFEST";
 constexpr std::size_t piece = 1 << 20;
 constexpr int ledger_attempts = 20;
 constexpr auto ledger_pause = std::chrono::milliseconds(200);
@@ -190,9 +190,15 @@ class Copying {
   Copied copied_;
 };
 
-Status check(const fs::path& source, const Manifest& manifest, const Deadline& deadline) {
-  std::set<std::string> named = {manifest_name};
-  for (const ManifestFile& file : manifest.files) {
+// Keys of a pruned backup may be there still, if the pruning was interrupted; nobody uses them.
+Status check(const BackupSet& set, const Deadline& deadline) {
+  const fs::path& source = set.folder;
+  std::set<std::string> named = {manifest_name, pruned_name};
+  for (const ManifestFile& file : set.manifest.files) {
+    if (set.is_pruned && is_of_keys(file.path)) {
+      named.insert(file.path);
+      continue;
+    }
     const auto found = read_file(source / file.path, nullptr, deadline);
     if (!found || found->sha256 != file.sha256 || found->size != file.size)
       return Error{ErrorKind::corrupt, "the backup is damaged: " + file.path + (found ? " was changed" : " cannot be read")};
@@ -210,6 +216,41 @@ Status give(const fs::path& path, const Owner& owner, unsigned mode) {
   if (::lchown(path.c_str(), owner.user, owner.group) != 0 || ::chmod(path.c_str(), mode) != 0) return failed(path.string());
   return done();
 }
+
+// Keys of before would bring back what was shredded since.
+Status check_keys(const BackupSet& set, Milliseconds now) {
+  const std::string& name = set.folder.string();
+  constexpr const char* way_out = "; with --keys-from and a newer backup, what else is in it can be restored";
+  if (set.is_pruned)
+    return Error{ErrorKind::denied, "the keys of " + name + " were deleted when they were 35 days old" + way_out};
+  if (now - set.manifest.made_at > key_copies_life)
+    return Error{ErrorKind::denied, "the keys in " + name + " are older than 35 days and are used no more" + way_out};
+  return done();
+}
+
+struct Restoring {
+  const fs::path& data;
+  const OwnerOf& owner_of;
+  const Progress& progress;
+  const Deadline& deadline;
+  Copied copied{};
+
+  Status one(const fs::path& source, const ManifestFile& file) {
+    ASSIGN_OR_RETURN(const Owner owner, owner_of(std::string(file.path.substr(0, file.path.find('/')))));
+    const fs::path target = data / file.path;
+    std::error_code error;
+    for (fs::path folder = target.parent_path(); folder != data && !fs::exists(folder); folder = folder.parent_path()) {
+      fs::create_directories(folder, error);
+      for (fs::path each = folder; each != data; each = each.parent_path()) RETURN_IF_ERROR(give(each, owner, 0700));
+    }
+    RETURN_IF_ERROR(read_file(source / file.path, &target, deadline));
+    RETURN_IF_ERROR(give(target, owner, file.mode));
+    ++copied.files;
+    copied.bytes += file.size;
+    progress(copied);
+    return done();
+  }
+};
 
 }  // namespace
 
@@ -230,38 +271,34 @@ Result<Copied> copy_data(const fs::path& data, const fs::path& target, Milliseco
   return copying.finish(now);
 }
 
-Result<Copied> restore_data(const fs::path& source, const fs::path& data, const OwnerOf& owner_of, const Progress& progress,
-                            const Deadline& deadline) {
+Result<Copied> restore_data(const RestoreFrom& from, const fs::path& data, Milliseconds now, const OwnerOf& owner_of,
+                            const Progress& progress, const Deadline& deadline) {
   std::error_code error;
   if (fs::exists(data) && !fs::is_empty(data, error)) return Error{ErrorKind::already_exists, data.string() + " is not empty"};
-  const std::string text = [&] {
-    std::string whole(fs::exists(source / manifest_name) ? fs::file_size(source / manifest_name, error) : 0, '\0');
-    const File from(source / manifest_name, O_RDONLY);
-    if (from.get() < 0 || ::read(from.get(), whole.data(), whole.size()) != static_cast<ssize_t>(whole.size())) whole.clear();
-    return whole;
-  }();
-  if (text.empty()) return Error{ErrorKind::not_found, source.string() + " is no complete backup: it has no manifest"};
-  ASSIGN_OR_RETURN(const Manifest manifest, parse_manifest(text));
-  RETURN_IF_ERROR(check(source, manifest, deadline));
+  ASSIGN_OR_RETURN(const BackupSet backup, open_set(from.backup));
+  std::optional<BackupSet> newer;
+  if (from.keys_from) {
+    ASSIGN_OR_RETURN(newer, open_set(*from.keys_from));
+    if (newer->manifest.made_at < backup.manifest.made_at)
+      return Error{ErrorKind::invalid_input, from.keys_from->string() + " is older than " + from.backup.string()};
+  }
+  const BackupSet& whole = newer ? *newer : backup;
+  RETURN_IF_ERROR(check_keys(whole, now));
+  RETURN_IF_ERROR(check(backup, deadline));
+  if (newer) RETURN_IF_ERROR(check(*newer, deadline));
   fs::create_directories(data, error);
   if (error) return Error{ErrorKind::unavailable, data.string() + ": " + error.message()};
-  Copied copied;
-  for (const ManifestFile& file : manifest.files) {
-    ASSIGN_OR_RETURN(const Owner owner, owner_of(std::string(file.path.substr(0, file.path.find('/')))));
-    const fs::path target = data / file.path;
-    for (fs::path folder = target.parent_path(); folder != data && !fs::exists(folder); folder = folder.parent_path()) {
-      fs::create_directories(folder, error);
-      for (fs::path each = folder; each != data; each = each.parent_path()) RETURN_IF_ERROR(give(each, owner, 0700));
-    }
-    const fs::path from = source / file.path;
-    RETURN_IF_ERROR(read_file(from, &target, deadline));
-    RETURN_IF_ERROR(give(target, owner, file.mode));
-    ++copied.files;
-    copied.bytes += file.size;
-    progress(copied);
+  Restoring restoring{data, owner_of, progress, deadline};
+  std::set<std::string_view> there;
+  for (const ManifestFile& file : whole.manifest.files) {
+    RETURN_IF_ERROR(restoring.one(whole.folder, file));
+    there.insert(file.path);
   }
-  copied.manifest_sha256 = to_hex(crypto::sha256(text));
-  return copied;
+  for (const ManifestFile& file : backup.manifest.files) {
+    if (is_object(file.path) && !there.contains(file.path)) RETURN_IF_ERROR(restoring.one(backup.folder, file));
+  }
+  restoring.copied.manifest_sha256 = backup.manifest_sha256;
+  return restoring.copied;
 }
 
 }  // namespace mailhold::backup

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -36,9 +37,16 @@ struct Owner {
 };
 using OwnerOf = std::function<Result<Owner>(const std::string& folder)>;
 
-// Checks the whole backup first: corrupt names the file that is missing, changed or too many. Then copies it into `data`, which
-// must be empty or missing (already_exists).
-Result<Copied> restore_data(const std::filesystem::path& source, const std::filesystem::path& data, const OwnerOf& owner_of,
+struct RestoreFrom {
+  std::filesystem::path backup{};
+  // A newer backup of the same region, whole: of `backup` then come only those objects of the stores that this one has not.
+  std::optional<std::filesystem::path> keys_from{};
+};
+
+// Checks the whole backup first (both, if there are two): corrupt names the file that is missing, changed or too many. Then
+// copies it into `data`, which must be empty or missing (already_exists). denied if the keys were pruned or are older than 35
+// days.
+Result<Copied> restore_data(const RestoreFrom& from, const std::filesystem::path& data, Milliseconds now, const OwnerOf& owner_of,
                             const Progress& progress, const Deadline& deadline);
 
 }  // namespace mailhold::backup

@@ -1,11 +1,8 @@
 #include "core/broker/authd_session.h"
 
-#include "base/random.h"
-#include "base/text.h"
 #include "core/broker/connection_session.h"
+#include "core/broker/smtp_sign_in.h"
 #include "core/broker/submission_messages.h"
-#include "formats/sasl/credential.h"
-#include "formats/sasl/scram.h"
 
 namespace mailhold::broker {
 namespace {
@@ -17,18 +14,6 @@ constexpr auto session_time = 300s;  // from open to the last message begun
 constexpr auto idle_time = 60s;      // for the gateway's next message
 constexpr auto message_time = 900s;
 constexpr std::uint32_t messages_max = 100;
-
-// SCRAM for a route, between its messages.
-struct RouteScram {
-  SecretText plain;
-  std::optional<sasl::ScramDialogue> dialogue;
-  sasl::ScramAnswer answer;
-};
-
-Result<std::string> checked(const Status& status) {
-  if (!status) return status.error();
-  return std::string();
-}
 
 }  // namespace
 
@@ -50,12 +35,14 @@ void AuthdSession::handle(const std::shared_ptr<ipc::Call>& call) {
   }
   if (is_connection) return serve_connection(call);
   const auto job = parse_authd_job(call->body());
-  if (!job || call->fds().size() != 2) {
+  auto& fds = call->fds();
+  const std::size_t expected = job && !job->route.token_host.empty() ? 3 : 2;
+  if (!job || fds.size() != expected) {
     call->fail(Error{ErrorKind::corrupt, "the job cannot be read"});
     return over_();
   }
-  ipc::Channel gateway(std::move(call->fds()[1]));
-  auto session = open(*job, std::move(call->fds()[0]));
+  ipc::Channel gateway(std::move(fds[1]));
+  auto session = open(*job, std::move(fds[0]), expected == 3 ? std::move(fds[2]) : ipc::OwnedFd());
   if (!session) {
     (void)gateway.send(encode(SubmissionFrame(SubmissionRefused{session.error()})), Deadline::after(5s));
     call->fail(session.error());
@@ -89,7 +76,7 @@ void AuthdSession::serve_connection(const std::shared_ptr<ipc::Call>& call) {
   ended_.notify_all();
 }
 
-Result<std::unique_ptr<SmtpSession>> AuthdSession::open(const AuthdJob& job, ipc::OwnedFd socket) {
+Result<std::unique_ptr<SmtpSession>> AuthdSession::open(const AuthdJob& job, ipc::OwnedFd socket, ipc::OwnedFd token_server) {
   const access::Route& route = job.route;
   if (route.tls != access::RouteTls::required || policy_of(route).empty())
     return Error{ErrorKind::denied, "no credential goes anywhere without TLS"};
@@ -103,37 +90,9 @@ Result<std::unique_ptr<SmtpSession>> AuthdSession::open(const AuthdJob& job, ipc
   smtp::ClientSettings settings;
   settings.our_name = job.our_name;
   settings.tls = smtp::TlsRule::required;
-  // Called by the dialogue only after TLS is on, the peer is verified and a way of AUTH is offered.
-  const auto plain_of_keyd = [this, &job]() -> Result<SecretText> {
-    keys::UseRequest use;
-    use.tenant = job.route.tenant;
-    use.connection = job.route.id;
-    use.policy = job.policy;
-    use.purpose = job.purpose;
-    use.receipt = job.receipt;
-    return keys_.use(use, Deadline::after(10s));
-  };
-  settings.authenticate = [plain_of_keyd]() -> Result<SecretText> {
-    ASSIGN_OR_RETURN(const SecretText plain, plain_of_keyd());
-    return SecretText::take(to_base64(plain.reveal()));
-  };
-  // A route does not say its user, so that the proof is made here; with a connection it is made in keyd.
-  settings.scram = [plain_of_keyd, scram = std::make_shared<RouteScram>()](int step,
-                                                                           std::string_view server) -> Result<std::string> {
-    if (step == 0) {
-      ASSIGN_OR_RETURN(scram->plain, plain_of_keyd());
-      ASSIGN_OR_RETURN(const sasl::UserAndPassword parts, sasl::read_plain(scram->plain.reveal()));
-      scram->dialogue.emplace(parts.user, to_base64url(random_bytes(24)));
-      return scram->dialogue->client_first();
-    }
-    if (step == 2) return checked(sasl::ScramDialogue::check(server, scram->answer));
-    const SecretText plain = std::move(scram->plain);
-    ASSIGN_OR_RETURN(const sasl::UserAndPassword parts, sasl::read_plain(plain.reveal()));
-    ASSIGN_OR_RETURN(const sasl::ScramQuestion question, scram->dialogue->question(server));
-    ASSIGN_OR_RETURN(scram->answer, sasl::answer_scram(parts.user, parts.password, question));
-    return scram->dialogue->client_final(question, scram->answer);
-  };
+  SmtpSignIn sign_in(keys_, job, std::move(token_server));
   const Deadline deadline = Deadline::after(open_time);
+  sign_in.offer_to(settings, deadline);
   std::unique_ptr<net::Stream> stream = net::stream_over(socket.release());
   if (route.tls_from_start) {
     ASSIGN_OR_RETURN(stream, tls->start(std::move(stream), deadline));

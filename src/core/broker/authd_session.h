@@ -28,7 +28,7 @@ class AuthdSession {
 
  private:
   void serve_connection(const std::shared_ptr<ipc::Call>& call);
-  Result<std::unique_ptr<SmtpSession>> open(const AuthdJob& job, ipc::OwnedFd socket);
+  Result<std::unique_ptr<SmtpSession>> open(const AuthdJob& job, ipc::OwnedFd socket, ipc::OwnedFd token_server);
   void serve_gateway(ipc::Channel& gateway, SmtpSession& session, const std::string& envelope_id);
   Status serve_one(ipc::Channel& gateway, SmtpSession& session, const std::string& envelope_id, bool& goes_on);
   void end(std::string why);

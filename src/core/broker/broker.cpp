@@ -105,9 +105,15 @@ Result<ipc::OwnedFd> Broker::open_session(const OpenSession& request, const Dead
     return error;
   };
 
-  std::string address;
+  std::string address, token_address;
   auto socket = dial({route.host, route.port, {}}, address, deadline);
   if (!socket) return failed(socket.error());
+  ipc::OwnedFd token_socket;
+  if (!route.token_host.empty()) {
+    auto token = dial({route.token_host, route.token_port, {}}, token_address, deadline);
+    if (!token) return failed(token.error());
+    token_socket = std::move(*token);
+  }
   auto fresh = parts_.processes.new_authd();
   if (!fresh) return failed(fresh.error());
   auto pair = ipc::Channel::socket_pair();
@@ -121,7 +127,8 @@ Result<ipc::OwnedFd> Broker::open_session(const OpenSession& request, const Dead
                      settings_.our_name,
                      to_hex(receipt.leaf().bytes())};
   auto authd = std::make_shared<ipc::Client>("authd", std::move(fresh->channel));
-  const int fds[] = {socket->get(), pair->second.get()};
+  std::vector<int> fds{socket->get(), pair->second.get()};
+  if (token_socket.is_open()) fds.push_back(token_socket.get());
   const auto opened = authd->call(static_cast<std::uint16_t>(AuthdMethod::session), encode(job), fds, deadline);
   if (!opened) return failed(opened.error());
   outcome.fields["ok"] = std::int64_t{1};

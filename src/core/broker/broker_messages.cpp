@@ -137,10 +137,17 @@ Result<SessionReport> parse_session_report(std::string_view bytes) {
 
 std::string policy_of(const access::Route& route) {
   ByteWriter writer;
-  writer.text("mailhold-policy-1").text(submit_purpose).raw(route.tenant.bytes()).raw(route.id.bytes());
+  const bool by_password = route.sign_in == access::SignIn::password;
+  writer.text(by_password ? "mailhold-policy-1" : "mailhold-policy-3")
+      .text(submit_purpose)
+      .raw(route.tenant.bytes())
+      .raw(route.id.bytes());
   writer.text(route.host).u16(route.port).u8(static_cast<std::uint8_t>(route.tls)).u8(route.tls_from_start ? 1 : 0);
   writer.text(route.name).text(route.ca_file).u32(static_cast<std::uint32_t>(route.pins.size()));
   for (const auto& pin : route.pins) writer.text(pin);
+  if (!by_password) {
+    writer.u8(static_cast<std::uint8_t>(route.sign_in)).text(route.user).text(route.token_host).u16(route.token_port);
+  }
   return writer.take();
 }
 

@@ -54,8 +54,10 @@ Result<ExportMade> parse_export_made(std::string_view bytes);  // corrupt
 
 // authd, for brokerd. Each authd answers one `session` or `connection_session`, then one `finish`, and ends.
 enum class AuthdMethod : std::uint16_t {
-  session = 1,  // AuthdJob, descriptors: connected socket, channel to the gateway -> () once TLS and AUTH are done
-  finish = 2,   // () -> SessionReport, when the session is over
+  // AuthdJob, descriptors: connected socket, channel to the gateway, with a token host its socket -> () once TLS and AUTH are
+  // done
+  session = 1,
+  finish = 2,  // () -> SessionReport, when the session is over
   // ConnectionJob, descriptors: connected socket, the worker's channel, the meter, with a token host its socket -> ()
   connection_session = 3,
 };

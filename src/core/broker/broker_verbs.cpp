@@ -64,6 +64,10 @@ json::object object_of(const access::Route& route, bool is_default) {
           {"concurrency", route.concurrency},
           {"failover", route.failover.is_none() ? "" : route.failover.text()},
           {"paused", route.paused},
+          {"sign_in", route.kind == access::RouteKind::smtp_auth ? std::string(name_of(route.sign_in)) : ""},
+          {"custody", route.kind == access::RouteKind::smtp_auth ? std::string(custody_of(route.sign_in)) : ""},
+          {"user", route.user},
+          {"token_host", route.token_host},
           {"default", is_default}};
 }
 
@@ -106,6 +110,13 @@ Result<access::Route> route_from(const access::Operation& operation, Id id) {
     ASSIGN_OR_RETURN(route.failover, Id::parse(failover));
   }
   route.paused = operation.argument_or("paused", "false") == "true";
+  ASSIGN_OR_RETURN(route.sign_in, access::sign_in_named(operation.argument_or("sign_in", "password")));
+  route.user = operation.argument_or("user", "");
+  route.token_host = operation.argument_or("token_host", "");
+  const auto token_port = to_number(operation.argument_or("token_port", "443"));
+  if (!token_port || *token_port == 0 || *token_port > 65535)
+    return Error{ErrorKind::invalid_input, "token_port must be between 1 and 65535"};
+  route.token_port = static_cast<std::uint16_t>(*token_port);
   RETURN_IF_ERROR(access::check_route(route));
   return route;
 }

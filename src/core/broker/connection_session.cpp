@@ -26,7 +26,7 @@ Status ConnectionSession::open() {
     }
     case access::ConnectionKind::http:
       http_ = std::make_unique<HttpSession>(job_, meter_);
-      return http_->open(wire_, std::move(ends_.token_server), secret_, deadline);
+      return http_->open(wire_, secret_, deadline);
     case access::ConnectionKind::ldap: {
       ASSIGN_OR_RETURN(filter_, sign_in_ldap(wire_, job_, secret_, deadline));
       return done();

@@ -20,7 +20,10 @@ class ConnectionSession {
     ipc::OwnedFd token_server;  // connected; only for client assertions
   };
   ConnectionSession(keys::KeyClient& keys, ConnectionJob job, Ends ends)
-      : job_(std::move(job)), secret_(keys, job_), ends_(std::move(ends)), meter_(std::move(ends_.meter)) {}
+      : job_(std::move(job)),
+        secret_(keys, job_, std::move(ends.token_server)),
+        ends_(std::move(ends)),
+        meter_(std::move(ends_.meter)) {}
 
   // Signed in when it returns. Errors as Broker::open_connection.
   Status open();

@@ -12,7 +12,6 @@ namespace json = boost::json;
 using access::Connection;
 using access::ConnectionKind;
 using access::ConnectionTls;
-using access::SignIn;
 
 template <class Value>
 struct Named {
@@ -25,7 +24,6 @@ constexpr Named<ConnectionKind> kinds[] = {{"imap", ConnectionKind::imap},
                                            {"http", ConnectionKind::http},
                                            {"ldap", ConnectionKind::ldap}};
 constexpr Named<ConnectionTls> tls_rules[] = {{"starttls", ConnectionTls::starttls}, {"implicit", ConnectionTls::implicit}};
-constexpr Named<SignIn> ways[] = {{"password", SignIn::password}, {"bearer", SignIn::bearer}, {"assertion", SignIn::assertion}};
 
 struct NamedCap {
   std::string_view name;
@@ -105,7 +103,7 @@ json::object object_of(const Connection& connection) {
                  : connection.ca == "system" ? "system"
                                              : "own"},
           {"pins", array_of(connection.pins)},
-          {"sign_in", name_in(ways, connection.sign_in)},
+          {"sign_in", std::string(name_of(connection.sign_in))},
           {"custody", std::string(access::custody_of(connection.sign_in))},
           {"user", connection.user},
           {"token_host", connection.token_host},
@@ -130,7 +128,9 @@ Result<Connection> connection_from(const access::Operation& operation, Id id, co
   connection.tenant = operation.tenant;
   RETURN_IF_ERROR(set_named(kinds, operation, "kind", connection.kind));
   RETURN_IF_ERROR(set_named(tls_rules, operation, "tls", connection.tls));
-  RETURN_IF_ERROR(set_named(ways, operation, "sign_in", connection.sign_in));
+  if (operation.arguments.contains("sign_in")) {
+    ASSIGN_OR_RETURN(connection.sign_in, access::sign_in_named(operation.argument_or("sign_in", "")));
+  }
   std::uint64_t port = connection.port, token_port = connection.token_port;
   RETURN_IF_ERROR(set_number(operation, "port", 65535, port));
   RETURN_IF_ERROR(set_number(operation, "token_port", 65535, token_port));

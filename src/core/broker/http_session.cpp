@@ -1,21 +1,18 @@
 #include "core/broker/http_session.h"
 
-#include <boost/json.hpp>
-
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "core/broker/token_request.h"
 #include "platform/net/wait.h"
 
 namespace mailhold::broker {
 namespace {
 
 using namespace std::chrono_literals;
-namespace json = boost::json;
 
 constexpr auto idle_time = 300s;
 constexpr auto request_time = 600s;
-constexpr std::size_t token_answer_bytes_max = 256 * 1024;
 
 // What of a worker's request goes on, and what of a server's answer comes back.
 constexpr std::string_view request_fields[] = {"accept", "content-type",     "depth", "if-match", "if-none-match",
@@ -27,98 +24,6 @@ constexpr std::string_view response_fields[] = {
 template <std::size_t count>
 bool is_among(const std::string_view (&names)[count], std::string_view name) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
-}
-
-std::string form_encoded(std::string_view text) {
-  std::string out;
-  for (const char letter : text) {
-    const bool plain = (letter >= '0' && letter <= '9') || (letter >= 'A' && letter <= 'Z') || (letter >= 'a' && letter <= 'z') ||
-                       letter == '-' || letter == '_' || letter == '.';
-    if (plain)
-      out += letter;
-    else
-      out += "%" + to_hex(std::string_view(&letter, 1));
-  }
-  return out;
-}
-
-// A UUID made of the use's leaf: providers log it, so that their log and ours can be compared (client-request-id).
-std::string request_id_of(const std::string& use_id) {
-  if (use_id.size() < 32) return use_id;
-  return use_id.substr(0, 8) + "-" + use_id.substr(8, 4) + "-" + use_id.substr(12, 4) + "-" + use_id.substr(16, 4) + "-" +
-         use_id.substr(20, 12);
-}
-
-Result<std::string> read_whole_answer(net::Stream& stream, http::ResponseReader& reader, const Deadline& deadline) {
-  std::string body;
-  while (!reader.is_complete()) {
-    ASSIGN_OR_RETURN(const std::string bytes, stream.read_some(deadline));
-    if (bytes.empty()) {
-      reader.end_of_stream();
-      if (!reader.is_complete()) return Error{ErrorKind::unavailable, "server closed the connection in its answer"};
-      break;
-    }
-    RETURN_IF_ERROR(reader.receive(bytes));
-    body += reader.take_body();
-    if (body.size() > token_answer_bytes_max) return Error{ErrorKind::limit_exceeded, "the token endpoint answers without end"};
-  }
-  return body + reader.take_body();
-}
-
-struct TokenQuestion {
-  std::string client_id, audience, scope, assertion;
-};
-
-Result<TokenQuestion> read_question(std::string_view bytes) {
-  ByteReader reader(bytes);
-  TokenQuestion question;
-  question.client_id = reader.text();
-  question.audience = reader.text();
-  question.scope = reader.text();
-  question.assertion = reader.text();
-  RETURN_IF_ERROR(reader.finish());
-  return question;
-}
-
-// "https://host[:port]/path" must be where we are connected to; the path.
-Result<std::string> path_at(const std::string& url, const std::string& host, std::uint16_t port) {
-  for (const std::string& origin : {"https://" + host, "https://" + host + ":" + std::to_string(port)}) {
-    if (url.starts_with(origin + "/") && (port == 443 || origin.ends_with(":" + std::to_string(port))))
-      return url.substr(origin.size());
-  }
-  return Error{ErrorKind::denied, "the token endpoint of the secret is not the token host of the connection"};
-}
-
-// RFC 6749 section 4.4 with RFC 7523 section 2.2.
-Result<SecretText> ask_for_token(net::Stream& stream, const access::Connection& connection, const TokenQuestion& question,
-                                 const std::string& use_id, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const std::string path, path_at(question.audience, connection.token_host, connection.token_port));
-  std::string body = "grant_type=client_credentials&client_id=" + form_encoded(question.client_id) +
-                     "&scope=" + form_encoded(question.scope) +
-                     "&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=" +
-                     form_encoded(question.assertion);
-  const std::string port = connection.token_port == 443 ? "" : ":" + std::to_string(connection.token_port);
-  std::string request = "POST " + path + " HTTP/1.1\r\nHost: " + connection.token_host + port +
-                        "\r\nContent-Type: application/x-www-form-urlencoded\r\nAccept: application/json\r\nclient-request-id: " +
-                        request_id_of(use_id) + "\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) +
-                        "\r\n\r\n" + body;
-  RETURN_IF_ERROR(stream.write_all(request, deadline));
-  http::ResponseReader reader;
-  reader.expect("POST");
-  ASSIGN_OR_RETURN(std::string text, read_whole_answer(stream, reader, deadline));
-  if (reader.head().status != 200)
-    return Error{ErrorKind::denied, "the token endpoint refused the client: " + std::to_string(reader.head().status)};
-  boost::system::error_code error;
-  const json::value parsed = json::parse(text, error);
-  wipe(text);
-  const json::object* answer = error ? nullptr : parsed.if_object();
-  const json::value* token = answer == nullptr ? nullptr : answer->if_contains("access_token");
-  if (token == nullptr || !token->is_string() || token->as_string().empty())
-    return Error{ErrorKind::invalid_input, "the token endpoint gave no token"};
-  const std::string_view bytes(token->as_string());
-  if (std::any_of(bytes.begin(), bytes.end(), [](char letter) { return letter <= 0x20 || letter >= 0x7f; }))
-    return Error{ErrorKind::invalid_input, "the token endpoint gave an odd token"};
-  return SecretText::copy_of(bytes);
 }
 
 SecretText joined(std::string_view scheme, std::string_view credential) {
@@ -135,24 +40,15 @@ std::string HttpSession::host_field() const {
   return connection.host + (connection.port == 443 ? "" : ":" + std::to_string(connection.port));
 }
 
-Status HttpSession::open(Wire& wire, ipc::OwnedFd token_server, ConnectionSecret& secret, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const auto tls, tls_client_for(job_, job_.connection.host));
+Status HttpSession::open(Wire& wire, ConnectionSecret& secret, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const auto tls, tls_client_for(job_));
   ASSIGN_OR_RETURN(wire.stream, tls->start(std::move(wire.stream), deadline));
-  if (job_.connection.sign_in == access::SignIn::assertion) {
-    ASSIGN_OR_RETURN(const auto token_tls, tls_client_for(job_, job_.connection.token_host));
-    ASSIGN_OR_RETURN(const auto token_stream, token_tls->start(net::stream_over(token_server.release()), deadline));
-    ASSIGN_OR_RETURN(const SecretText answer, secret.client_assertion());
-    ASSIGN_OR_RETURN(const TokenQuestion question, read_question(answer.reveal()));
-    ASSIGN_OR_RETURN(const SecretText token, ask_for_token(*token_stream, job_.connection, question, job_.use_id, deadline));
+  if (secret.is_token()) {
+    ASSIGN_OR_RETURN(const SecretText token, secret.token(deadline));
     authorization_ = joined("Bearer ", token.reveal());
     return done();
   }
   ASSIGN_OR_RETURN(const SecretText message, secret.plain());
-  if (secret.is_token()) {
-    ASSIGN_OR_RETURN(const sasl::UserAndPassword parts, sasl::read_plain(message.reveal()));
-    authorization_ = joined("Bearer ", parts.password);
-    return done();
-  }
   ASSIGN_OR_RETURN(const sasl::UserAndPassword parts, sasl::read_plain(message.reveal()));
   if (parts.user.find(':') != std::string_view::npos)
     return Error{ErrorKind::unsupported, "Basic cannot carry a user with a colon"};

@@ -20,7 +20,7 @@ class HttpSession {
       : job_(job), rules_(job.connection.verbs, job.connection.mailboxes), meter_(meter) {}
 
   // TLS, and the credential: Basic, a bearer that was entered, or a token asked for at the token endpoint.
-  Status open(Wire& wire, ipc::OwnedFd token_server, ConnectionSecret& secret, const Deadline& deadline);
+  Status open(Wire& wire, ConnectionSecret& secret, const Deadline& deadline);
   // Until the session is over; why.
   std::string serve(Wire& wire, ipc::OwnedFd worker, const Deadline& deadline);
   std::uint64_t refused() const { return refused_; }

@@ -44,7 +44,7 @@ sasl::Mechanism mechanism_of(imap::LoginWay way) {
   return way == imap::LoginWay::xoauth2 ? sasl::Mechanism::xoauth2 : sasl::Mechanism::plain;
 }
 
-imap::LoginSecrets secrets_of(ConnectionSecret& secret) {
+imap::LoginSecrets secrets_of(ConnectionSecret& secret, const Deadline& deadline) {
   imap::LoginSecrets secrets;
   secrets.choose = [&secret](const std::vector<std::string>& offered) -> Result<imap::LoginWay> {
     ASSIGN_OR_RETURN(const sasl::Mechanism mechanism, sasl::choose(offered, secret.is_token()));
@@ -56,7 +56,7 @@ imap::LoginSecrets secrets_of(ConnectionSecret& secret) {
     }
     return Error{ErrorKind::bug, "an unknown mechanism"};
   };
-  secrets.credential = [&secret](imap::LoginWay way) { return secret.of(mechanism_of(way)); };
+  secrets.credential = [&secret, &deadline](imap::LoginWay way) { return secret.of(mechanism_of(way), deadline); };
   secrets.scram = [&secret](int step, std::string_view server) { return secret.scram(step, server); };
   return secrets;
 }
@@ -77,12 +77,12 @@ bool has(const std::vector<std::string>& list, std::string_view word) {
 Result<std::unique_ptr<SessionFilter>> sign_in_imap(Wire& wire, const ConnectionJob& job, ConnectionSecret& secret,
                                                     const Deadline& deadline) {
   ASSIGN_OR_RETURN(const imap::Purpose purpose, imap::purpose_of(job.purpose));
-  ASSIGN_OR_RETURN(const auto tls, tls_client_for(job, job.connection.host));
+  ASSIGN_OR_RETURN(const auto tls, tls_client_for(job));
   const bool from_start = job.connection.tls == access::ConnectionTls::implicit;
   if (from_start) {
     ASSIGN_OR_RETURN(wire.stream, tls->start(std::move(wire.stream), deadline));
   }
-  imap::ImapLogin login({from_start, job.use_id}, secrets_of(secret));
+  imap::ImapLogin login({from_start, job.use_id}, secrets_of(secret, deadline));
   while (login.wants() != imap::ImapLogin::Wants::nothing) {
     while (std::optional<std::string> bytes = login.next_to_send()) {
       Status sent = wire.stream->write_all(*bytes, deadline);

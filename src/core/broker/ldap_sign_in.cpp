@@ -81,7 +81,10 @@ Status expect_success(net::Stream& stream, std::int64_t id, ldap::Operation oper
     if (parsed.id != id || parsed.operation != static_cast<std::uint8_t>(operation) || !arrived.empty())
       return Error{ErrorKind::invalid_input, "server breaks LDAP: an answer nobody asked for"};
     ASSIGN_OR_RETURN(const std::int64_t code, ldap::result_code(parsed));
-    if (code != 0) return Error{ErrorKind::denied, std::string(refusal) + ": " + std::to_string(code)};
+    const std::string_view reason = ldap::reason_of_refusal(parsed);
+    if (code != 0)
+      return Error{ErrorKind::denied,
+                   std::string(refusal) + ": " + std::to_string(code) + (reason.empty() ? "" : ", ") + std::string(reason)};
     return done();
   }
 }
@@ -90,7 +93,7 @@ Status expect_success(net::Stream& stream, std::int64_t id, ldap::Operation oper
 
 Result<std::unique_ptr<SessionFilter>> sign_in_ldap(Wire& wire, const ConnectionJob& job, ConnectionSecret& secret,
                                                     const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const auto tls, tls_client_for(job, job.connection.host));
+  ASSIGN_OR_RETURN(const auto tls, tls_client_for(job));
   if (job.connection.tls == access::ConnectionTls::starttls) {
     RETURN_IF_ERROR(wire.stream->write_all(ldap::start_tls_request(1), deadline));
     RETURN_IF_ERROR(expect_success(*wire.stream, 1, ldap::Operation::extended_response,

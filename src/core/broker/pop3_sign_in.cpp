@@ -59,15 +59,21 @@ class Pop3Filter final : public SessionFilter {
   std::string for_worker_ = "+OK signed in by mailhold\r\n";
 };
 
-pop3::LoginSecrets secrets_of(ConnectionSecret& secret) {
+pop3::LoginSecrets secrets_of(ConnectionSecret& secret, const Deadline& deadline) {
   pop3::LoginSecrets secrets;
-  secrets.choose = [](const std::vector<std::string>& offered) -> Result<pop3::LoginWay> {
-    ASSIGN_OR_RETURN(const sasl::Mechanism mechanism, sasl::choose(offered, false));
-    return mechanism == sasl::Mechanism::scram_sha_256 ? pop3::LoginWay::scram_sha_256
-           : mechanism == sasl::Mechanism::plain       ? pop3::LoginWay::plain
-                                                       : pop3::LoginWay::user_and_pass;
+  secrets.choose = [&secret](const std::vector<std::string>& offered) -> Result<pop3::LoginWay> {
+    ASSIGN_OR_RETURN(const sasl::Mechanism mechanism, sasl::choose(offered, secret.is_token()));
+    switch (mechanism) {
+      case sasl::Mechanism::xoauth2: return pop3::LoginWay::xoauth2;
+      case sasl::Mechanism::scram_sha_256: return pop3::LoginWay::scram_sha_256;
+      case sasl::Mechanism::plain: return pop3::LoginWay::plain;
+      case sasl::Mechanism::login: return pop3::LoginWay::user_and_pass;
+    }
+    return Error{ErrorKind::bug, "an unknown mechanism"};
   };
-  secrets.credential = [&secret] { return secret.plain(); };
+  secrets.credential = [&secret, &deadline](pop3::LoginWay way) {
+    return secret.of(way == pop3::LoginWay::xoauth2 ? sasl::Mechanism::xoauth2 : sasl::Mechanism::plain, deadline);
+  };
   secrets.scram = [&secret](int step, std::string_view server) { return secret.scram(step, server); };
   return secrets;
 }
@@ -76,12 +82,12 @@ pop3::LoginSecrets secrets_of(ConnectionSecret& secret) {
 
 Result<std::unique_ptr<SessionFilter>> sign_in_pop3(Wire& wire, const ConnectionJob& job, ConnectionSecret& secret,
                                                     const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const auto tls, tls_client_for(job, job.connection.host));
+  ASSIGN_OR_RETURN(const auto tls, tls_client_for(job));
   const bool from_start = job.connection.tls == access::ConnectionTls::implicit;
   if (from_start) {
     ASSIGN_OR_RETURN(wire.stream, tls->start(std::move(wire.stream), deadline));
   }
-  pop3::Pop3Login login(from_start, secrets_of(secret));
+  pop3::Pop3Login login(from_start, secrets_of(secret, deadline));
   while (login.wants() != pop3::Pop3Login::Wants::nothing) {
     while (std::optional<std::string> bytes = login.next_to_send()) {
       Status sent = wire.stream->write_all(*bytes, deadline);

@@ -2,6 +2,7 @@
 
 #include "base/random.h"
 #include "base/text.h"
+#include "core/broker/token_request.h"
 
 namespace mailhold::broker {
 namespace {
@@ -25,13 +26,23 @@ Result<SecretText> ConnectionSecret::ask(const std::string& template_name, std::
 }
 
 Result<SecretText> ConnectionSecret::plain() { return ask("smtp_plain", {}); }
-Result<SecretText> ConnectionSecret::client_assertion() { return ask("client_assertion", {}); }
 
-Result<SecretText> ConnectionSecret::of(sasl::Mechanism mechanism) {
-  ASSIGN_OR_RETURN(SecretText message, plain());
-  if (mechanism != sasl::Mechanism::xoauth2) return message;
+Result<SecretText> ConnectionSecret::token(const Deadline& deadline) {
+  const access::Connection& connection = job_.connection;
+  if (connection.sign_in == access::SignIn::assertion) {
+    TokenEndpoint endpoint{connection.token_host, connection.token_port, connection.ca == "system" ? job_.anchors : connection.ca,
+                           std::move(token_server_), job_.use_id};
+    return ask_for_token(std::move(endpoint), [this] { return ask("client_assertion", {}); }, deadline);
+  }
+  ASSIGN_OR_RETURN(const SecretText message, plain());
   ASSIGN_OR_RETURN(const sasl::UserAndPassword parts, sasl::read_plain(message.reveal()));
-  return sasl::xoauth2(parts.user, parts.password);
+  return SecretText::copy_of(parts.password);
+}
+
+Result<SecretText> ConnectionSecret::of(sasl::Mechanism mechanism, const Deadline& deadline) {
+  if (mechanism != sasl::Mechanism::xoauth2) return plain();
+  ASSIGN_OR_RETURN(const SecretText given, token(deadline));
+  return sasl::xoauth2(job_.connection.user, given.reveal());
 }
 
 Result<std::string> ConnectionSecret::scram(int step, std::string_view server) {
@@ -50,13 +61,12 @@ Result<std::string> ConnectionSecret::scram(int step, std::string_view server) {
   return std::string();
 }
 
-Result<std::shared_ptr<net::TlsClient>> tls_client_for(const ConnectionJob& job, const std::string& host) {
+Result<std::shared_ptr<net::TlsClient>> tls_client_for(const ConnectionJob& job) {
   const access::Connection& connection = job.connection;
   net::TlsPeer peer;
-  const bool is_token_host = host != connection.host;
-  peer.name = is_token_host || connection.name.empty() ? host : connection.name;
+  peer.name = connection.name.empty() ? connection.host : connection.name;
   peer.ca_file = connection.ca == "system" ? job.anchors : connection.ca;
-  if (!is_token_host) peer.pins = connection.pins;
+  peer.pins = connection.pins;
   if (peer.ca_file.empty() && peer.pins.empty())
     return Error{ErrorKind::denied, "no credential goes to a server that is not verified"};
   return net::TlsClient::create(peer);

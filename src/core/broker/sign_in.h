@@ -19,19 +19,23 @@ namespace mailhold::broker {
 // keyd's answers for this job. The receipt is spent by the first of them, so there is one.
 class ConnectionSecret {
  public:
-  ConnectionSecret(keys::KeyClient& keys, const ConnectionJob& job) : keys_(keys), job_(job) {}
+  // `token_server`: connected to the connection's token host; closed where there is none.
+  ConnectionSecret(keys::KeyClient& keys, const ConnectionJob& job, ipc::OwnedFd token_server)
+      : keys_(keys), job_(job), token_server_(std::move(token_server)) {}
 
-  bool is_token() const { return job_.connection.sign_in == access::SignIn::bearer; }
-  Result<SecretText> plain();                        // NUL user NUL password (or token)
-  Result<SecretText> of(sasl::Mechanism mechanism);  // the message of PLAIN or XOAUTH2
+  bool is_token() const { return job_.connection.sign_in != access::SignIn::password; }
+  Result<SecretText> plain();                          // NUL user NUL password
+  Result<SecretText> token(const Deadline& deadline);  // as it was entered, or asked for at the token host
+  // The message of PLAIN or XOAUTH2.
+  Result<SecretText> of(sasl::Mechanism mechanism, const Deadline& deadline);
   // SCRAM message by message: step 0 is our first, 1 answers the server's first, 2 checks its last.
   Result<std::string> scram(int step, std::string_view server);
-  Result<SecretText> client_assertion();  // a signed JWT
 
  private:
   Result<SecretText> ask(const std::string& template_name, std::string fields);
   keys::KeyClient& keys_;
   const ConnectionJob& job_;
+  ipc::OwnedFd token_server_;
   std::optional<sasl::ScramDialogue> dialogue_;
   std::optional<sasl::ScramAnswer> answer_;
 };
@@ -42,8 +46,8 @@ struct Wire {
   int socket = -1;
 };
 
-// TLS as the connection asks for it. `host` is the connection's, or its token host.
-Result<std::shared_ptr<net::TlsClient>> tls_client_for(const ConnectionJob& job, const std::string& host);
+// TLS as the connection asks for it.
+Result<std::shared_ptr<net::TlsClient>> tls_client_for(const ConnectionJob& job);
 
 // Each takes a plain connected wire, and leaves one that is signed in; the filter knows what goes on from there.
 Result<std::unique_ptr<SessionFilter>> sign_in_imap(Wire& wire, const ConnectionJob& job, ConnectionSecret& secret,

@@ -31,7 +31,7 @@ Result<RotateRequest> parse_rotate_request(std::string_view bytes) {
   request.tenant = Id::from_bytes(reader.raw(Id::size));
   request.day = reader.u32();
   request.connection = Id::from_bytes(reader.raw(Id::size));
-  if (!reader.finish() || scope < 1 || scope > static_cast<std::uint8_t>(RotationScope::connection)) return malformed();
+  if (!reader.finish() || scope < 1 || scope > static_cast<std::uint8_t>(RotationScope::root)) return malformed();
   request.scope = static_cast<RotationScope>(scope);
   return request;
 }
@@ -121,6 +121,7 @@ std::string encode(const SealInfo& seal) {
   ByteWriter writer;
   writer.raw(seal.id.bytes()).u8(static_cast<std::uint8_t>(seal.kind)).u8(seal.threshold).u8(seal.shares).text(seal.token);
   writer.u64(static_cast<std::uint64_t>(seal.created_at)).u64(static_cast<std::uint64_t>(seal.drilled_at));
+  writer.u32(seal.root_version).u8(seal.has_key_pair ? 1 : 0);
   return writer.take();
 }
 
@@ -134,7 +135,10 @@ Result<SealInfo> parse_seal_info(std::string_view bytes) {
   seal.token = std::string(reader.text());
   seal.created_at = static_cast<Milliseconds>(reader.u64());
   seal.drilled_at = static_cast<Milliseconds>(reader.u64());
-  if (!reader.finish() || !is_kind(kind)) return malformed();
+  seal.root_version = reader.u32();
+  const std::uint8_t has_key_pair = reader.u8();
+  if (!reader.finish() || !is_kind(kind) || has_key_pair > 1) return malformed();
+  seal.has_key_pair = has_key_pair == 1;
   seal.kind = static_cast<SealKind>(kind);
   return seal;
 }

@@ -69,18 +69,17 @@ Result<Hierarchy::NewRegion> Hierarchy::make_region(Milliseconds now) const {
 std::string_view Hierarchy::root() const { return pages_.at(page_root); }
 
 Status Hierarchy::check(std::string_view root) const {
-  if (holds_root_) {
+  if (root_version_ != 0) {
     if (equals_in_constant_time(root, pages_.at(page_root))) return done();
     return Error{ErrorKind::corrupt, "a wrap opens another root than the one in use"};
   }
   ASSIGN_OR_RETURN(const KeyRow row, keystore_.newest({}, Slot::region, 0));
-  RETURN_IF_ERROR(unwrap(row, {Id(), 1, root}));
+  RETURN_IF_ERROR(unwrap(row, {Id(), row.key_version, root}));
   return done();
 }
 
 Status Hierarchy::take(std::string_view root) {
   pages_.put(page_root, root);
-  holds_root_ = true;
   Status taken = adopt_region();
   if (!taken) close();
   return taken;
@@ -92,12 +91,13 @@ Status Hierarchy::adopt_region() {
     return Error{ErrorKind::corrupt, "the keystore has no key of the region, or too many"};
   std::map<std::uint32_t, RegionKey> region_keys;
   for (const KeyRow& row : rows) {
-    ASSIGN_OR_RETURN(const SecretText key, unwrap(row, {Id(), 1, pages_.at(page_root)}));
+    ASSIGN_OR_RETURN(const SecretText key, unwrap(row, {Id(), row.key_version, pages_.at(page_root)}));
     const std::size_t page = page_region_first + region_keys.size();
     pages_.put(page, key.reveal());
     region_keys[row.place.version] = {row.id, page};
   }
   region_keys_ = std::move(region_keys);
+  root_version_ = rows.back().key_version;
   for (const auto& [slot, page] : {std::pair{Slot::ledger_seed, page_ledger_seed}, {Slot::entry, page_entry}}) {
     ASSIGN_OR_RETURN(const KeyRow row, keystore_.newest({}, slot, 0));
     ASSIGN_OR_RETURN(const WrappingKey wrapping, region_key(row.key_version));
@@ -114,17 +114,41 @@ Result<WrappingKey> Hierarchy::region_key(std::uint32_t version) const {
 }
 
 Result<Hierarchy::NextRegionKey> Hierarchy::make_next_region_key(Milliseconds now) {
+  return make_next_region_key({Id(), root_version_, pages_.at(page_root)}, now);
+}
+
+Result<Hierarchy::NextRegionKey> Hierarchy::make_next_region_key(const WrappingKey& root, Milliseconds now) {
   if (region_keys_.size() + 1 > region_versions_max)
     return Error{ErrorKind::limit_exceeded, "too many versions of the region key"};
   NextRegionKey next{SecretText::random(sealed::key_size), {}, {}};
   const KeyPlace place{{}, Slot::region, 0, region_version() + 1};
-  ASSIGN_OR_RETURN(next.row, wrap(place, next.key.reveal(), {Id(), 1, pages_.at(page_root)}, now));
+  ASSIGN_OR_RETURN(next.row, wrap(place, next.key.reveal(), root, now));
   for (const Slot slot : {Slot::ledger_seed, Slot::entry}) {
     ASSIGN_OR_RETURN(const KeyRow row, keystore_.newest({}, slot, 0));
     ASSIGN_OR_RETURN(KeyRow again, rewrapped(row, {next.row.id, place.version, next.key.reveal()}));
     next.rewrapped.push_back(std::move(again));
   }
   return next;
+}
+
+Result<Hierarchy::NextRoot> Hierarchy::make_next_root(Milliseconds now) {
+  NextRoot next{SecretText::random(sealed::key_size), root_version_ + 1, {}};
+  const WrappingKey root{Id(), root_version_, pages_.at(page_root)};
+  const WrappingKey next_root{Id(), next.version, next.root.reveal()};
+  ASSIGN_OR_RETURN(next.region, make_next_region_key(next_root, now));
+  ASSIGN_OR_RETURN(const std::vector<KeyRow> rows, keystore_.versions({}, Slot::region, 0));
+  for (KeyRow row : rows) {
+    ASSIGN_OR_RETURN(const SecretText key, unwrap(row, root));
+    row.key_version = next.version;
+    row.sealed = sealed::seal(next_root.key, context_of(row, next_root), key.reveal());
+    next.region.rewrapped.push_back(std::move(row));
+  }
+  return next;
+}
+
+Status Hierarchy::adopt_root(const NextRoot& next) {
+  pages_.put(page_root, next.root.reveal());
+  return adopt_region();
 }
 
 Result<KeyRow> Hierarchy::rewrapped(const KeyRow& row) {
@@ -144,7 +168,7 @@ Result<KeyRow> Hierarchy::rewrapped(const KeyRow& row, const WrappingKey& newest
 
 void Hierarchy::close() {
   pages_.clear();
-  holds_root_ = false;
+  root_version_ = 0;
   region_keys_.clear();
   held_.clear();
   newest_.clear();

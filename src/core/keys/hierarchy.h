@@ -43,7 +43,8 @@ class Hierarchy {
   // Whether this is the root that is held; with none held, whether the region's key opens under it. corrupt if not.
   Status check(std::string_view root) const;
   std::string_view root() const;
-  void close();  // forgets all
+  std::uint32_t root_version() const { return root_version_; }  // 0: none is held
+  void close();                                                 // forgets all
 
   Status create_tenant(Id tenant, Milliseconds now);
   void forget_tenant(Id tenant);
@@ -64,6 +65,14 @@ class Hierarchy {
     std::vector<KeyRow> rewrapped;
   };
   Result<NextRegionKey> make_next_region_key(Milliseconds now);
+  // The same with the next root above it: region keys that live on are among `rewrapped`. Stored, then adopt_root().
+  struct NextRoot {
+    SecretText root;
+    std::uint32_t version = 0;
+    NextRegionKey region;
+  };
+  Result<NextRoot> make_next_root(Milliseconds now);
+  Status adopt_root(const NextRoot& next);
   Status adopt_region();                                        // reads the versions of the region key anew
   Result<WrappingKey> region_key(std::uint32_t version) const;  // not_found if it was destroyed
   std::uint32_t region_version() const { return region_keys_.empty() ? 0 : region_keys_.rbegin()->first; }
@@ -77,6 +86,7 @@ class Hierarchy {
 
  private:
   sealed::Context context_of(const KeyRow& row, const WrappingKey& above) const;
+  Result<NextRegionKey> make_next_region_key(const WrappingKey& root, Milliseconds now);
 
   Result<WrappingKey> above(const KeyRow& row);             // as the row is sealed
   Result<WrappingKey> newest_above(const KeyPlace& place);  // as a new row is to be sealed
@@ -94,7 +104,7 @@ class Hierarchy {
   Keystore& keystore_;
   SecretPages& pages_;
   std::string region_;
-  bool holds_root_ = false;
+  std::uint32_t root_version_ = 0;
   std::map<std::uint32_t, RegionKey> region_keys_;  // by version: two while a rotation is under way
   std::map<KeyPlace, Held> held_;                   // opened keys of tenants
   std::map<KeyPlace, std::uint32_t> newest_;        // newest version, by the place with version 0

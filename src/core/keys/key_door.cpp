@@ -112,6 +112,7 @@ Result<std::string> spool_private_keys(KeyService& service, Id tenant, std::uint
 
 Status rotate(KeyService& service, const RotateRequest& request) {
   switch (request.scope) {
+    case RotationScope::root: return service.rotate_root();
     case RotationScope::region: return service.rotate_region();
     case RotationScope::tenant: return service.rotate_tenant(request.tenant);
     case RotationScope::day: return service.rotate_day(request.tenant, request.day);

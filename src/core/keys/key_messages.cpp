@@ -52,7 +52,8 @@ std::string encode(const KeyStatus& status) {
   writer.text(status.ledger_verifying_key)
       .u8(status.confirmed ? 1 : 0)
       .u8(status.memory_is_secret ? 1 : 0)
-      .u32(status.region_version);
+      .u32(status.region_version)
+      .u32(status.root_version);
   writer.u32(static_cast<std::uint32_t>(status.seals.size()));
   for (const SealInfo& seal : status.seals) writer.text(encode(seal));
   writer.u32(static_cast<std::uint32_t>(status.rotations.size()));
@@ -74,6 +75,7 @@ Result<KeyStatus> parse_status(std::string_view bytes) {
   const std::uint8_t confirmed = reader.u8();
   const std::uint8_t secret = reader.u8();
   status.region_version = reader.u32();
+  status.root_version = reader.u32();
   for (std::uint32_t left = reader.count(4); left > 0; --left) {
     ASSIGN_OR_RETURN(SealInfo info, parse_seal_info(reader.text()));
     status.seals.push_back(std::move(info));

@@ -49,7 +49,7 @@ enum class Method : std::uint16_t {
 std::string_view name_of(Method method);  // "spool_public_key"; "unknown" for a number that is none
 
 // What to rotate. Numbers go over the wire.
-enum class RotationScope : std::uint8_t { region = 1, tenant = 2, day = 3, connection = 4 };
+enum class RotationScope : std::uint8_t { region = 1, tenant = 2, day = 3, connection = 4, root = 5 };
 struct RotateRequest {
   RotationScope scope = RotationScope::region;
   Id tenant{};

@@ -17,14 +17,19 @@ constexpr std::size_t policy_bytes_max = 64 * 1024;
 constexpr std::uint32_t past_days_max = 35;   // how late a day may still get its key
 constexpr std::uint32_t spool_days_min = 14;  // how long spool keys outlive their day
 constexpr std::uint32_t events_at_once = 200;
+// How long copies of the keystore are kept (core/backup), how often it is looked whether the last one is gone, how many at once.
+constexpr Milliseconds copies_life = 35LL * 24 * 60 * 60 * 1000;
+constexpr Milliseconds shreds_look = 60 * 1000;
+constexpr std::uint32_t shreds_at_once = 100;
 
 Slot slot_of(Purpose purpose) { return static_cast<Slot>(purpose); }
 
 SymmetricKey symmetric(const WrappingKey& key) { return {key.version, SecretText::copy_of(key.key)}; }
 
-// Says which region key could still open a copy of what was destroyed: copies end when that version does.
+// Says under which root and region key a copy of what was destroyed lies.
 KeyEvent shredded(const KeyService::State& state, const Hierarchy& keys, Id tenant, std::map<std::string, std::string> fields) {
   fields["region_version"] = std::to_string(keys.region_version());
+  fields["root_version"] = std::to_string(keys.root_version());
   return state.event("key.shredded", tenant, std::move(fields));
 }
 
@@ -65,6 +70,7 @@ KeyStatus KeyService::status() const {
   status.seal = Seal::unsealed;
   status.confirmed = state.confirmed;
   status.region_version = state.hierarchy->region_version();
+  status.root_version = state.hierarchy->root_version();
   if (const auto tenants = state.keystore->count_tenants()) status.tenants = *tenants;
   status.secret_public_key = crypto::x25519_public_key(state.hierarchy->entry_private_key()).value();
   status.ledger_verifying_key = crypto::Ed25519Signer::from_seed(state.hierarchy->ledger_seed()).value().public_key();
@@ -87,7 +93,7 @@ Status KeyService::destroy_tenant(Id tenant) {
   if (tenant.is_none()) return Error{ErrorKind::invalid_input, "a tenant needs an id"};
   return state_->unsealed([&](Hierarchy& keys) -> Status {
     RETURN_IF_ERROR(
-        state_->keystore->destroy_tenant(tenant, state_->clock.now(), shredded(*state_, keys, tenant, {{"scope", "tenant"}})));
+        state_->keystore->destroy_tenant(tenant, keys.root_version(), shredded(*state_, keys, tenant, {{"scope", "tenant"}})));
     keys.forget_tenant(tenant);
     log_info("keys", "destroyed the keys of tenant " + tenant.text());
     return done();
@@ -154,7 +160,7 @@ Status KeyService::destroy_day(Id tenant, std::uint32_t day) {
       ASSIGN_OR_RETURN(const std::vector<KeyRow> versions, state_->keystore->versions(tenant, slot, day));
       for (const KeyRow& row : versions) {
         RETURN_IF_ERROR(state_->keystore->destroy_key(
-            row.place,
+            row.place, keys.root_version(),
             shredded(*state_, keys, tenant,
                      {{"scope", "day"}, {"day", std::to_string(day)}, {"version", std::to_string(row.place.version)}})));
         keys.forget(row.place);
@@ -263,6 +269,12 @@ Result<SecretText> KeyService::use(const UseRequest& request) {
   return answer_template(request, *secret, receipt.leaf_hash, now);
 }
 
+// Not while a seal is being made or opened: it would be one of the old root.
+Status KeyService::rotate_root() {
+  const std::lock_guard ceremony(state_->ceremony);
+  return state_->unsealed([&](Hierarchy& keys) { return state_->rotation(keys).begin_root(state_->seals, state_->clock.now()); });
+}
+
 Status KeyService::rotate_region() {
   return state_->unsealed([&](Hierarchy& keys) { return state_->rotation(keys).begin_region(state_->clock.now()); });
 }
@@ -286,7 +298,27 @@ Status KeyService::rotate_connection(Id tenant, Id connection) {
 }
 
 Result<bool> KeyService::rewrap_step() {
-  return state_->unsealed([&](Hierarchy& keys) { return state_->rotation(keys).step(state_->clock.now()); });
+  return state_->unsealed([&](Hierarchy& keys) -> Result<bool> {
+    ASSIGN_OR_RETURN(const bool rotated, state_->rotation(keys).step(state_->clock.now()));
+    ASSIGN_OR_RETURN(const bool settled, state_->settle_shreds(keys));
+    return rotated || settled;
+  });
+}
+
+// What was shredded under a root that is gone: once copies from before the shredding are too old to be kept, nothing opens it.
+Result<bool> KeyService::State::settle_shreds(Hierarchy& keys) {
+  const Milliseconds now = clock.now();
+  if (now - shreds_looked_at < shreds_look) return false;
+  ASSIGN_OR_RETURN(const std::vector<ShredRow> shreds,
+                   keystore->settled_shreds(keys.root_version(), now - copies_life, shreds_at_once));
+  if (shreds.empty()) shreds_looked_at = now;
+  for (const ShredRow& each : shreds) {
+    RETURN_IF_ERROR(keystore->settle_shred(each, event("key.shred_completed", each.tenant,
+                                                       {{"scope", each.scope},
+                                                        {"count", std::to_string(each.count)},
+                                                        {"root_version", std::to_string(each.root_version)}})));
+  }
+  return !shreds.empty();
 }
 
 Result<std::vector<KeyEvent>> KeyService::events() {

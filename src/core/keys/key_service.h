@@ -103,7 +103,8 @@ class KeyService {
   Result<SecretText> use(const UseRequest& request);
 
   // Rotation: see rotation.h. Those of regions and tenants go on by rewrap_step(), which keyd calls again and again: true
-  // if there was something to do.
+  // if there was something to do. It also says what no copy of the keystore opens any more (`key.shred_completed`).
+  Status rotate_root();  // the old root is destroyed when this returns; what follows is a rotation of the region
   Status rotate_region();
   Status rotate_tenant(Id tenant);
   Status rotate_day(Id tenant, std::uint32_t day);
@@ -122,7 +123,7 @@ class KeyService {
 
  private:
   Status check_host();  // denied, with the first finding
-  Result<SecretText> open_root(const std::vector<SealRow>& seals, SealKind kind, std::string_view secret,
+  Result<OpenedSeal> open_root(const std::vector<SealRow>& seals, SealKind kind, std::string_view secret,
                                UnsealProgress& progress);
   std::unique_ptr<State> state_;
 };

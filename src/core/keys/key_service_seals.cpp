@@ -9,6 +9,7 @@ namespace mailhold::keys {
 namespace {
 
 constexpr Milliseconds share_patience = 15 * 60 * 1000;  // how long shares are kept for those that are missing
+constexpr std::uint32_t first_root_version = 1;
 constexpr std::size_t shares_text_bytes_max = 256 * share_text_bytes_max;
 
 Error no_keystore() { return Error{ErrorKind::not_found, "there is no keystore yet"}; }
@@ -67,18 +68,13 @@ std::vector<ShamirShare> as_shamir(const std::map<std::uint8_t, SecretText>& val
   return shares;
 }
 
-struct Opened {
-  SealRow seal;
-  SecretText root;
-};
-
 // The first of those seals that the passphrase or PIN opens.
-Result<Opened> open_any(const RootSeals& seals, const std::vector<SealRow>& candidates, std::string_view secret) {
+Result<OpenedSeal> open_any(const RootSeals& seals, const std::vector<SealRow>& candidates, std::string_view secret) {
   Error failure{ErrorKind::not_found, "the region has no seal of that kind"};
   for (const SealRow& seal : candidates) {
-    auto root = seal.kind == SealKind::pkcs11 ? seals.open_by_token(seal, secret) : seals.open_by_passphrase(seal, secret);
-    if (root) return Opened{seal, std::move(*root)};
-    failure = root.error();
+    auto opened = seal.kind == SealKind::pkcs11 ? seals.open_by_token(seal, secret) : seals.open_by_passphrase(seal, secret);
+    if (opened) return opened;
+    failure = opened.error();
   }
   return failure;
 }
@@ -102,7 +98,7 @@ Result<std::vector<SecretText>> KeyService::initialise(const std::vector<SealReq
   std::vector<SealRow> rows;
   std::vector<SecretText> shares;
   for (const SealRequest& request : requests) {
-    ASSIGN_OR_RETURN(MadeSeal seal, state.seals.make(request, made.root.reveal(), now));
+    ASSIGN_OR_RETURN(MadeSeal seal, state.seals.make(request, made.root.reveal(), first_root_version, now));
     rows.push_back(std::move(seal.row));
     for (SecretText& share : seal.shares) shares.push_back(std::move(share));
   }
@@ -137,29 +133,39 @@ Result<KeyService::UnsealProgress> KeyService::unseal(SealKind kind, std::string
     (void)state.keystore->add_event(state.event("key.unseal_refused", {}, {{"kind", std::string(name_of(kind))}}));
     return opened.error();
   }
-  if (opened->empty()) return progress;  // shares are missing
+  if (opened->root.empty()) return progress;  // shares are missing
   progress.unsealed = true;
   // An unsealed region stays as it is.
   if (state.hierarchy) {
-    RETURN_IF_ERROR(state.hierarchy->check(opened->reveal()));
+    RETURN_IF_ERROR(state.hierarchy->check(opened->root.reveal()));
+    state.bring_up_to_date(*opened);
     return progress;
   }
   Hierarchy hierarchy(*state.keystore, state.pages, state.settings.region);
-  RETURN_IF_ERROR(hierarchy.take(opened->reveal()));
+  RETURN_IF_ERROR(hierarchy.take(opened->root.reveal()));
   state.hierarchy.emplace(std::move(hierarchy));
   log_info("keys", "unsealed");
   (void)state.keystore->add_event(state.event("key.unsealed", {}, {{"kind", std::string(name_of(kind))}}));
+  state.bring_up_to_date(*opened);
   return progress;
 }
 
 // With state.ceremony held. An empty text: shares are missing.
-Result<SecretText> KeyService::open_root(const std::vector<SealRow>& seals, SealKind kind, std::string_view secret,
+// The seal opens as it is, too: a failure here is one of the disk, and the next opening tries again.
+void KeyService::State::bring_up_to_date(const OpenedSeal& opened) {
+  if (RootSeals::has_key_pair(opened.seal)) return;
+  const auto renewed = seals.with_key_pair(opened);
+  const Status kept =
+      renewed ? keystore->replace_seal(*renewed, event("key.seal_renewed", {}, fields_of(*renewed))) : Status(renewed.error());
+  if (!kept) log_warning("keys", "a seal of an older format stays as it is: " + kept.error().detail);
+}
+
+Result<OpenedSeal> KeyService::open_root(const std::vector<SealRow>& seals, SealKind kind, std::string_view secret,
                                          UnsealProgress& progress) {
   State& state = *state_;
   if (seals.empty()) return Error{ErrorKind::not_found, "the region has no seal of that kind"};
   if (kind != SealKind::shamir) {
-    ASSIGN_OR_RETURN(Opened opened, open_any(state.seals, seals, secret));
-    return std::move(opened.root);
+    return open_any(state.seals, seals, secret);
   }
   ASSIGN_OR_RETURN(const std::vector<RecoveryShare> shares, read_shares(secret));
   ASSIGN_OR_RETURN(const SealRow seal, set_of(state.seals, seals, shares));
@@ -169,7 +175,7 @@ Result<SecretText> KeyService::open_root(const std::vector<SealRow>& seals, Seal
   for (const RecoveryShare& share : shares) gathered.values[share.index] = share.value.duplicate();
   progress.shares_needed = shares.front().threshold;
   progress.shares_given = static_cast<std::uint8_t>(gathered.values.size());
-  if (progress.shares_given < progress.shares_needed) return SecretText();
+  if (progress.shares_given < progress.shares_needed) return OpenedSeal();
   const std::vector<ShamirShare> complete = as_shamir(gathered.values);
   gathered = {};
   return state.seals.open_by_shares(seal, complete);
@@ -196,14 +202,16 @@ Result<std::vector<SecretText>> KeyService::add_seal(const SealRequest& request)
   State& state = *state_;
   const std::lock_guard ceremony(state.ceremony);
   SecretText root;
+  std::uint32_t root_version = 0;
   {
     const std::lock_guard lock(state.mutex);
     if (!state.hierarchy) return Error{ErrorKind::unavailable, "the region is sealed"};
     ASSIGN_OR_RETURN(const auto seals, state.keystore->seals());
     if (seals.size() >= seals_max) return Error{ErrorKind::limit_exceeded, "the region has the largest number of seals"};
     root = SecretText::copy_of(state.hierarchy->root());
+    root_version = state.hierarchy->root_version();
   }
-  ASSIGN_OR_RETURN(MadeSeal made, state.seals.make(request, root.reveal(), state.clock.now()));
+  ASSIGN_OR_RETURN(MadeSeal made, state.seals.make(request, root.reveal(), root_version, state.clock.now()));
   const std::lock_guard lock(state.mutex);
   RETURN_IF_ERROR(state.keystore->add_seal(made.row, state.event("key.seal_added", {}, fields_of(made.row))));
   return std::move(made.shares);
@@ -237,15 +245,15 @@ Result<SealInfo> KeyService::drill(SealKind kind, std::string_view secret) {
     seals = of_kind(seals, kind);
   }
   if (seals.empty()) return Error{ErrorKind::not_found, "the region has no seal of that kind"};
-  Opened opened;
+  OpenedSeal opened;
   if (kind == SealKind::shamir) {
     ASSIGN_OR_RETURN(const std::vector<RecoveryShare> shares, read_shares(secret));
-    ASSIGN_OR_RETURN(opened.seal, set_of(state.seals, seals, shares));
+    ASSIGN_OR_RETURN(const SealRow set, set_of(state.seals, seals, shares));
     std::map<std::uint8_t, SecretText> values;
     for (const RecoveryShare& share : shares) values[share.index] = share.value.duplicate();
     if (values.size() < shares.front().threshold)
       return Error{ErrorKind::invalid_input, "a drill needs " + std::to_string(shares.front().threshold) + " shares at once"};
-    ASSIGN_OR_RETURN(opened.root, state.seals.open_by_shares(opened.seal, as_shamir(values)));
+    ASSIGN_OR_RETURN(opened, state.seals.open_by_shares(set, as_shamir(values)));
   } else {
     ASSIGN_OR_RETURN(opened, open_any(state.seals, seals, secret));
   }
@@ -258,6 +266,7 @@ Result<SealInfo> KeyService::drill(SealKind kind, std::string_view secret) {
   opened.seal.drilled_at = state.clock.now();
   RETURN_IF_ERROR(state.keystore->set_drilled(opened.seal.id, opened.seal.drilled_at,
                                               state.event("key.drilled", {}, fields_of(opened.seal))));
+  state.bring_up_to_date(opened);
   return RootSeals::info(opened.seal);
 }
 

@@ -44,6 +44,7 @@ struct KeyService::State {
 
   std::vector<HostFinding> host_findings() const { return settings.host ? settings.host() : std::vector<HostFinding>(); }
   bool confirmed = false;  // the ledger knows of nothing newer
+  Milliseconds shreds_looked_at = 0;
 
   Status open_keystore() {
     if (keystore) return done();
@@ -58,6 +59,10 @@ struct KeyService::State {
     if (!hierarchy) return Error{ErrorKind::unavailable, "the region is sealed"};
     return work(*hierarchy);
   }
+
+  Result<bool> settle_shreds(Hierarchy& keys);  // true if there were any
+  // A seal of format 2, which was just opened and whose root is the one in use, gets its key pair.
+  void bring_up_to_date(const OpenedSeal& opened);
 
   Rotation rotation(Hierarchy& keys) { return {*keystore, keys, settings.region, settings.rewrap_rows}; }
   std::uint32_t today() const { return day_of(clock.now()); }

@@ -81,6 +81,8 @@ struct SealInfo {
   std::string token{};
   Milliseconds created_at = 0;
   Milliseconds drilled_at = 0;  // when it last proved that it opens; 0: never since it was made
+  std::uint32_t root_version = 0;
+  bool has_key_pair = false;  // without one it cannot take the next root before it was opened once more
 };
 
 // Keys of a region, a tenant or a day that are being replaced: what hangs from the old ones is wrapped anew.
@@ -109,6 +111,7 @@ struct KeyStatus {
   bool memory_is_secret = false;       // root keys lie in memfd_secret pages
   std::vector<SealInfo> seals{};
   std::uint32_t region_version = 0;  // of the region key; 0 while sealed
+  std::uint32_t root_version = 0;    // of the root; 0 while sealed
   std::vector<RotationProgress> rotations{};
   bool host_is_asked = false;  // keys.host_state is set
   std::vector<HostFinding> host_findings{};

@@ -51,14 +51,29 @@ constexpr const char* carried_events_table = R"(
 CREATE TABLE carried_event (id bytea PRIMARY KEY, carried_at bigint NOT NULL);
 )";
 
-constexpr std::int64_t format_one = 1;
-constexpr std::int64_t format_two = 2;
+// Format 3: a key pair for each seal, versions of the root, and what was shredded under which of them.
+constexpr const char* format_three_tables = R"(
+ALTER TABLE root_seal ADD COLUMN root_version bigint NOT NULL DEFAULT 1;
+ALTER TABLE root_seal ADD COLUMN public_key bytea NOT NULL DEFAULT x'';
+ALTER TABLE root_seal ADD COLUMN sealed_private bytea NOT NULL DEFAULT x'';
+ALTER TABLE root_seal ADD COLUMN vouched bytea NOT NULL DEFAULT x'';
+CREATE TABLE shred (
+  tenant bytea NOT NULL, scope text NOT NULL, root_version bigint NOT NULL, count bigint NOT NULL, newest bigint NOT NULL,
+  PRIMARY KEY (tenant, scope, root_version));
+)";
 
-// Format 1 had one passphrase, in the first row. It becomes the first wrap, with an id of zeros.
+constexpr std::int64_t format_one = 1;
+constexpr std::int64_t format_three = 3;
+
+// Format 1 had one passphrase, in the first row. It becomes the first wrap, with an id of zeros. Seals of format 2 are brought up
+// to date one by one, when they are opened.
 Status update_format(records::Records& records) {
   ASSIGN_OR_RETURN(const Rows rows, records.query("SELECT salt, memory_bytes, passes, sealed_root FROM keystore WHERE format=$1",
                                                   {Value(format_one)}, soon()));
-  if (rows.empty()) return done();
+  if (rows.empty()) {
+    RETURN_IF_ERROR(records.execute("UPDATE keystore SET format=$1 WHERE format<$1", {Value(format_three)}, soon()));
+    return done();
+  }
   SealRow seal;
   seal.kind = SealKind::passphrase;
   seal.parameters = ByteWriter()
@@ -71,7 +86,7 @@ Status update_format(records::Records& records) {
       [&](Session& session) -> Status {
         RETURN_IF_ERROR(insert_seal(session, seal));
         RETURN_IF_ERROR(session.execute("UPDATE keystore SET format=$1, salt=$2, sealed_root=$2",
-                                        {Value(format_two), Value::bytes_of("")}, soon()));
+                                        {Value(format_three), Value::bytes_of("")}, soon()));
         return done();
       },
       soon());
@@ -106,7 +121,7 @@ Error no_secret() { return Error{ErrorKind::not_found, "the connection has no se
 
 Result<Keystore> Keystore::open(const std::filesystem::path& file) {
   ASSIGN_OR_RETURN(auto records, records::open_sqlite(file.string(), soon()));
-  RETURN_IF_ERROR(records->migrate({"keys", {tables, format_two_tables, carried_events_table}}, soon()));
+  RETURN_IF_ERROR(records->migrate({"keys", {tables, format_two_tables, carried_events_table, format_three_tables}}, soon()));
   RETURN_IF_ERROR(update_format(*records));
   return Keystore(std::move(records));
 }
@@ -114,7 +129,7 @@ Result<Keystore> Keystore::open(const std::filesystem::path& file) {
 Result<std::optional<std::string>> Keystore::region() {
   ASSIGN_OR_RETURN(const Rows rows, records_->query("SELECT format, region FROM keystore", {}, soon()));
   if (rows.empty()) return std::optional<std::string>();
-  if (rows[0][0].number() != format_two) return Error{ErrorKind::corrupt, "a keystore of unknown format"};
+  if (rows[0][0].number() != format_three) return Error{ErrorKind::corrupt, "a keystore of unknown format"};
   return std::optional<std::string>(rows[0][1].text());
 }
 
@@ -124,7 +139,7 @@ Status Keystore::create(const std::string& region, const std::vector<SealRow>& s
       [&](Session& session) -> Status {
         RETURN_IF_ERROR(session.execute(
             "INSERT INTO keystore (one, format, region, salt, memory_bytes, passes, sealed_root) VALUES (1,$1,$2,$3,0,0,$3)",
-            {Value(format_two), Value(region), Value::bytes_of("")}, soon()));
+            {Value(format_three), Value(region), Value::bytes_of("")}, soon()));
         for (const SealRow& seal : seals) RETURN_IF_ERROR(insert_seal(session, seal));
         RETURN_IF_ERROR(insert_event(session, event));
         // Never empty from here on: that is how a file of before this table is known.
@@ -175,7 +190,7 @@ Status Keystore::create_tenant(Id tenant, const std::vector<KeyRow>& rows) {
       soon());
 }
 
-Status Keystore::destroy_tenant(Id tenant, Milliseconds now, const KeyEvent& event) {
+Status Keystore::destroy_tenant(Id tenant, std::uint32_t root_version, const KeyEvent& event) {
   RETURN_IF_ERROR(records_->transaction(
       [&](Session& session) -> Status {
         ASSIGN_OR_RETURN(const std::uint64_t keys,
@@ -184,15 +199,16 @@ Status Keystore::destroy_tenant(Id tenant, Milliseconds now, const KeyEvent& eve
         for (const char* rest : {"DELETE FROM connection_secret WHERE tenant=$1", "DELETE FROM rotation WHERE tenant=$1"})
           RETURN_IF_ERROR(session.execute(rest, {id_of(tenant)}, soon()));
         RETURN_IF_ERROR(insert_event(session, event));
+        RETURN_IF_ERROR(insert_shred(session, {tenant, "tenant", root_version, 1, event.time}));
         RETURN_IF_ERROR(session.execute("INSERT INTO destroyed_tenant (tenant, destroyed_at) VALUES ($1,$2)",
-                                        {id_of(tenant), Value(now)}, soon()));
+                                        {id_of(tenant), Value(event.time)}, soon()));
         return done();
       },
       soon()));
   return records_->forget_deleted(soon());
 }
 
-Status Keystore::destroy_key(const KeyPlace& place, const KeyEvent& event) {
+Status Keystore::destroy_key(const KeyPlace& place, std::uint32_t root_version, const KeyEvent& event) {
   Values values = place_of(place);
   values.push_back(Value::bytes_of(""));
   RETURN_IF_ERROR(records_->transaction(
@@ -203,6 +219,7 @@ Status Keystore::destroy_key(const KeyPlace& place, const KeyEvent& event) {
                             "AND length(sealed)>0",
                             values, soon()));
         if (changed == 0) return Error{ErrorKind::not_found, "no such key"};
+        RETURN_IF_ERROR(insert_shred(session, {place.tenant, "day", root_version, 1, event.time}));
         return insert_event(session, event);
       },
       soon()));

@@ -45,14 +45,27 @@ struct KeyRow {
   std::string sealed{};           // empty: the key was destroyed, and its place stays taken
 };
 
-// A wrap of the root key: what opens it is said by kind and parameters.
+// A wrap of the root key: what opens it is said by kind and parameters. Without a public key it is of format 2.
 struct SealRow {
   Id id{};
   SealKind kind = SealKind::passphrase;
   Milliseconds created_at = 0;
   Milliseconds drilled_at = 0;
   std::string parameters{};
-  std::string sealed{};
+  std::string sealed{};            // the root
+  std::uint32_t root_version = 1;  // of the root in it
+  std::string public_key{};        // X25519: the next root is sealed to it
+  std::string sealed_private{};    // its private half, under the seal's own key
+  std::string vouched{};           // under the root: that all of this is as it was when the seal was made
+};
+
+// What was shredded under one version of the root, until no copy of the keystore that could still open it may be left.
+struct ShredRow {
+  Id tenant{};
+  std::string scope{};  // "tenant" or "day"
+  std::uint32_t root_version = 0;
+  std::uint64_t count = 0;
+  Milliseconds newest = 0;
 };
 
 // The secret of a connection is sealed under the connection's own key, which is wrapped under the tenant's connection key.
@@ -80,7 +93,8 @@ class Keystore {
 
   Result<std::vector<SealRow>> seals();  // oldest first
   Status add_seal(const SealRow& seal, const KeyEvent& event);
-  Status remove_seal(Id seal, const KeyEvent& event);  // not_found
+  Status remove_seal(Id seal, const KeyEvent& event);               // not_found
+  Status replace_seal(const SealRow& seal, const KeyEvent& event);  // the row with that id; not_found
   Status set_drilled(Id seal, Milliseconds time, const KeyEvent& event);
 
   // Events for the ledger, oldest first. An event lies here until it is forgotten by its id.
@@ -99,9 +113,13 @@ class Keystore {
   Result<std::vector<KeyRow>> versions(Id tenant, Slot slot, std::uint32_t epoch);  // those not destroyed, oldest first
   Result<std::uint32_t> count_tenants();
 
-  Status create_tenant(Id tenant, const std::vector<KeyRow>& rows);           // already_exists, also for a destroyed one
-  Status destroy_tenant(Id tenant, Milliseconds now, const KeyEvent& event);  // not_found
-  Status destroy_key(const KeyPlace& place, const KeyEvent& event);           // not_found
+  Status create_tenant(Id tenant, const std::vector<KeyRow>& rows);  // already_exists, also for a destroyed one
+  // Both remember under which root that was: see settled_shreds().
+  Status destroy_tenant(Id tenant, std::uint32_t root_version, const KeyEvent& event);           // not_found
+  Status destroy_key(const KeyPlace& place, std::uint32_t root_version, const KeyEvent& event);  // not_found
+  // What was last shredded before that time, under an older root than the one given.
+  Result<std::vector<ShredRow>> settled_shreds(std::uint32_t root_version, Milliseconds before, std::uint32_t limit);
+  Status settle_shred(const ShredRow& row, const KeyEvent& event);
 
   // Replaces what is there: only the newest version of a secret is kept. already_exists if `row.version` is not the next.
   Status put_secret(const SecretRow& row, const KeyEvent& event);
@@ -120,6 +138,11 @@ class Keystore {
   // New versions and rewrapped rows in one step; already_exists if such a rotation is under way.
   Status begin_rotation(const RotationRow& rotation, const std::vector<KeyRow>& made, const std::vector<KeyRow>& rewrapped,
                         const KeyEvent& event);
+  // The same, with all wraps of the next root in the place of those of the old one. Then forget_replaced(), which may have to
+  // wait for somebody who reads (unavailable); the end of the rotation does it too.
+  Status begin_root_rotation(const RotationRow& rotation, const std::vector<KeyRow>& made, const std::vector<KeyRow>& rewrapped,
+                             const std::vector<SealRow>& seals, const KeyEvent& event);
+  Status forget_replaced();
   // A batch of rewrapped rows and the cursor behind them, in one step. A row that was destroyed meanwhile stays destroyed.
   Status advance_rotation(const RotationRow& rotation, const std::vector<KeyRow>& keys, const std::vector<SecretRow>& secrets);
   // Destroys the versions of those places below the one given, and ends the rotation; the file forgets them.

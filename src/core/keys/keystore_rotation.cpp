@@ -46,18 +46,31 @@ Status insert_carried(Session& session, Id event, Milliseconds now) {
 
 Values rotation_of(const RotationProgress& progress) { return {id_of(progress.tenant), progress.day}; }
 
+Status insert_rotation(Session& session, const Keystore::RotationRow& rotation, const std::vector<KeyRow>& made,
+                       const std::vector<KeyRow>& rewrapped, const KeyEvent& event) {
+  Values values = rotation_of(rotation.progress);
+  values.insert(values.end(), {Value(rotation.progress.started_at), Value(rotation.progress.total)});
+  RETURN_IF_ERROR(session.execute(
+      "INSERT INTO rotation (tenant, day, started_at, done, total, cursor) VALUES ($1,$2,$3,0,$4,x'')", values, soon()));
+  RETURN_IF_ERROR(insert_keys(session, made));
+  RETURN_IF_ERROR(replace_keys(session, rewrapped));
+  return insert_event(session, event);
+}
+
 Error no_rotation() { return Error{ErrorKind::not_found, "no such rotation is under way"}; }
 
 }  // namespace
 
 Result<std::vector<SealRow>> Keystore::seals() {
-  ASSIGN_OR_RETURN(
-      const Rows rows,
-      records_->query("SELECT id, kind, created_at, drilled_at, parameters, sealed FROM root_seal ORDER BY rowid", {}, soon()));
+  ASSIGN_OR_RETURN(const Rows rows,
+                   records_->query("SELECT id, kind, created_at, drilled_at, parameters, sealed, root_version, public_key, "
+                                   "sealed_private, vouched FROM root_seal ORDER BY rowid",
+                                   {}, soon()));
   std::vector<SealRow> seals;
   for (const Values& row : rows) {
     seals.push_back({Id::from_bytes(row[0].bytes()), static_cast<SealKind>(row[1].number()), row[2].number(), row[3].number(),
-                     row[4].bytes(), row[5].bytes()});
+                     row[4].bytes(), row[5].bytes(), static_cast<std::uint32_t>(row[6].number()), row[7].bytes(), row[8].bytes(),
+                     row[9].bytes()});
   }
   return seals;
 }
@@ -100,6 +113,38 @@ Status Keystore::remove_seal(Id seal, const KeyEvent& event) {
       },
       soon()));
   return records_->forget_deleted(soon());
+}
+
+Status Keystore::replace_seal(const SealRow& seal, const KeyEvent& event) {
+  RETURN_IF_ERROR(records_->transaction(
+      [&](Session& session) -> Status {
+        RETURN_IF_ERROR(update_seal(session, seal));
+        return insert_event(session, event);
+      },
+      soon()));
+  return records_->forget_deleted(soon());
+}
+
+Result<std::vector<ShredRow>> Keystore::settled_shreds(std::uint32_t root_version, Milliseconds before, std::uint32_t limit) {
+  ASSIGN_OR_RETURN(const Rows rows, records_->query("SELECT tenant, scope, root_version, count, newest FROM shred WHERE "
+                                                    "root_version<$1 AND newest<$2 ORDER BY newest LIMIT $3",
+                                                    {root_version, Value(before), limit}, soon()));
+  std::vector<ShredRow> shreds;
+  for (const Values& row : rows) {
+    shreds.push_back({Id::from_bytes(row[0].bytes()), row[1].text(), static_cast<std::uint32_t>(row[2].number()),
+                      static_cast<std::uint64_t>(row[3].number()), row[4].number()});
+  }
+  return shreds;
+}
+
+Status Keystore::settle_shred(const ShredRow& row, const KeyEvent& event) {
+  return records_->transaction(
+      [&](Session& session) -> Status {
+        RETURN_IF_ERROR(session.execute("DELETE FROM shred WHERE tenant=$1 AND scope=$2 AND root_version=$3",
+                                        {id_of(row.tenant), Value(row.scope), row.root_version}, soon()));
+        return insert_event(session, event);
+      },
+      soon());
 }
 
 Status Keystore::set_drilled(Id seal, Milliseconds time, const KeyEvent& event) {
@@ -158,18 +203,22 @@ Result<std::vector<Keystore::RotationRow>> Keystore::rotations() {
 
 Status Keystore::begin_rotation(const RotationRow& rotation, const std::vector<KeyRow>& made,
                                 const std::vector<KeyRow>& rewrapped, const KeyEvent& event) {
+  return records_->transaction([&](Session& session) { return insert_rotation(session, rotation, made, rewrapped, event); },
+                               soon());
+}
+
+Status Keystore::begin_root_rotation(const RotationRow& rotation, const std::vector<KeyRow>& made,
+                                     const std::vector<KeyRow>& rewrapped, const std::vector<SealRow>& seals,
+                                     const KeyEvent& event) {
   return records_->transaction(
       [&](Session& session) -> Status {
-        Values values = rotation_of(rotation.progress);
-        values.insert(values.end(), {Value(rotation.progress.started_at), Value(rotation.progress.total)});
-        RETURN_IF_ERROR(session.execute(
-            "INSERT INTO rotation (tenant, day, started_at, done, total, cursor) VALUES ($1,$2,$3,0,$4,x'')", values, soon()));
-        RETURN_IF_ERROR(insert_keys(session, made));
-        RETURN_IF_ERROR(replace_keys(session, rewrapped));
-        return insert_event(session, event);
+        for (const SealRow& seal : seals) RETURN_IF_ERROR(update_seal(session, seal));
+        return insert_rotation(session, rotation, made, rewrapped, event);
       },
       soon());
 }
+
+Status Keystore::forget_replaced() { return records_->forget_deleted(soon()); }
 
 Status Keystore::advance_rotation(const RotationRow& rotation, const std::vector<KeyRow>& keys,
                                   const std::vector<SecretRow>& secrets) {

@@ -53,11 +53,32 @@ Status insert_keys(Session& session, const std::vector<KeyRow>& rows) {
 }
 
 Status insert_seal(Session& session, const SealRow& seal) {
-  RETURN_IF_ERROR(
-      session.execute("INSERT INTO root_seal (id, kind, created_at, drilled_at, parameters, sealed) VALUES ($1,$2,$3,$4,$5,$6)",
-                      {id_of(seal.id), static_cast<int>(seal.kind), Value(seal.created_at), Value(seal.drilled_at),
-                       Value::bytes_of(seal.parameters), Value::bytes_of(seal.sealed)},
+  RETURN_IF_ERROR(session.execute(
+      "INSERT INTO root_seal (id, kind, created_at, drilled_at, parameters, sealed, root_version, public_key, sealed_private, "
+      "vouched) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)",
+      {id_of(seal.id), static_cast<int>(seal.kind), Value(seal.created_at), Value(seal.drilled_at),
+       Value::bytes_of(seal.parameters), Value::bytes_of(seal.sealed), seal.root_version, Value::bytes_of(seal.public_key),
+       Value::bytes_of(seal.sealed_private), Value::bytes_of(seal.vouched)},
+      soon()));
+  return done();
+}
+
+Status update_seal(Session& session, const SealRow& seal) {
+  ASSIGN_OR_RETURN(
+      const std::uint64_t changed,
+      session.execute("UPDATE root_seal SET sealed=$2, root_version=$3, public_key=$4, sealed_private=$5, vouched=$6 WHERE id=$1",
+                      {id_of(seal.id), Value::bytes_of(seal.sealed), seal.root_version, Value::bytes_of(seal.public_key),
+                       Value::bytes_of(seal.sealed_private), Value::bytes_of(seal.vouched)},
                       soon()));
+  if (changed == 0) return Error{ErrorKind::not_found, "no such seal"};
+  return done();
+}
+
+Status insert_shred(Session& session, const ShredRow& shred) {
+  RETURN_IF_ERROR(session.execute(
+      "INSERT INTO shred (tenant, scope, root_version, count, newest) VALUES ($1,$2,$3,$4,$5) "
+      "ON CONFLICT (tenant, scope, root_version) DO UPDATE SET count=shred.count+1, newest=excluded.newest",
+      {id_of(shred.tenant), Value(shred.scope), shred.root_version, Value(shred.count), Value(shred.newest)}, soon()));
   return done();
 }
 

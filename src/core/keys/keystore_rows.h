@@ -23,6 +23,8 @@ SecretRow secret_row_of(const records::Values& columns);
 
 Status insert_keys(records::Session& session, const std::vector<KeyRow>& rows);
 Status insert_seal(records::Session& session, const SealRow& seal);
+Status update_seal(records::Session& session, const SealRow& seal);     // not_found
+Status insert_shred(records::Session& session, const ShredRow& shred);  // counted with those before it
 Status insert_event(records::Session& session, const KeyEvent& event);
 // Those whose place was destroyed or is sealed under that version already stay as they are.
 Status replace_keys(records::Session& session, const std::vector<KeyRow>& rows);

@@ -1,6 +1,7 @@
 #include "core/keys/rotation.h"
 
 #include "base/bytes.h"
+#include "base/log.h"
 #include "core/keys/connection_secrets.h"
 #include "formats/sealed/sealed.h"
 
@@ -33,6 +34,29 @@ Status Rotation::begin_region(Milliseconds now) {
                                event_of("key.rotation_begun", {}, now, {{"scope", "region"}, {"version", version}}));
   if (!begun) return begun.error().kind == ErrorKind::already_exists ? Status(under_way()) : begun;
   return hierarchy_.adopt_region();
+}
+
+Status Rotation::begin_root(const RootSeals& seals, Milliseconds now) {
+  ASSIGN_OR_RETURN(const std::vector<SealRow> rows, keystore_.seals());
+  if (rows.size() < 2) return Error{ErrorKind::denied, "only one seal opens this region: add another one first"};
+  ASSIGN_OR_RETURN(const Hierarchy::NextRoot next, hierarchy_.make_next_root(now));
+  std::vector<SealRow> wraps;
+  for (const SealRow& row : rows) {
+    ASSIGN_OR_RETURN(SealRow wrap, seals.rewrapped(row, hierarchy_.root(), next.root.reveal(), next.version));
+    wraps.push_back(std::move(wrap));
+  }
+  ASSIGN_OR_RETURN(const std::uint32_t tenants, keystore_.count_tenants());
+  const Status begun =
+      keystore_.begin_root_rotation({{{}, 0, 0, tenants, now}, {}}, {next.region.row}, next.region.rewrapped, wraps,
+                                    event_of("key.rotation_begun", {}, now,
+                                             {{"scope", "root"},
+                                              {"root_version", std::to_string(next.version)},
+                                              {"version", std::to_string(next.region.row.place.version)}}));
+  if (!begun) return begun.error().kind == ErrorKind::already_exists ? Status(under_way()) : begun;
+  RETURN_IF_ERROR(hierarchy_.adopt_root(next));  // the file has no other root any more, whatever follows
+  if (const Status forgotten = keystore_.forget_replaced(); !forgotten)
+    log_warning("keys", "the old root leaves the file's log with the end of the rotation: " + forgotten.error().detail);
+  return done();
 }
 
 Status Rotation::begin_tenant(Id tenant, Milliseconds now) {
@@ -119,10 +143,12 @@ Result<bool> Rotation::step_region(Row& row, Milliseconds now) {
     ASSIGN_OR_RETURN(stale, keystore_.stale_tenants(Id(), newest, rows_in_a_step_));
   }
   if (stale.empty()) {
-    RETURN_IF_ERROR(keystore_.end_rotation(
-        row, {{{}, Slot::region, 0, newest}},
-        event_of("key.rewrap_completed", {}, now,
-                 {{"scope", "region"}, {"version", std::to_string(newest)}, {"rows", std::to_string(row.progress.done)}})));
+    RETURN_IF_ERROR(keystore_.end_rotation(row, {{{}, Slot::region, 0, newest}},
+                                           event_of("key.rewrap_completed", {}, now,
+                                                    {{"scope", "region"},
+                                                     {"version", std::to_string(newest)},
+                                                     {"root_version", std::to_string(hierarchy_.root_version())},
+                                                     {"rows", std::to_string(row.progress.done)}})));
     RETURN_IF_ERROR(hierarchy_.adopt_region());
     return true;
   }

@@ -1,6 +1,7 @@
 // Rotation: replaces a key and wraps anew what hangs from the old one, in small steps beside other work. Every step is one
 // transaction with the cursor behind it, so that a kill at any moment loses nothing and the next process goes on. Old
 // versions open what they wrapped until the end, when nothing hangs from them any more; then they are destroyed.
+//   root:   a new root in all seals, and a new region key; the old root is gone at once, then as for the region.
 //   region: a new region key; all tenants' keys under it.
 //   tenant: a new tenant key; new keys of the purposes that wrap others (connection, spool, store); all its day keys and
 //           connection keys under those. Keys that rows of other rooms are sealed under stay, wrapped anew.
@@ -12,6 +13,7 @@
 
 #include "core/keys/hierarchy.h"
 #include "core/keys/keystore.h"
+#include "core/keys/root_seals.h"
 
 namespace mailhold::keys {
 
@@ -23,6 +25,8 @@ class Rotation {
 
   // already_exists while one of that scope is under way; not_found for an unknown tenant or a day without a key.
   Status begin_region(Milliseconds now);
+  // As RootSeals::rewrapped, and denied with fewer than two seals: nothing is changed then.
+  Status begin_root(const RootSeals& seals, Milliseconds now);
   Status begin_tenant(Id tenant, Milliseconds now);
   Status begin_day(Id tenant, std::uint32_t day, Milliseconds now);
   // The store has wrapped everything of that day anew: `rows` is for the record. not_found without such a rotation.

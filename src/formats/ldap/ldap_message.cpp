@@ -8,6 +8,20 @@ namespace {
 constexpr std::string_view start_tls_oid = "1.3.6.1.4.1.1466.20037";
 constexpr std::uint8_t tag_controls = 0xa0;
 constexpr std::uint32_t insufficient_access_rights = 50;
+constexpr std::int64_t invalid_credentials = 49;
+constexpr std::string_view wrong_credential = "wrong user or password";
+
+// The Windows errors that Active Directory names behind "data ", in hex.
+constexpr std::pair<std::string_view, std::string_view> active_directory_reasons[] = {
+    {"525", wrong_credential},  // no such user
+    {"52e", wrong_credential},
+    {"530", "the account may not sign in at this hour"},
+    {"531", "the account may not sign in from this host"},
+    {"532", "the password has expired"},
+    {"533", "the account is disabled"},
+    {"701", "the account has expired"},
+    {"773", "the password must be changed first"},
+    {"775", "the account is locked"}};
 
 Error broken() { return {ErrorKind::invalid_input, "an LDAP message that cannot be read"}; }
 
@@ -56,6 +70,22 @@ Result<std::int64_t> result_code(const Message& message) {
   const auto code = reader.number(tag_enumerated);
   if (!code) return broken();
   return *code;
+}
+
+std::string_view reason_of_refusal(const Message& message) {
+  BerReader reader(message.content);
+  const auto code = reader.number(tag_enumerated);
+  const auto matched = reader.next(tag_octets);
+  const auto diagnostic = reader.next(tag_octets);
+  if (code != invalid_credentials || !matched || !diagnostic) return {};
+  const std::size_t at = diagnostic->content.find(", data ");
+  if (at == std::string_view::npos) return wrong_credential;
+  const std::string_view data = diagnostic->content.substr(at + 7);
+  const std::string_view number = data.substr(0, data.find_first_of(", "));
+  for (const auto& [each, reason] : active_directory_reasons) {
+    if (number == each) return reason;
+  }
+  return {};
 }
 
 std::string search_refused(std::int64_t id, std::string_view why) {

@@ -38,6 +38,10 @@ Result<Message> parse_message(std::string_view bytes);  // exactly one; invalid_
 // The resultCode of an answer; invalid_input if it is none.
 Result<std::int64_t> result_code(const Message& message);
 
+// Why a bind was refused, in words of ours: "wrong user or password", "the account is disabled". Active Directory gives the
+// reason as a number in its diagnostic message ("… data 52e, …"); nothing else of that text is taken. Empty: nothing is known.
+std::string_view reason_of_refusal(const Message& message);
+
 std::string search_refused(std::int64_t id, std::string_view why);  // insufficientAccessRights
 
 }  // namespace mailhold::ldap

@@ -52,6 +52,23 @@ TEST(LdapRequestFilter, T19_what_is_outside_of_the_policy_is_refused) {
   EXPECT_FALSE(passes(asked("ou=people,dc=example,dc=test", {"cn"}, deep)));
 }
 
+TEST(BindResponse, a_refusal_has_a_reason_in_our_own_words) {
+  const auto reason = [](std::uint32_t code, const std::string& diagnostic) {
+    const std::string content = integer(tag_enumerated, code) + element(tag_octets, "") + element(tag_octets, diagnostic);
+    const std::string bytes = element(tag_sequence, integer(tag_integer, 2) + element(0x61, content));
+    return std::string(reason_of_refusal(*parse_message(bytes)));
+  };
+  const std::string text = "80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data ";
+  EXPECT_EQ(reason(49, text + "52e, v1db1"), "wrong user or password");
+  EXPECT_EQ(reason(49, text + "533, v1db1"), "the account is disabled");
+  EXPECT_EQ(reason(49, text + "775"), "the account is locked");
+  EXPECT_EQ(reason(49, text + "52e1, v1db1"), "");
+  EXPECT_EQ(reason(49, text + "words of the server"), "");
+  EXPECT_EQ(reason(49, ""), "wrong user or password");
+  EXPECT_EQ(reason(8, text + "52e, v1db1"), "");
+  EXPECT_EQ(reason_of_refusal({2, 0x61, "\x0a\x01", {}}), "");
+}
+
 TEST(LdapRequestFilter, T19_nothing_is_changed) {
   for (const int operation : {0x60, 0x66, 0x68, 0x4a, 0x6c, 0x6e}) {
     EXPECT_FALSE(passes(element(tag_sequence, integer(tag_integer, 1) + element(static_cast<std::uint8_t>(operation), "x"))))

@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   LoginSecrets secrets;
   secrets.choose = [](const std::vector<std::string>&) -> Result<LoginWay> { std::abort(); };
-  secrets.credential = []() -> Result<SecretText> { std::abort(); };
+  secrets.credential = [](LoginWay) -> Result<SecretText> { std::abort(); };
   secrets.scram = [](int, std::string_view) -> Result<std::string> { std::abort(); };
   Pop3Login login(false, secrets);
   (void)login.receive(bytes);

@@ -11,6 +11,10 @@ constexpr int lines_max = 200;  // of a whole sign-in
 
 Error broken(const std::string& what) { return {ErrorKind::invalid_input, "server breaks POP3: " + what}; }
 
+std::string_view mechanism_of(LoginWay way) {
+  return way == LoginWay::xoauth2 ? "XOAUTH2" : way == LoginWay::scram_sha_256 ? "SCRAM-SHA-256" : "PLAIN";
+}
+
 bool is_one_word(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char letter) { return letter > 0x20 && letter < 0x7f; });
 }
@@ -114,8 +118,12 @@ Status Pop3Login::take_challenge(std::string_view base64) {
     say(to_base64(answer), Step::auth);
     return done();
   }
+  if (challenges_ == 2 && way_ == LoginWay::xoauth2) {
+    say({}, Step::auth);  // it tells its error in a challenge and wants an empty line before it says -ERR
+    return done();
+  }
   if (challenges_ > 1) return broken("a challenge nobody asked for");
-  ASSIGN_OR_RETURN(const SecretText credential, secrets_.credential());
+  ASSIGN_OR_RETURN(const SecretText credential, secrets_.credential(way_));
   const SecretText encoded = SecretText::take(to_base64(credential.reveal()));
   std::string line;
   line.reserve(encoded.size() + 4);  // one allocation, so that the caller can wipe the only copy
@@ -134,10 +142,10 @@ Status Pop3Login::after_capa() {
   offered.emplace_back("LOGIN");  // USER and PASS are always there
   ASSIGN_OR_RETURN(way_, secrets_.choose(offered));
   if (way_ != LoginWay::user_and_pass) {
-    say(way_ == LoginWay::plain ? "AUTH PLAIN" : "AUTH SCRAM-SHA-256", Step::auth);
+    say("AUTH " + std::string(mechanism_of(way_)), Step::auth);
     return done();
   }
-  ASSIGN_OR_RETURN(const SecretText credential, secrets_.credential());
+  ASSIGN_OR_RETURN(const SecretText credential, secrets_.credential(way_));
   const std::string_view message = credential.reveal();
   const std::size_t separator = message.find('\0', 1);
   if (separator == std::string_view::npos || !is_one_word(message.substr(1, separator - 1)) ||

@@ -15,12 +15,12 @@
 
 namespace mailhold::pop3 {
 
-enum class LoginWay { scram_sha_256, plain, user_and_pass };
+enum class LoginWay { xoauth2, scram_sha_256, plain, user_and_pass };
 
 // Called only when TLS is on. An error ends the dialogue with that error.
 struct LoginSecrets {
   std::function<Result<LoginWay>(const std::vector<std::string>& mechanisms)> choose;
-  std::function<Result<SecretText>()> credential;                               // NUL user NUL password
+  std::function<Result<SecretText>(LoginWay way)> credential;                   // as imap::LoginSecrets
   std::function<Result<std::string>(int step, std::string_view server)> scram;  // as imap::LoginSecrets
 };
 

@@ -52,7 +52,7 @@ LoginSecrets test_secrets() {
   secrets.choose = [](const std::vector<std::string>& offered) -> Result<LoginWay> {
     return offered.front() == "PLAIN" ? LoginWay::plain : LoginWay::user_and_pass;
   };
-  secrets.credential = []() -> Result<SecretText> { return SecretText::copy_of(std::string_view("\0ann\0secret", 11)); };
+  secrets.credential = [](LoginWay) -> Result<SecretText> { return SecretText::copy_of(std::string_view("\0ann\0secret", 11)); };
   secrets.scram = [](int, std::string_view) -> Result<std::string> { return std::string(); };
   return secrets;
 }
@@ -75,6 +75,20 @@ TEST(Pop3Login, signs_in_by_plain_or_by_user_and_pass) {
   Pop3Login old(true, test_secrets());
   ASSERT_TRUE(old.receive("+OK hi\r\n-ERR what\r\n+OK\r\n"));
   EXPECT_EQ(said_by(old), "CAPA\r\nUSER ann\r\nPASS secret\r\n");
+}
+
+TEST(Pop3Login, signs_in_with_a_token) {
+  LoginSecrets secrets = test_secrets();
+  secrets.choose = [](const std::vector<std::string>&) -> Result<LoginWay> { return LoginWay::xoauth2; };
+  secrets.credential = [](LoginWay way) -> Result<SecretText> {
+    return SecretText::copy_of(way == LoginWay::xoauth2 ? "token" : "password");
+  };
+  Pop3Login login(true, secrets);
+  ASSERT_TRUE(login.receive("+OK hi\r\n+OK\r\nSASL XOAUTH2\r\n.\r\n+ \r\n"));
+  EXPECT_EQ(said_by(login), "CAPA\r\nAUTH XOAUTH2\r\n" + to_base64("token") + "\r\n");
+  ASSERT_TRUE(login.receive("+ eyJzdGF0dXMiOiI0MDEifQ==\r\n"));
+  EXPECT_EQ(said_by(login), "\r\n");
+  EXPECT_EQ(login.receive("-ERR no\r\n").error().kind, ErrorKind::denied);
 }
 
 TEST(Pop3Login, a_server_that_cheats_gets_nothing) {

@@ -127,6 +127,9 @@ TEST(Box, opens_for_its_recipient_only) {
     EXPECT_EQ(open_box(ben.private_key.reveal(), context, box).error().kind, ErrorKind::corrupt);
     EXPECT_EQ(open_box(ann.private_key.reveal(), some_context(), box).error().kind, ErrorKind::corrupt);
   }
+  const std::string proven = seal_box_opened_again(ann.public_key, context, "a root").value();
+  EXPECT_EQ(open_box(ann.private_key.reveal(), context, proven)->reveal(), "a root");
+  EXPECT_EQ(seal_box_opened_again("short", context, "x").error().kind, ErrorKind::invalid_input);
   EXPECT_EQ(seal_box("short", context, "x").error().kind, ErrorKind::invalid_input);
   EXPECT_EQ(seal_box(std::string(32, '\0'), context, "x").error().kind, ErrorKind::invalid_input);
 }

@@ -127,7 +127,7 @@ void ClientDialogue::become_idle() {
 
 Status ClientDialogue::take_greeting(const Reply& reply) {
   if (reply.code != 220) return refuse(ErrorKind::unavailable, reply);
-  if (settings_.authenticate && settings_.tls == TlsRule::none && !settings_.tls_is_on) {
+  if (settings_.signs_in() && settings_.tls == TlsRule::none && !settings_.tls_is_on) {
     return Error{ErrorKind::denied, "a credential is never sent without TLS"};
   }
   say("EHLO " + settings_.our_name, Step::ehlo);
@@ -136,7 +136,7 @@ Status ClientDialogue::take_greeting(const Reply& reply) {
 
 Status ClientDialogue::take_ehlo(const Reply& reply) {
   if (reply.is_permanent()) {
-    const bool needs_ehlo = settings_.authenticate || (settings_.tls == TlsRule::required && !settings_.tls_is_on);
+    const bool needs_ehlo = settings_.signs_in() || (settings_.tls == TlsRule::required && !settings_.tls_is_on);
     if (needs_ehlo) return refuse(ErrorKind::denied, reply);
     say("HELO " + settings_.our_name, Step::helo);  // RFC 5321 section 3.2
     return done();
@@ -162,6 +162,7 @@ Status ClientDialogue::take_ehlo(const Reply& reply) {
         if (equals_ignoring_case(mechanism, "PLAIN")) offers_.auth_plain = true;
         if (equals_ignoring_case(mechanism, "LOGIN")) offers_.auth_login = true;
         if (equals_ignoring_case(mechanism, "SCRAM-SHA-256")) offers_.auth_scram = true;
+        if (equals_ignoring_case(mechanism, "XOAUTH2")) offers_.auth_xoauth2 = true;
       }
     }
   }
@@ -170,14 +171,14 @@ Status ClientDialogue::take_ehlo(const Reply& reply) {
 
 Status ClientDialogue::after_hello() {
   if (!settings_.tls_is_on) {
-    const bool must = settings_.tls == TlsRule::required || settings_.authenticate;
+    const bool must = settings_.tls == TlsRule::required || settings_.signs_in();
     if (must && !offers_.starttls) return Error{ErrorKind::denied, "server offers no STARTTLS and TLS is required"};
     if (must || (settings_.tls == TlsRule::opportunistic && offers_.starttls)) {
       say("STARTTLS", Step::starttls);
       return done();
     }
   }
-  if (settings_.authenticate) return say_auth();
+  if (settings_.signs_in()) return say_auth();
   become_idle();
   return done();
 }
@@ -190,7 +191,7 @@ Status ClientDialogue::take_starttls(const Reply& reply) {
     wants_ = Wants::tls;
     return done();
   }
-  if (settings_.tls == TlsRule::required || settings_.authenticate) return refuse(ErrorKind::denied, reply);
+  if (settings_.tls == TlsRule::required || settings_.signs_in()) return refuse(ErrorKind::denied, reply);
   become_idle();
   return done();
 }
@@ -212,6 +213,12 @@ void ClientDialogue::say_secret(std::string_view before, std::string_view secret
 }
 
 Status ClientDialogue::say_auth() {
+  if (settings_.xoauth2) {
+    if (!offers_.auth_xoauth2) return Error{ErrorKind::denied, "server offers no AUTH XOAUTH2, and there is a token only"};
+    auth_way_ = AuthWay::xoauth2;
+    say("AUTH XOAUTH2", Step::auth);  // a token does not fit the length of a command (RFC 4954 section 4)
+    return done();
+  }
   if (offers_.auth_scram && settings_.scram) {
     auth_way_ = AuthWay::scram;
     ASSIGN_OR_RETURN(const std::string first, settings_.scram(0, {}));
@@ -239,6 +246,15 @@ Status ClientDialogue::answer_challenge(const Reply& reply) {
     say(to_base64(answer), Step::auth);
     return done();
   }
+  if (auth_way_ == AuthWay::xoauth2 && challenge == 1) {
+    ASSIGN_OR_RETURN(const SecretText credential, settings_.xoauth2());
+    say_secret("", credential.reveal());
+    return done();
+  }
+  if (auth_way_ == AuthWay::xoauth2 && challenge == 2) {
+    say("", Step::auth);  // it tells its error in a challenge and wants an empty line before its last word
+    return done();
+  }
   if (auth_way_ == AuthWay::login && challenge == 1) {
     ASSIGN_OR_RETURN(const SecretText credential, settings_.authenticate());
     auto plain = from_base64(credential.reveal());
@@ -262,6 +278,8 @@ Status ClientDialogue::take_auth(const Reply& reply) {
   if (reply.code == 235) {
     if (auth_way_ == AuthWay::scram && challenges_ != 2)
       return Error{ErrorKind::denied, "the server did not prove that it knows the password"};
+    if (auth_way_ == AuthWay::xoauth2 && challenges_ != 1)
+      return Error{ErrorKind::invalid_input, "server takes a token that it never asked for or has refused"};
     become_idle();
     return done();
   }

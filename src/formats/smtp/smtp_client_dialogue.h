@@ -35,12 +35,18 @@ using PlainCredential = std::function<Result<SecretText>()>;
 // Taken before PLAIN where it is there and the server offers it.
 using ScramCredential = std::function<Result<std::string>(int step, std::string_view server)>;
 
+// Gives base64 of the message of XOAUTH2, once, when TLS is on and the server has asked for it.
+using TokenCredential = std::function<Result<SecretText>()>;
+
 struct ClientSettings {
   std::string our_name;  // for EHLO: a domain or an address literal
   TlsRule tls = TlsRule::required;
-  bool tls_is_on = false;        // the stream is encrypted from the start (RFC 8314)
-  PlainCredential authenticate;  // empty: no AUTH. With it TLS must be on, whatever `tls` says
-  ScramCredential scram{};       // may be empty
+  bool tls_is_on = false;  // the stream is encrypted from the start (RFC 8314)
+  // How to sign in; none of them: no AUTH. With any of them TLS must be on, whatever `tls` says.
+  PlainCredential authenticate;
+  ScramCredential scram{};    // beside `authenticate`
+  TokenCredential xoauth2{};  // instead of both: a token, and no password
+  bool signs_in() const { return authenticate || xoauth2; }
 };
 
 struct ClientEnvelope {
@@ -112,7 +118,7 @@ class ClientDialogue {
   // What the server offered in its last EHLO reply.
   struct Offers {
     bool pipelining = false, eight_bit = false, starttls = false, auth_plain = false, auth_login = false, auth_scram = false,
-         dsn = false, enhanced = false, size = false;
+         auth_xoauth2 = false, dsn = false, enhanced = false, size = false;
     std::uint64_t size_max = 0;  // 0: no fixed limit
   };
   const Offers& offers() const { return offers_; }
@@ -147,7 +153,7 @@ class ClientDialogue {
   ClientSettings settings_;
   ReplyReader replies_;
   Step step_ = Step::greeting;
-  enum class AuthWay { plain, login, scram } auth_way_ = AuthWay::plain;
+  enum class AuthWay { plain, login, scram, xoauth2 } auth_way_ = AuthWay::plain;
   int challenges_ = 0;
   SecretText login_password_;  // base64, until it is said
   Wants wants_ = Wants::reply;

@@ -262,6 +262,56 @@ TEST(SmtpClientDialogue, scram_comes_before_plain_and_is_checked) {
   EXPECT_EQ(asked, 0);
 }
 
+ClientSettings with_token(int& asked) {
+  ClientSettings settings = plain();
+  settings.tls = TlsRule::required;
+  settings.xoauth2 = [&asked]() -> Result<SecretText> {
+    ++asked;
+    return SecretText::copy_of("dG9rZW4=");
+  };
+  return settings;
+}
+
+TEST(SmtpClientDialogue, signs_in_with_a_token_when_the_server_has_asked_for_it) {
+  int asked = 0;
+  ClientDialogue dialogue(with_token(asked));
+  play(dialogue, std::string(open_tls) + "S: 250-them\nS: 250 AUTH PLAIN XOAUTH2\nC: AUTH XOAUTH2");
+  EXPECT_EQ(asked, 0);
+  play(dialogue, "S: 334 \nC: dG9rZW4=\nS: 235 2.7.0 in");
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(dialogue.wants(), Wants::message);
+
+  // A refusal comes as a challenge with the reason in JSON, an empty line, and then the last word.
+  ClientDialogue refused(with_token(asked));
+  const std::string to_refusal = std::string(open_tls) +
+                                 "S: 250-them\nS: 250 AUTH XOAUTH2\nC: AUTH XOAUTH2\nS: 334 \nC: dG9rZW4=\nS: 334 "
+                                 "eyJzdGF0dXMiOiI0MDEifQ==\nC: ";
+  play(refused, to_refusal);
+  EXPECT_EQ(refused.receive("535 5.7.8 no\r\n").error().kind, ErrorKind::denied);
+  ASSERT_TRUE(refused.refusal());
+  EXPECT_EQ(refused.refusal()->code, 535);
+  for (const char* more : {"235 after all\r\n", "334 bW9yZQ==\r\n"}) {
+    ClientDialogue cheating(with_token(asked));
+    play(cheating, to_refusal);
+    EXPECT_EQ(cheating.receive(more).error().kind, ErrorKind::invalid_input) << more;
+  }
+}
+
+TEST(SmtpClientDialogue, a_token_goes_nowhere_without_tls_or_as_a_password) {
+  int asked = 0;
+  ClientSettings settings = with_token(asked);
+  settings.tls = TlsRule::none;
+  ClientDialogue clear(settings);
+  EXPECT_EQ(clear.receive("220 hi\r\n").error().kind, ErrorKind::denied);
+  ClientDialogue stripped(with_token(asked));
+  play(stripped, "S: 220 hi\nC: EHLO us.example");
+  EXPECT_EQ(stripped.receive("250-them\r\n250 AUTH XOAUTH2\r\n").error().kind, ErrorKind::denied);
+  ClientDialogue passwords_only(with_token(asked));
+  play(passwords_only, open_tls);
+  EXPECT_EQ(passwords_only.receive("250-them\r\n250 AUTH PLAIN LOGIN\r\n").error().kind, ErrorKind::denied);
+  EXPECT_EQ(asked, 0);
+}
+
 TEST(SmtpClientDialogue, a_credential_is_not_even_asked_for_without_tls) {
   int asked = 0;
   ClientSettings settings = with_password(asked);

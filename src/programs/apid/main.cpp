@@ -66,7 +66,7 @@ class Router {
       (void)region_.carry_events(deadline);  // what does not go through now goes with the next round
       return answer;
     }
-    if (verb == "backup.record") return region_.backup(request.json, deadline);
+    if (verb == "backup.record" || verb == "backup.record-prune") return region_.backup(request.json, deadline);
     if (verb == "ledger.show") return region_.show_ledger(request.json, deadline);
     if (tenants::TenantVerbs::knows(verb)) return tenants_.answer(request.json, deadline);
     if (verb == "message.shred" || verb == "message.shred-day")

@@ -23,6 +23,8 @@ json::object seal_object(const keys::SealInfo& seal) {
   if (seal.kind == keys::SealKind::shamir)
     object["shares"] = std::to_string(seal.threshold) + " of " + std::to_string(seal.shares);
   if (!seal.token.empty()) object["token"] = seal.token;
+  object["root_version"] = seal.root_version;
+  if (!seal.has_key_pair) object["note"] = "of an older format: open it once, by unseal or recovery drill";
   if (seal.drilled_at != 0) object["drilled_at"] = seal.drilled_at;
   return object;
 }
@@ -55,6 +57,7 @@ json::object key_object(const keys::KeyStatus& status) {
                       {"region", status.region},
                       {"tenants", status.tenants},
                       {"region_key_version", status.region_version},
+                      {"root_version", status.root_version},
                       {"compared_with_ledger", status.confirmed},
                       {"memory_is_secret", status.memory_is_secret},
                       {"ledger_key", to_base64(status.ledger_verifying_key)},
@@ -117,7 +120,12 @@ Result<std::string> RegionVerbs::key(const std::string& verb, api::Request& requ
   if (verb == "key.remove-seal") {
     ASSIGN_OR_RETURN(const Id seal, Id::parse(text_of(json::parse(request.json).as_object(), "seal")));
     RETURN_IF_ERROR(parts_.keys.remove_seal(seal, deadline));
-    return key_status(deadline);
+    ASSIGN_OR_RETURN(const keys::KeyStatus status, parts_.keys.status(deadline));
+    json::object answer = key_object(status);
+    answer["note"] =
+        "Copies of the keystore from before still open with that seal: `mailhold key rotate root` makes a root that it never "
+        "opened.";
+    return json::serialize(answer);
   }
   return ceremony(verb, request, deadline);
 }
@@ -171,15 +179,16 @@ Result<std::string> RegionVerbs::rotate(const std::string& request_json, const D
   const json::object& request = parsed.as_object();
   keys::RotateRequest wanted;
   const std::string scope = text_of(request, "scope");
-  constexpr std::pair<std::string_view, keys::RotationScope> scopes[] = {{"region", keys::RotationScope::region},
+  constexpr std::pair<std::string_view, keys::RotationScope> scopes[] = {{"root", keys::RotationScope::root},
+                                                                         {"region", keys::RotationScope::region},
                                                                          {"tenant", keys::RotationScope::tenant},
                                                                          {"day", keys::RotationScope::day},
                                                                          {"connection", keys::RotationScope::connection}};
   const auto found = std::find_if(std::begin(scopes), std::end(scopes), [&](const auto& each) { return each.first == scope; });
   if (found == std::end(scopes))
-    return Error{ErrorKind::invalid_input, "what rotates is the region, a tenant, a day or a connection"};
+    return Error{ErrorKind::invalid_input, "what rotates is the root, the region, a tenant, a day or a connection"};
   wanted.scope = found->second;
-  if (wanted.scope != keys::RotationScope::region) {
+  if (wanted.scope != keys::RotationScope::region && wanted.scope != keys::RotationScope::root) {
     ASSIGN_OR_RETURN(wanted.tenant, Id::parse(text_of(request, "tenant")));
   }
   if (wanted.scope == keys::RotationScope::connection) {
@@ -208,6 +217,12 @@ Status RegionVerbs::record_shred(const std::string& verb, const std::string& req
 Result<std::string> RegionVerbs::backup(const std::string& request_json, const Deadline& deadline) {
   const json::value parsed = json::parse(request_json);
   const json::object& request = parsed.as_object();
+  if (text_of(request, "verb") == "backup.record-prune") {
+    RETURN_IF_ERROR(parts_.ledger.append(
+        {access::region_tenant(), {}, "backup.keys_deleted", {{"backups", std::to_string(number_of(request, "backups"))}}},
+        deadline));
+    return json::serialize(json::object{{"recorded", true}});
+  }
   if (text_of(request, "verb") != "backup.record") return Error{ErrorKind::not_found, "there is no such verb of backup"};
   const std::string manifest = text_of(request, "manifest");
   if (manifest.size() != 64) return Error{ErrorKind::invalid_input, "a manifest is named by its SHA-256"};

@@ -34,7 +34,7 @@ class RegionVerbs {
   Result<std::string> status(const Deadline& deadline);
   // message.shred|shred-day: into the ledger before the store forgets.
   Status record_shred(const std::string& verb, const std::string& json, const Deadline& deadline);
-  // {manifest, files, bytes}: a copy of all data was made; written into the ledger.
+  // {manifest, files, bytes}: a copy of all data was made; {backups}: keys of so many were deleted. Written into the ledger.
   Result<std::string> backup(const std::string& json, const Deadline& deadline);
 
   // First that the keystore is no older copy. Then each event of keyd's is in the ledger before keyd forgets it; after a crash in

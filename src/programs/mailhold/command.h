@@ -56,7 +56,7 @@ std::string noun_meaning(const std::string& noun);
 
 // Explicit lists, one for each group of nouns.
 std::vector<Command> region_commands();      // up, status, settings
-std::vector<Command> own_data_commands();    // backup self, restore self
+std::vector<Command> own_data_commands();    // backup self, backup prune, restore self
 std::vector<Command> backup_commands();      // mailbox, backup, restore
 std::vector<Command> export_commands();      // export, import
 std::vector<Command> seal_commands();        // key, unseal, recovery

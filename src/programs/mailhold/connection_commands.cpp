@@ -126,7 +126,7 @@ std::vector<Option> options_of_set(const Option& tenant, const Option& key) {
           {"ca", "system, or a PEM file with the authority to trust"},
           {"pin", "SHA-256 of the public key of its certificate; may be given again", false, Form::values},
           {"sign-in", "password, bearer or assertion"},
-          {"user", "The account there; for ldap its DN, for assertion the client id"},
+          {"user", "The account there; for ldap its DN, for http with assertion the client id"},
           {"token-host", "Host of the token endpoint, for assertion"},
           {"token-port", "Its port, if not 443"},
           {"purpose", "backup.read, restore.write, journal or directory.read; may be given again", false, Form::values},

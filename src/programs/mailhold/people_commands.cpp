@@ -45,8 +45,11 @@ Status add_person(Console& console, const Typed& typed) {
 Status set_route(Console& console, const Typed& typed) {
   ASSIGN_OR_RETURN(const Id tenant, tenant_of(console, typed));
   std::map<std::string, std::string> arguments;
-  for (const char* name : {"kind", "host", "port", "tls", "name", "pins", "concurrency", "failover"}) {
-    if (typed.has(name)) arguments[name] = typed.one(name);
+  for (const char* name : {"kind", "host", "port", "tls", "name", "pins", "concurrency", "failover", "sign-in", "user",
+                           "token-host", "token-port"}) {
+    std::string argument = name;
+    std::replace(argument.begin(), argument.end(), '-', '_');
+    if (typed.has(name)) arguments[argument] = typed.one(name);
   }
   arguments["route"] = typed.has("route") ? typed.one("route") : Id::random().text();
   if (typed.has("tls-from-start")) arguments["tls_from_start"] = "true";
@@ -112,6 +115,10 @@ std::vector<Command> people_commands() {
         {"pins", "SHA-256 of the public key of its certificate; several separated by commas"},
         {"concurrency", "Sessions at once", false, Form::number},
         {"failover", "Id of the route to take when this one does not answer"},
+        {"sign-in", "password, bearer or assertion (XOAUTH2 with a token of the token host)"},
+        {"user", "With assertion: the mailbox to sign in to"},
+        {"token-host", "Host of the token endpoint, for assertion"},
+        {"token-port", "Its port, if not 443", false, Form::number},
         key},
        "mailhold route set --tenant example --kind smtp-auth --host mx.example.com --port 587 --ca system --key ~/.mailhold.key",
        set_route},

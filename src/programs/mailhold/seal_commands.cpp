@@ -268,7 +268,7 @@ std::vector<Command> seal_commands() {
       {"key",
        "rotate",
        "Replace a key and wrap anew what hangs from it, while everything goes on",
-       {{"scope", "region, tenant, day or connection", true, Form::position},
+       {{"scope", "root, region, tenant, day or connection", true, Form::position},
         tenant,
         day,
         {"connection", "Id of the connection or route"}},

@@ -8,57 +8,12 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 import memory
 from connection_world import ConnectionWorld
+from ldap_session import Ldap, element, number
 from needles import Finder, needle
 from world import run
 
 HOST, BASE, MANAGER = "ldap.example.test", "ou=people,dc=example,dc=test", "cn=manager,dc=example,dc=test"
 PEOPLE = [f"person{number}" for number in range(30)]
-
-
-def element(tag, content):
-    size = len(content)
-    return bytes([tag]) + (bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2, "big")) + content
-
-
-def number(tag, value):
-    return element(tag, bytes([value]))
-
-
-class Ldap:
-    def __init__(self, session):
-        self.session, self.rest = session, b""
-        session.settimeout(30)
-
-    def ask(self, operation):
-        self.session.sendall(element(0x30, number(2, 5) + operation))
-
-    def search(self, base, attributes, name="objectClass"):
-        names = b"".join(element(4, each.encode()) for each in attributes)
-        self.ask(element(0x63, element(4, base.encode()) + number(10, 2) + number(10, 0) + number(2, 0) + number(2, 0) + element(1, b"\0") + element(0x87, name.encode()) + element(0x30, names)))
-
-    def message(self):
-        """(tag of the operation, its content), or None when the session is over."""
-        while True:
-            if len(self.rest) >= 2:
-                head = 2 + (self.rest[1] & 0x7f if self.rest[1] & 0x80 else 0)
-                size = int.from_bytes(self.rest[2:head], "big") if self.rest[1] & 0x80 else self.rest[1]
-                if len(self.rest) >= head + size:
-                    inner, self.rest = self.rest[head:head + size], self.rest[head + size:]
-                    return inner[3], inner
-            chunk = self.session.recv(65536)
-            if not chunk:
-                return None
-            self.rest += chunk
-
-    def results(self):
-        """(entries, result code or None when the session ended)."""
-        entries = []
-        while message := self.message():
-            tag, content = message
-            if tag == 0x65:
-                return entries, content[content.index(b"\x0a\x01") + 2]
-            entries.append(content)
-        return entries, None
 
 
 class Directory(ConnectionWorld):

@@ -71,6 +71,8 @@ class HardwareToken(World):
 
     def test_1_the_pin_opens_the_region(self):
         self.assertEqual([seal["kind"] for seal in self.mailhold.cli("key", "status")["seals"]], ["pkcs11", "shamir"])
+        self.mailhold.cli("key", "rotate", "root")  # without the token
+        self.mailhold.cli("key", "rewrap")
         self.restart()
         self.assertIn("wrong PIN for token vault", self.refusal("--pin-file", self.mailhold.secret_file("wrong-pin", "000000")))
         self.assertEqual(self.mailhold.cli("unseal", "--pin-file", self.pin)["seal"], "unsealed")
@@ -97,7 +99,8 @@ class HardwareToken(World):
         self.make_token("second")
         os.kill(self.mailhold.pids()["tokend"], 9)  # the module looks for tokens at its start
         wait_for("the new token's seal", lambda: self.mailhold.cli("key", "add-seal", "pkcs11", "--token", "second", "--pin-file", self.pin, check=False))
-        self.mailhold.cli("key", "remove-seal", self.seal_of("vault"))
+        self.assertIn("key rotate root", self.mailhold.cli("key", "remove-seal", self.seal_of("vault"))["note"])
+        self.mailhold.cli("key", "rotate", "root")
         self.restart()
         self.assertEqual(self.mailhold.cli("unseal", "--pin-file", self.pin)["seal"], "unsealed")
         self.mailhold.wait_for_ledger()

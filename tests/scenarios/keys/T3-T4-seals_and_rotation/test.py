@@ -7,6 +7,8 @@ import os
 import pathlib
 import signal
 import sys
+import threading
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from world import CommandFailed, World, letter, run, wait_for
@@ -108,6 +110,30 @@ class SealsAndRotation(World):
         with self.assertRaises(CommandFailed):  # today is not over
             self.mailhold.cli("key", "shred", "day", "--tenant", "other.test", "--day", datetime.datetime.now(datetime.timezone.utc).date().isoformat())
         self.assertIsNotNone(self.shown(two))
+
+    def test_6_the_root_is_replaced_through_kills_and_every_seal_opens_the_new_one(self):
+        kept = [self.deliver("bob@other.test")]
+        before = self.key_status()["root_version"]
+        for number, milliseconds in enumerate((0, 4, 12, 40)):  # before, within and after the transaction, as it happens
+            asking = threading.Thread(target=lambda: self.mailhold.cli("key", "rotate", "root", check=False))
+            keyd = self.mailhold.pids()["keyd"]
+            asking.start()
+            time.sleep(milliseconds / 1000)
+            os.kill(keyd, signal.SIGKILL)
+            asking.join()
+            words = ("--share-file", *[self.share_file(each) for each in (0, 2, 4)]) if number % 2 else ("--passphrase-file", self.mailhold.passphrase)
+            wait_for("keyd to be unsealed", lambda: (self.mailhold.cli("unseal", *words, check=False) or {}).get("seal") == "unsealed")
+            self.mailhold.cli("key", "rewrap")
+        self.mailhold.cli("key", "rotate", "root")
+        status = self.mailhold.cli("key", "rewrap")
+        self.assertGreater(status["root_version"], before)
+        self.assertEqual({seal["root_version"] for seal in status["seals"]}, {status["root_version"]})
+        kept.append(self.deliver("bob@other.test"))
+        for message in kept:
+            self.assertIsNotNone(self.shown(message), message)
+        self.test_2_a_drill_proves_the_second_wrap()
+        newest = lambda name: [event for event in self.region_events() if event["t"] == name][-1].get("root_version")
+        wait_for("the end of the rotation in the ledger", lambda: newest("key.rewrap_completed") == str(status["root_version"]))
 
 
 run()

@@ -2,35 +2,20 @@
 """T17: whoever moves the destination of a route does not get its password: not by a change of the route, not by DNS, not by
 another certificate, not by a row changed by hand. Runs in a network namespace of its own, where every address may be served.
 """
-import ctypes
-import fcntl
 import itertools
 import os
 import pathlib
 import signal
-import socket
 import sqlite3
-import struct
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from needles import Finder, needle
+from own_network import enter_empty_network
 from world import ROUTE_USER, SlowSmtpServer, World, letter, make_certificate, message_id_of, plain_as_sent, plain_of, run, wait_for
 
-CLONE_NEWNET = 0x40000000
-SIOCSIFADDR, SIOCSIFFLAGS, SIOCSIFNETMASK, IFF_UP = 0x8916, 0x8914, 0x891C, 1
 ALLOWED = "127.0.0.9"   # the one address that broker.allowed_networks lists
 METADATA = "169.254.169.254"
-
-
-def enter_empty_network():
-    """Only a loopback device, with the address of the metadata service of clouds on it."""
-    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), "unshare")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
-        fcntl.ioctl(device, SIOCSIFFLAGS, struct.pack("16sh", b"lo", IFF_UP))
-        for call, address in ((SIOCSIFADDR, METADATA), (SIOCSIFNETMASK, "255.255.255.255")):
-            fcntl.ioctl(device, call, struct.pack("16sH2s4s8x", b"lo:1", socket.AF_INET, b"", socket.inet_aton(address)))
 
 
 class DestinationSwap(World):
@@ -227,5 +212,5 @@ class DestinationSwap(World):
 
 
 if __name__ == "__main__":
-    enter_empty_network()
+    enter_empty_network(METADATA)  # the metadata service of clouds
     run()
