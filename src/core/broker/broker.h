@@ -18,6 +18,7 @@
 #include "core/broker/broker_messages.h"
 #include "core/broker/connection_book.h"
 #include "core/broker/keeping_book.h"
+#include "core/broker/permit_book.h"
 #include "core/broker/route_book.h"
 #include "core/broker/usage_book.h"
 #include "core/keys/key_client.h"
@@ -61,6 +62,7 @@ class Broker {
     ConnectionBook& connections;
     UsageBook& usage;
     KeepingBook& keeping;
+    PermitBook& permits;
     ProcessControl processes;
     const Clock& clock;
   };
@@ -103,6 +105,9 @@ class Broker {
   Result<std::string> carry_out_on_keeping(const Signed& order, const Deadline& deadline);
   Result<std::string> approve(const access::Operation& operation, const Deadline& deadline);
   Status take_report(const WorkReport& report, const Deadline& deadline);
+  Result<std::string> allow_export(const Signed& order, const Deadline& deadline);
+  Result<std::string> begin_export(std::string_view hash, const Deadline& deadline);    // the operation's bytes
+  Result<std::string> record_export(const ExportMade& made, const Deadline& deadline);  // the receipt
   Result<std::string> set_secret(const access::Operation& operation, std::string_view box, const Deadline& deadline);
   Result<std::string> answer_connection_verb(const std::string& verb, Id connection, const Deadline& deadline);
   Result<std::string> list_operations(const Deadline& deadline);

@@ -17,6 +17,16 @@ Status BrokerClient::report(const WorkReport& report, const Deadline& deadline) 
   return done();
 }
 
+Result<access::Operation> BrokerClient::begin_export(std::string_view operation, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const ipc::Frame reply, brokerd_->call(static_cast<std::uint16_t>(Method::begin_export), operation, deadline));
+  return access::parse_operation(reply.bytes);
+}
+
+Result<std::string> BrokerClient::record_export(const ExportMade& made, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(ipc::Frame reply, brokerd_->call(static_cast<std::uint16_t>(Method::record_export), encode(made), deadline));
+  return std::move(reply.bytes);
+}
+
 Result<std::shared_ptr<ipc::Channel>> BrokerClient::open_session(Id tenant, Id route, Id job, const Deadline& deadline) {
   ASSIGN_OR_RETURN(ipc::Frame reply,
                    brokerd_->call(static_cast<std::uint16_t>(Method::open_session), encode({tenant, route, job}), deadline));

@@ -22,6 +22,10 @@ class BrokerClient {
   // workerd: what must be kept of a tenant's backups, and the ledger's word of what was done. Errors: unavailable, corrupt.
   Result<access::Keeping> keeping(Id tenant, const Deadline& deadline);
   Status report(const WorkReport& report, const Deadline& deadline);
+  // workerd: acts upon an export that was allowed. `operation` is its SHA-256; not_found: none, or its time is over.
+  Result<access::Operation> begin_export(std::string_view operation, const Deadline& deadline);
+  // The encoded receipt of what it came to.
+  Result<std::string> record_export(const ExportMade& made, const Deadline& deadline);
 
   // The channel of submission_messages.h to an authd that is past TLS and AUTH. Errors as Broker::open_session.
   Result<std::shared_ptr<ipc::Channel>> open_session(Id tenant, Id route, Id job, const Deadline& deadline);

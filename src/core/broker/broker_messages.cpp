@@ -72,6 +72,27 @@ Result<WorkReport> parse_work_report(std::string_view bytes) {
   return report;
 }
 
+std::string encode(const ExportMade& made) {
+  return ByteWriter().text(made.operation).text(made.manifest_sha256).u64(made.items).u64(made.failed).u64(made.bytes).take();
+}
+
+Result<ExportMade> parse_export_made(std::string_view bytes) {
+  constexpr std::size_t hash_bytes = 32;
+  ByteReader reader(bytes);
+  ExportMade made;
+  made.operation = reader.text();
+  made.manifest_sha256 = reader.text();
+  made.items = reader.u64();
+  made.failed = reader.u64();
+  made.bytes = reader.u64();
+  RETURN_IF_ERROR(reader.finish());
+  constexpr std::uint64_t count_max = std::uint64_t{1} << 53;  // as the ledger's numbers
+  if (made.operation.size() != hash_bytes || made.manifest_sha256.size() != hash_bytes || made.items >= count_max ||
+      made.failed >= count_max || made.bytes >= count_max)
+    return Error{ErrorKind::corrupt, "what an export came to does not read"};
+  return made;
+}
+
 std::string encode(const ConnectionJob& job) {
   ByteWriter writer;
   return writer.text(access::write_connection(job.connection))

@@ -22,6 +22,8 @@ enum class Method : std::uint16_t {
   open_connection = 3,  // OpenConnection -> one descriptor: the protocol of the connection, signed in already
   keeping = 4,          // tenant (16) -> access::write_keeping
   report = 5,           // WorkReport -> (), once it is in the ledger
+  begin_export = 6,     // SHA-256 of the operation -> its bytes, once the ledger says that it is acted upon
+  record_export = 7,    // ExportMade -> ledger::Receipt of the entry export.made
 };
 
 // What workerd did by itself, for the ledger: ids and counts.
@@ -52,6 +54,17 @@ struct OpenConnection {
 };
 std::string encode(const OpenConnection& request);
 Result<OpenConnection> parse_open_connection(std::string_view bytes);  // corrupt
+
+// What an export came to.
+struct ExportMade {
+  std::string operation;        // SHA-256 of the operation that allowed it
+  std::string manifest_sha256;  // raw
+  std::uint64_t items = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t bytes = 0;
+};
+std::string encode(const ExportMade& made);
+Result<ExportMade> parse_export_made(std::string_view bytes);  // corrupt
 
 // authd, for brokerd. Each authd answers one `session` or `connection_session`, then one `finish`, and ends.
 enum class AuthdMethod : std::uint16_t {

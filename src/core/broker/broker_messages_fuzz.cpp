@@ -34,13 +34,18 @@ std::vector<std::string> fuzz_seeds() {
   job.route.kind = access::RouteKind::relay;
   job.route.host = "mx.example";
   job.route.pins = {std::string(64, 'a')};
-  return {encode(broker::OpenSession{id, id, id}), encode(job), encode(broker::SessionReport{1, 1000, 0, 0, {}, "closed"}),
-          encode(route_operation()), encode(broker::WorkReport{id, id, "backup.expired", {{"items", 3}, {"bytes", 1000}}})};
+  return {encode(broker::OpenSession{id, id, id}),
+          encode(job),
+          encode(broker::SessionReport{1, 1000, 0, 0, {}, "closed"}),
+          encode(route_operation()),
+          encode(broker::WorkReport{id, id, "backup.expired", {{"items", 3}, {"bytes", 1000}}}),
+          encode(broker::ExportMade{std::string(32, 'o'), std::string(32, 'm'), 3, 1, 1000})};
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   if (const auto request = broker::parse_open_session(bytes); request && encode(*request) != bytes) std::abort();
+  if (const auto made = broker::parse_export_made(bytes); made && encode(*made) != bytes) std::abort();
   if (const auto report = broker::parse_session_report(bytes); report && encode(*report) != bytes) std::abort();
   if (const auto report = broker::parse_work_report(bytes)) {
     const auto again = broker::parse_work_report(encode(*report));

@@ -25,6 +25,7 @@ Result<std::string> Broker::carry_out(const Signed& order, const Deadline& deadl
   if (operation.type == "operation.approve") return approve(operation, deadline);
   if (operation.type == "secret.set") return set_secret(operation, order.box, deadline);
   if (access::is_about_keeping(operation.type)) return carry_out_on_keeping(order, deadline);
+  if (operation.type == "export.allow") return allow_export(order, deadline);
   ASSIGN_OR_RETURN(const std::string name, operation.argument(subject_of(operation)));
   ASSIGN_OR_RETURN(const Id subject, Id::parse(name));
   if (operation.type == "person.remove") {
@@ -131,16 +132,6 @@ Result<std::string> Broker::change_connection(const Signed& order, const access:
   // Whatever was opened under other rules ends: what goes on is what is allowed now.
   if (before != nullptr && !(*before == after)) end_sessions(after.id);
   return json_of(after);
-}
-
-Result<std::optional<std::string>> Broker::ask_second_person(const access::Operation& operation, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const std::vector<access::Person> people, parts_.people.list(deadline));
-  if (!access::has_second_person(people, operation)) return std::optional<std::string>();
-  const std::string bytes = access::encode(operation);
-  access::Proposal proposal{crypto::sha256(bytes), operation.tenant, operation.signer, parts_.clock.now(), {}};
-  ASSIGN_OR_RETURN(proposal.sealed, parts_.connections.seal(operation.tenant, proposal_context(proposal.hash), bytes, deadline));
-  RETURN_IF_ERROR(parts_.approvals.propose(proposal, deadline));
-  return std::optional(proposal.hash);
 }
 
 // The second signature: the operation of the first person is carried out as it was signed.

@@ -91,9 +91,12 @@ class BrokerOperations : public testing::Test {
   const std::unique_ptr<ConnectionBook> connections_ = *ConnectionBook::open(*records_, key_, "eu", clock_, soon());
   const std::unique_ptr<access::Approvals> approvals_ = *access::Approvals::open(*records_, clock_, soon());
   const std::unique_ptr<UsageBook> usage_ = *UsageBook::open(*records_, clock_, soon());
+  const std::unique_ptr<KeepingBook> keeping_ = *KeepingBook::open(*records_, key_, "eu", soon());
+  const std::unique_ptr<PermitBook> permits_ = *PermitBook::open(*records_, *connections_, clock_, soon());
   NoResolver resolver_;
-  Broker broker_{{"eu", "mail.test", {}, ""},
-                 {*people_, *routes_, keys_, ledger_, resolver_, *approvals_, *connections_, *usage_, {}, clock_}};
+  Broker broker_{
+      {"eu", "mail.test", {}, ""},
+      {*people_, *routes_, keys_, ledger_, resolver_, *approvals_, *connections_, *usage_, *keeping_, *permits_, {}, clock_}};
 };
 
 TEST_F(BrokerOperations, one_operator_alone_can_begin) {
@@ -165,6 +168,34 @@ TEST_F(BrokerOperations, a_person_of_another_tenant_is_no_second_one) {
   ASSERT_TRUE(waits(asked));
   EXPECT_EQ(approve(*asked, tenant_, stranger).error().kind, ErrorKind::denied);
   EXPECT_EQ(host_of(route), "");
+}
+
+TEST_F(BrokerOperations, contents_leave_only_when_two_have_signed_for_exactly_that) {
+  ASSERT_TRUE(add(second_, "administrator", tenant_, root_));
+  const Arguments wanted{{"mailbox", Id::random().text()}, {"form", "files"}, {"folder", "Projects"}};
+  const auto asked = apply("export.allow", tenant_, wanted, second_);
+  ASSERT_TRUE(waits(asked));
+  EXPECT_EQ(asked->at("folder").as_string(), "Projects");
+  const std::string hash = *from_hex(std::string(asked->at("waits_for_second_person").as_string()));
+  EXPECT_EQ(permits_->find(hash, soon()).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(approve(*asked, tenant_, second_).error().kind, ErrorKind::denied);
+  const auto allowed = approve(*asked, tenant_, root_);
+  ASSERT_TRUE(allowed) << allowed.error().detail;
+  EXPECT_EQ(allowed->at("export").as_string(), to_hex(hash));
+  const auto permit = permits_->find(hash, soon());
+  ASSERT_TRUE(permit);
+  EXPECT_EQ(permit->arguments, wanted);
+  EXPECT_EQ(permit->tenant, tenant_);
+}
+
+TEST_F(BrokerOperations, an_export_that_reads_oddly_is_refused_before_anybody_signs_it) {
+  const std::string mailbox = Id::random().text();
+  for (const Arguments& each :
+       {Arguments{{"mailbox", "alice"}, {"form", "files"}}, Arguments{{"mailbox", mailbox}, {"form", "pst"}},
+        Arguments{{"mailbox", mailbox}}, Arguments{{"mailbox", mailbox}, {"form", "files"}, {"at", "yesterday"}},
+        Arguments{{"mailbox", mailbox}, {"form", "files"}, {"item", "7"}},
+        Arguments{{"mailbox", mailbox}, {"form", "files"}, {"everything", "true"}}})
+    EXPECT_EQ(apply("export.allow", tenant_, each, root_).error().kind, ErrorKind::invalid_input);
 }
 
 }  // namespace

@@ -198,6 +198,11 @@ void Broker::handle(const std::shared_ptr<ipc::Call>& call) {
     const auto report = parse_work_report(call->body());
     return call->answer(report ? take_report(*report, Deadline::after(30s)) : Status(report.error()));
   }
+  if (method == Method::begin_export) return call->answer(begin_export(call->body(), Deadline::after(30s)));
+  if (method == Method::record_export) {
+    const auto made = parse_export_made(call->body());
+    return call->answer(made ? record_export(*made, Deadline::after(30s)) : Result<std::string>(made.error()));
+  }
   const auto session = answer_open(method, *call, Deadline::after(120s));
   if (!session) return call->fail(session.error());
   const int fds[] = {session->get()};

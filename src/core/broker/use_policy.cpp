@@ -19,7 +19,9 @@ bool may_call(std::string_view role, Method method) {
     case Method::routes: return role == "gatewayd-out";
     case Method::open_connection:
     case Method::keeping:
-    case Method::report: return role == "workerd";
+    case Method::report:
+    case Method::begin_export:
+    case Method::record_export: return role == "workerd";
   }
   return false;
 }

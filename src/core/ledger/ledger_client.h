@@ -15,8 +15,8 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/secret_text.h"
+#include "core/evidence/receipt.h"
 #include "core/keys/key_types.h"
-#include "core/ledger/receipt.h"
 
 namespace mailhold::ledger {
 

@@ -19,8 +19,8 @@
 #include "base/secret_text.h"
 #include "core/evidence/entry.h"
 #include "core/evidence/head_proof.h"
+#include "core/evidence/receipt.h"
 #include "core/ledger/log_storage.h"
-#include "core/ledger/receipt.h"
 #include "platform/crypto/ed25519.h"
 
 namespace mailhold::ledger {

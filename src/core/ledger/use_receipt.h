@@ -3,8 +3,8 @@
 
 #include <string_view>
 
+#include "core/evidence/receipt.h"
 #include "core/keys/key_service.h"
-#include "core/ledger/receipt.h"
 
 namespace mailhold::ledger {
 

@@ -112,7 +112,8 @@ std::optional<std::function<void(const std::stop_token&)>> Backups::next_job() {
     return [this, proof = *proof](const std::stop_token& stop) { prove_one(proof, stop); };
   for (const Mailbox& mailbox : *mailboxes) {
     const auto due = due_.find(mailbox.id);
-    if (mailbox.paused || running_.contains(mailbox.id) || let_go_.contains(mailbox.id)) continue;
+    if (mailbox.paused || mailbox.connection.is_none()) continue;  // without one: an import
+    if (running_.contains(mailbox.id) || let_go_.contains(mailbox.id)) continue;
     if (due != due_.end() && due->second > std::chrono::steady_clock::now()) continue;
     running_[mailbox.id] = {};
     due_[mailbox.id] = under_way;

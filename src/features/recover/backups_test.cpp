@@ -182,7 +182,7 @@ TEST_F(BackupsTest, a_proof_of_the_last_process_is_cleaned_up_and_the_nightly_on
   BackupSettings with_proofs{3600s, 1};
   with_proofs.proof_hour = 4;
   with_proofs.proof_items = 5;
-  backups = std::make_unique<Backups>(with_proofs, Backups::Parts{*book, *store, keys, sessions, clock, tell});
+  backups = std::make_unique<Backups>(with_proofs, Backups::Parts{*book, *store, keys, sessions, clock, nullptr, tell});
   backups->start();
   ASSERT_TRUE(comes_true([&] { return book->proof(mailbox, soon()).value().scratch.is_none(); }));
   {

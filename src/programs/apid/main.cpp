@@ -30,7 +30,7 @@ constexpr std::pair<std::string_view, std::string_view> owners[] = {
     {"link", "linkd"},         {"operation", "brokerd"}, {"person", "brokerd"},       {"route", "brokerd"},
     {"secret", "brokerd"},     {"ledger", "ledgerd"},    {"connection", "brokerd"},   {"session", "workerd"},
     {"mailbox", "workerd"},    {"backup", "workerd"},    {"restore", "workerd"},      {"retention", "workerd"},
-    {"hold", "workerd"}};
+    {"hold", "workerd"},       {"export", "workerd"},    {"import", "workerd"}};
 
 // gatewayd and linkd ask for what they need of the tenants.
 void answer_peer(tenants::TenantBook& book, const std::shared_ptr<ipc::Call>& call) {
@@ -77,7 +77,9 @@ class Router {
       RETURN_IF_ERROR(region_.record_shred(verb, request.json, deadline));
     const auto peer = peers_.find(noun);
     if (peer == peers_.end()) return Error{ErrorKind::not_found, "there is no verb " + verb};
-    ASSIGN_OR_RETURN(ipc::Frame reply, peer->second->call(ipc::method_api, request.json, deadline));
+    std::vector<int> fds;  // files and channels that a command opened
+    for (const ipc::OwnedFd& each : request.fds) fds.push_back(each.get());
+    ASSIGN_OR_RETURN(ipc::Frame reply, peer->second->call(ipc::method_api, request.json, fds, deadline));
     return std::move(reply.bytes);
   }
 

@@ -64,8 +64,9 @@ Status serve(ipc::Daemon& daemon) {
                    broker::ConnectionBook::open(*records, configuration_key, chosen.region, clock, deadline));
   ASSIGN_OR_RETURN(const auto approvals, access::Approvals::open(*records, clock, deadline));
   ASSIGN_OR_RETURN(const auto keeping, broker::KeepingBook::open(*records, configuration_key, chosen.region, deadline));
+  ASSIGN_OR_RETURN(const auto permits, broker::PermitBook::open(*records, *connections, clock, deadline));
   ASSIGN_OR_RETURN(const auto usage, broker::UsageBook::open(*records, clock, deadline));
-  broker::Broker broker(chosen, {*people, *routes, keys, ledger, resolver, *approvals, *connections, *usage, *keeping,
+  broker::Broker broker(chosen, {*people, *routes, keys, ledger, resolver, *approvals, *connections, *usage, *keeping, *permits,
                                  control_by(daemon.peer("supervisor")), clock});
   daemon.run([&](const std::shared_ptr<ipc::Call>& call) { broker.handle(call); }, 64);
   return done();

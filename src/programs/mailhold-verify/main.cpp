@@ -1,4 +1,4 @@
-// mailhold-verify: checks a ledger or a tenant's bundle offline, with nothing but public keys. It needs no account, no
+// mailhold-verify: checks a ledger, a tenant's bundle or an export offline, with nothing but public keys. It needs no account, no
 // database and no network, and shares with Mailhold only what reads the ledger's formats. Wiring only.
 //
 // Exit codes: 0 sound; 1 not sound, the first thing that does not fit is printed; 2 wrong input.
@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "core/evidence/bundle.h"
+#include "core/evidence/export_check.h"
 #include "core/evidence/log_reader.h"
 #include "core/evidence/tile_nodes.h"
 #include "core/evidence/verifier.h"
@@ -23,10 +24,11 @@ using namespace mailhold;
 using namespace mailhold::ledger;
 
 constexpr const char* about =
-    "mailhold-verify: checks a Mailhold ledger offline.\n"
+    "mailhold-verify: checks a Mailhold ledger, and what it proves, offline.\n"
     "\n"
     "  mailhold-verify log FOLDER --key KEY        the whole folder of a ledger, or a copy of it\n"
     "  mailhold-verify bundle FILE --key KEY --tenant ID      what `mailhold ledger bundle` wrote\n"
+    "  mailhold-verify export FOLDER --key KEY     what was unpacked from an export of a mailbox\n"
     "\n"
     "  --witness KEY, as often as there are witnesses, and --needed N: so many must have cosigned\n"
     "  --state FILE: what was seen last time; a ledger that does not continue it was rolled back or split. Written when sound.\n"
@@ -152,11 +154,22 @@ Status verify_bundle_file(const Given& given, const tlog::NoteKey& key, const Wi
   return write_state(given.state, verdict.state.encode());
 }
 
-Status run(const Given& given, bool is_log) {
+Status verify_export_folder(const Given& given, const tlog::NoteKey& key) {
+  const ExportVerdict verdict = verify_export(given.path, key);
+  if (!verdict.sound) return Error{ErrorKind::corrupt, verdict.fault};
+  std::cout << "sound: " << verdict.files << " files, " << verdict.items << " items of mailbox " << verdict.mailbox
+            << " of tenant " << verdict.tenant.text() << ", exported at " << to_iso8601(verdict.at) << ", entry " << verdict.index
+            << " of the log\n";
+  if (verdict.failed > 0) std::cout << "incomplete: " << verdict.failed << " items did not open, INDEX.jsonl names them\n";
+  return done();
+}
+
+Status run(const Given& given, const std::string& what) {
   const auto key = tlog::NoteKey::parse(given.key);
   if (!key) return Error{ErrorKind::invalid_input, "--key: expected the log's key as `mailhold ledger status` prints it"};
+  if (what == "export") return verify_export_folder(given, *key);
   ASSIGN_OR_RETURN(const WitnessPolicy policy, policy_of(given));
-  return is_log ? verify_folder(given, *key, policy) : verify_bundle_file(given, *key, policy);
+  return what == "log" ? verify_folder(given, *key, policy) : verify_bundle_file(given, *key, policy);
 }
 
 }  // namespace
@@ -167,6 +180,9 @@ int main(int count, char** arguments) {
   app.require_subcommand(1);
   CLI::App* const log = app.add_subcommand("log", "Check the folder of a ledger");
   CLI::App* const bundle = app.add_subcommand("bundle", "Check the bundle of a tenant");
+  CLI::App* const exported = app.add_subcommand("export", "Check an export of a mailbox that was unpacked");
+  exported->add_option("path", given.path, "Folder")->required();
+  exported->add_option("--key", given.key, "Key of the log")->required();
   for (CLI::App* const each : {log, bundle}) {
     each->add_option("path", given.path, "Folder or file")->required();
     each->add_option("--key", given.key, "Key of the log")->required();
@@ -177,7 +193,7 @@ int main(int count, char** arguments) {
   }
   bundle->add_option("--tenant", given.tenant, "Id of the tenant, 32 hex digits")->required();
   CLI11_PARSE(app, count, arguments);
-  const Status outcome = run(given, log->parsed());
+  const Status outcome = run(given, log->parsed() ? "log" : exported->parsed() ? "export" : "bundle");
   if (outcome) return 0;
   std::cout << "NOT SOUND: " << outcome.error().detail << std::endl;
   return outcome.error().kind == ErrorKind::invalid_input ? 2 : 1;

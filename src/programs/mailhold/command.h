@@ -60,6 +60,7 @@ std::vector<Command> region_commands();      // up, status, settings
 std::vector<Command> own_data_commands();    // backup self, backup prune, restore self
 std::vector<Command> backup_commands();      // mailbox, backup, restore
 std::vector<Command> retention_commands();   // retention, hold, mailbox remove
+std::vector<Command> export_commands();      // export, import
 std::vector<Command> seal_commands();        // key, unseal, recovery
 std::vector<Command> people_commands();      // person, route
 std::vector<Command> connection_commands();  // connection, secret, operation

@@ -110,8 +110,8 @@ int main(int count, char** words) {
 
   std::vector<cli::Command> commands = cli::region_commands();
   for (auto more :
-       {cli::seal_commands(), cli::own_data_commands(), cli::backup_commands(), cli::retention_commands(), cli::people_commands(),
-        cli::connection_commands(), cli::tenant_commands(), cli::mail_commands(), cli::host_commands()})
+       {cli::seal_commands(), cli::own_data_commands(), cli::backup_commands(), cli::retention_commands(), cli::export_commands(),
+        cli::people_commands(), cli::connection_commands(), cli::tenant_commands(), cli::mail_commands(), cli::host_commands()})
     commands.insert(commands.end(), more.begin(), more.end());
   cli::Typed typed;
   const cli::Command* chosen = nullptr;

@@ -18,6 +18,8 @@ std::string noun_meaning(const std::string& noun) {
       {"retention", "How long backups of mailboxes are kept, and what would vanish when"},
       {"hold", "What must be kept, whatever retention says"},
       {"restore", "Items put back into a mailbox and verified; and Mailhold's own data, brought back"},
+      {"export", "Contents of a backup as files that other programs read; two people"},
+      {"import", "Mail in files of other programs, kept as a backup"},
       {"tenant", "The companies this region protects"},
       {"domain", "Domains and recipients of a tenant"},
       {"link", "Rewritten links: rules, checks"},

@@ -10,6 +10,7 @@
 #include "core/settings/settings.h"
 #include "features/recover/backup_metrics.h"
 #include "features/recover/backup_verbs.h"
+#include "features/recover/export_verbs.h"
 #include "features/recover/finding.h"
 #include "features/recover/retention_job.h"
 #include "features/recover/retention_verbs.h"
@@ -18,6 +19,7 @@
 #include "platform/ipc/messages.h"
 #include "platform/records/sqlite/sqlite_records.h"
 #include "platform/sandbox/profiles.h"
+#include "programs/workerd/broker_permits.h"
 #include "programs/workerd/brokered.h"
 #include "programs/workerd/jailed_comparer.h"
 #include "programs/workerd/worker_keys.h"
@@ -122,6 +124,9 @@ Status serve(ipc::Daemon& daemon) {
   search::SearchClient search(search::opened_by(daemon.peer("searchd")), search_settings);
   recover::Indexing indexing({*book, *store, scanners, search});
   recover::Finding finding(*book, search, indexing);
+  BrokerPermits permits(brokerd);
+  recover::Exports exports({*book, *store, worker_keys, permits, system_clock()});
+  recover::ExportVerbs export_verbs(exports);
   metrics().before_telling([&backups] {
     const auto views = backups.list(Deadline::after(10s));
     if (views) recover::show_mailboxes(metrics(), *views, system_clock().now());  // sealed: as they were
@@ -136,9 +141,11 @@ Status serve(ipc::Daemon& daemon) {
     const std::string verb = word_of(request, "verb");
     const Deadline deadline = Deadline::after(150s);
     if (verb.starts_with("session.")) return call->answer(answer(brokerd, call->body()));
+    if (recover::ExportVerbs::knows(verb)) return call->answer(export_verbs.answer(call->body(), call->fds(), deadline));
     if (recover::RetentionVerbs::knows(verb)) return call->answer(retention_verbs.answer(call->body(), deadline));
     call->answer(answer(verbs, finding, request, call->body(), deadline));
   });
+  exports.stop();
   retention_job.stop();
   indexing.stop();
   backups.stop();

@@ -1,4 +1,4 @@
-#include "core/ledger/receipt.h"
+#include "core/evidence/receipt.h"
 
 #include "base/bytes.h"
 #include "platform/crypto/ed25519.h"

@@ -1,0 +1,69 @@
+#include "core/broker/permit_book.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+
+#include "base/text.h"
+#include "platform/crypto/hash.h"
+
+namespace mailhold::broker {
+namespace {
+
+std::filesystem::path new_folder() {
+  std::string name = (std::filesystem::temp_directory_path() / "mailhold-permits-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) std::abort();
+  return name;
+}
+Deadline soon() { return Deadline::after(std::chrono::seconds(10)); }
+
+class PermitBookTest : public testing::Test {
+ protected:
+  ~PermitBookTest() override { std::filesystem::remove_all(folder_); }
+  static access::Operation operation(const std::string& folder) {
+    return {"export.allow", Id::from_bytes("0123456789abcdef"), {{"folder", folder}}, Id::random(), 1000, Id::random()};
+  }
+  static std::string hash_of(const access::Operation& of) { return crypto::sha256(access::encode(of)); }
+
+  const std::filesystem::path folder_ = new_folder();
+  std::unique_ptr<records::Records> records_ = *records::open("sqlite:" + (folder_ / "records.db").string(), soon());
+  ManualClock clock_{1'795'000'000'000};
+  std::unique_ptr<ConnectionBook> seals_ = *ConnectionBook::open(
+      *records_,
+      [](Id tenant, const Deadline&) -> Result<keys::PurposeKey> {
+        return keys::PurposeKey{1, SecretText::copy_of(crypto::sha256(tenant.bytes()))};
+      },
+      "test", clock_, soon());
+  std::unique_ptr<PermitBook> book_ = *PermitBook::open(*records_, *seals_, clock_, soon());
+};
+
+TEST_F(PermitBookTest, is_found_by_its_hash_until_its_time_is_over) {
+  const access::Operation allowed = operation("Projects");
+  EXPECT_EQ(book_->find(hash_of(allowed), soon()).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(*book_->allow(allowed, soon()), clock_.now() + permit_life);
+  book_ = *PermitBook::open(*records_, *seals_, clock_, soon());
+  clock_.advance(permit_life - 1);
+  EXPECT_EQ(access::encode(*book_->find(hash_of(allowed), soon())), access::encode(allowed));
+  clock_.advance(1);
+  EXPECT_EQ(book_->find(hash_of(allowed), soon()).error().kind, ErrorKind::not_found);
+  ASSERT_TRUE(book_->allow(operation("Other"), soon()));
+  EXPECT_EQ((*records_->query("SELECT count(*) FROM permits", {}, soon()))[0][0].number(), 1);
+}
+
+TEST_F(PermitBookTest, whoever_writes_the_rows_can_allow_nothing) {
+  const access::Operation narrow = operation("Projects"), wide = operation("");
+  ASSERT_TRUE(book_->allow(narrow, soon()));
+  const auto bytes = records::Value::bytes_of(hash_of(wide));
+  ASSERT_TRUE(records_->execute("UPDATE permits SET operation = $1", {bytes}, soon()));
+  EXPECT_EQ(book_->find(hash_of(wide), soon()).error().kind, ErrorKind::corrupt);
+}
+
+TEST_F(PermitBookTest, says_nothing_in_the_clear) {
+  ASSERT_TRUE(book_->allow(operation("A folder of somebody"), soon()));
+  const auto rows = *records_->query("SELECT sealed FROM permits", {}, soon());
+  EXPECT_EQ(std::string(rows[0][0].bytes()).find("somebody"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mailhold::broker

@@ -1,0 +1,159 @@
+#include "features/recover/export.h"
+
+#include <boost/json.hpp>
+
+#include <fstream>
+
+#include "base/text.h"
+#include "fakes/recover_fixture.h"
+#include "formats/mbox/mbox.h"
+#include "platform/crypto/hash.h"
+
+namespace mailhold::recover {
+namespace {
+
+// Prints name and content, in hex, of every file in a ZIP; a reader that shares nothing with the writer.
+constexpr const char* unzip = R"(
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as archive:
+    assert archive.testzip() is None
+    for entry in archive.infolist():
+        print(entry.filename.encode().hex(), archive.read(entry).hex() or "-")
+)";
+
+class ExportTest : public RecoverFixture {
+ protected:
+  void SetUp() override {
+    RecoverFixture::SetUp();
+    fill(6, 3);
+    server.folders["INBOX"].add("Subject: quoted\r\n\r\nFrom the middle\r\n>From\r\n", {"\\Flagged"});
+    ASSERT_TRUE(sync());
+  }
+  Result<ExportReport> write(ExportRequest request = {}) {
+    request.mailbox = mailbox.id;
+    std::ofstream file(path(), std::ios::binary | std::ios::trunc);
+    Export exporting({*book, *store,
+                      [this](const ExportReport& report, const Deadline&) -> Result<std::string> {
+                        receipted = report.manifest_sha256;
+                        return std::string("receipt");
+                      }},
+                     [&](std::string_view bytes) -> Status {
+                       if (disk_left < bytes.size()) return Error{ErrorKind::unavailable, "no space left"};
+                       disk_left -= bytes.size();
+                       file << bytes;
+                       return done();
+                     });
+    const auto row = book->mailbox(mailbox.id, soon());
+    if (request.as_of == 0) request.as_of = now;
+    return exporting.run(request, soon());
+  }
+  std::filesystem::path path() const { return settings.folder / "export.zip"; }
+  std::map<std::string, std::string> unpacked() {
+    const std::filesystem::path script = settings.folder / "unzip.py";
+    std::ofstream(script) << unzip;
+    std::FILE* pipe = ::popen(("/usr/bin/python3 " + script.string() + " " + path().string()).c_str(), "r");
+    std::map<std::string, std::string> files;
+    std::string said;
+    for (char buffer[4096]; const std::size_t count = std::fread(buffer, 1, sizeof buffer, pipe);) said.append(buffer, count);
+    EXPECT_EQ(::pclose(pipe), 0);
+    for (const std::string_view line : split(said, '\n')) {
+      const auto words = split(line, ' ');
+      if (words.size() == 2) files[*from_hex(words[0])] = words[1] == "-" ? "" : *from_hex(words[1]);
+    }
+    return files;
+  }
+  std::string receipted;
+  std::size_t disk_left = std::size_t{1} << 30;
+};
+
+TEST_F(ExportTest, holds_every_item_exactly_with_an_index_and_a_manifest_of_all) {
+  const auto report = write();
+  ASSERT_TRUE(report) << report.error().detail;
+  EXPECT_EQ(report->items, 10U);
+  EXPECT_EQ(report->failed, 0U);
+  auto files = unpacked();
+  std::multiset<std::string> contents, expected;
+  for (const auto& [name, content] : files) {
+    if (name.ends_with(".eml")) contents.insert(content);
+  }
+  for (const auto& [name, folder] : server.folders)
+    for (const FakeMessage& message : folder.messages) expected.insert(message.content);
+  EXPECT_EQ(contents, expected);
+  EXPECT_TRUE(std::any_of(files.begin(), files.end(), [](const auto& file) { return file.first.starts_with("Archive/2026/"); }));
+  std::size_t lines = 0;
+  const std::string manifest = files.at("MANIFEST.sha256");
+  for (const std::string_view line : split(manifest, '\n')) {
+    if (line.empty()) continue;
+    ++lines;
+    EXPECT_EQ(to_hex(crypto::sha256(files.at(std::string(line.substr(66))))), line.substr(0, 64));
+  }
+  EXPECT_EQ(lines, files.size() - 2) << "all but the manifest and its receipt";
+  EXPECT_EQ(receipted, crypto::sha256(manifest));
+  const std::string index = files.at("INDEX.jsonl");
+  std::size_t flagged = 0;
+  for (const std::string_view line : split(index, '\n')) {
+    if (line.empty()) continue;
+    const auto item = boost::json::parse(boost::json::string_view(line.data(), line.size())).as_object();
+    EXPECT_EQ(to_hex(crypto::sha256(files.at(std::string(item.at("file").as_string())))), item.at("sha256").as_string());
+    flagged += item.at("flags") == boost::json::array{"\\Flagged"} ? 1 : 0;
+  }
+  EXPECT_EQ(flagged, 1U);
+}
+
+TEST_F(ExportTest, as_of_a_moment_and_only_a_folder) {
+  const Milliseconds before = now;
+  server.folders["Archive/2026"].messages.clear();
+  ASSERT_TRUE(sync());
+  ExportRequest request;
+  request.from = {"Archive"};
+  request.as_of = before;
+  EXPECT_EQ(write(request)->items, 3U);
+  request.as_of = now;
+  EXPECT_EQ(write(request)->items, 0U);
+  request.from = {"Nowhere"};
+  EXPECT_EQ(write(request).error().kind, ErrorKind::not_found);
+}
+
+TEST_F(ExportTest, mbox_is_read_back_to_the_same_messages) {
+  ExportRequest request;
+  request.form = ExportForm::mbox;
+  ASSERT_TRUE(write(request));
+  const auto files = unpacked();
+  mbox::MboxReader reader;
+  ASSERT_TRUE(reader.receive(files.at("INBOX.mbox")));
+  ASSERT_TRUE(reader.end());
+  std::multiset<std::string> contents, expected;
+  while (auto message = reader.next()) contents.insert(mbox::with_crlf(message->content));
+  for (const FakeMessage& message : server.folders["INBOX"].messages) expected.insert(message.content);
+  EXPECT_EQ(contents, expected);
+}
+
+TEST_F(ExportTest, an_item_that_does_not_open_is_named_and_stops_nothing) {
+  const auto folders = book->folders_as_of(mailbox, now, soon());
+  const auto items = book->items_as_of(folders->front(), now, soon());
+  ASSERT_TRUE(store->forget(tenant, items->front().message, soon()));
+  const auto report = write();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->failed, 1U);
+  EXPECT_EQ(report->items, 9U);
+  EXPECT_NE(unpacked().at("INDEX.jsonl").find("\"failed\""), std::string::npos);
+}
+
+TEST_F(ExportTest, a_full_disk_is_an_error) {
+  disk_left = 500;
+  EXPECT_EQ(write().error().detail, "no space left");
+}
+
+TEST(ExportNames, cannot_leave_the_folder_they_are_unpacked_into) {
+  EXPECT_EQ(file_name_of(".."), "%2e%2e");
+  EXPECT_EQ(file_name_of("a/b\\c"), "a%2fb%5cc");
+  EXPECT_EQ(file_name_of("nul.txt"), "%6eul.txt");
+  EXPECT_EQ(file_name_of("Entw\xc3\xbcrfe"), "Entw\xc3\xbcrfe");
+  EXPECT_EQ(file_name_of("a\n b "), "a%0a b%20");
+  EXPECT_EQ(file_name_of(""), "%");
+  EXPECT_EQ(file_name_of("100%"), "100%25");
+  EXPECT_LE(file_name_of(std::string(1000, 'a')).size(), 180U);
+}
+
+}  // namespace
+}  // namespace mailhold::recover
