@@ -31,6 +31,7 @@ int serve_in_jail(const Serve& serve, const std::function<Status()>& close_the_j
 // zygote itself needs, with the self-test of the rest.
 Status prepare(const sandbox::Profile& zygote, const sandbox::PreparedProfile& jail) {
   crypto::prepare();
+  ipc::put_code_on_huge_pages();
   RETURN_IF_ERROR(net::rehearse_tls());
   RETURN_IF_ERROR(sandbox::keep_capabilities({CAP_SETUID, CAP_SETGID}));
   RETURN_IF_ERROR(sandbox::enter(zygote));

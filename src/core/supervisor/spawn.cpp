@@ -62,7 +62,7 @@ void give_way(int nice) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  // Every symbol is looked up when the program starts: none is in a copy of a zygote, and what leads to code is not writable.
+  // Every symbol is looked up when the program starts, so that no copy of a zygote has to.
   char bind_now[] = "LD_BIND_NOW=1";
   char* const environment[] = {bind_now, nullptr};
   ::execve(spawn.binary.c_str(), arguments, environment);

@@ -10,6 +10,11 @@
 
 namespace mailhold::ipc {
 
+// In the zygote, before its jail: the code of libraries goes onto pages of 2 MiB, as far as it fills them, so that a copy finds
+// it at once instead of page by page. What lies between the code, constants and symbols, becomes executable with it; nothing
+// is writable and executable at any time. Where the kernel has no such pages or forbids it, all stays as it is.
+void put_code_on_huge_pages();
+
 // In the zygote, which must have one thread and the right to change its user. Descriptor 3 is its channel from the supervisor.
 // Each request makes a copy that has the request's descriptor as number 3 and else the standard ones only, runs under the
 // request's user and group, ends with the zygote, and exits with what `be_daemon` returns. Returns once the supervisor is gone.

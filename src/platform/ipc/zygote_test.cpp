@@ -5,10 +5,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <set>
 
 #include "base/bytes.h"
 #include "corpora.h"
+#include "platform/crypto/hash.h"
 #include "platform/net/wait.h"
 
 namespace mailhold::ipc {
@@ -108,6 +110,23 @@ TEST_F(ZygoteTest, one_that_does_not_answer_is_told_apart_from_one_that_cannot_f
   ASSERT_FALSE(copy);
   EXPECT_EQ(copy.error().kind, ErrorKind::timed_out);
   ::kill(pid_, SIGKILL);
+}
+
+TEST(Zygote, code_on_huge_pages_runs_as_before_and_none_of_it_is_writable) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const std::string before = crypto::sha256("the same");
+    put_code_on_huge_pages();
+    if (crypto::sha256("the same") != before) ::_exit(1);
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) {
+      if (line.find(" rwx") != std::string::npos) ::_exit(2);
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(ZygoteTest, a_zygote_that_is_gone_is_an_error) {
