@@ -72,5 +72,19 @@ TEST(Route, T17_no_assertion_without_a_token_host_that_is_verified) {
   EXPECT_TRUE(refused([](Route& r) { r.sign_in = SignIn::bearer, r.token_host.clear(); }));  // its user stands in the secret
 }
 
+TEST(Route, another_way_to_sign_in_widens_it) {
+  const Route before = with_assertion();
+  const auto widens_with = [&](auto change) {
+    Route after = before;
+    change(after);
+    return widens(&before, after);
+  };
+  EXPECT_FALSE(widens_with([](Route& r) { r.concurrency = 9; }));
+  EXPECT_TRUE(widens_with([](Route& r) { r.token_host = "other.example.test"; }));
+  EXPECT_TRUE(widens_with([](Route& r) { r.token_port = 443; }));
+  EXPECT_TRUE(widens_with([](Route& r) { r.user = "eve@example.test"; }));
+  EXPECT_TRUE(widens_with([](Route& r) { r.sign_in = SignIn::bearer, r.user.clear(), r.token_host.clear(); }));
+}
+
 }  // namespace
 }  // namespace mailhold::access

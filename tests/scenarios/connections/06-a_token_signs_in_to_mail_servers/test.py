@@ -85,8 +85,9 @@ class Tokens(ConnectionWorld):
     def test_1_mail_is_delivered_with_a_token(self):
         message = self.send_ok(letter("by token", to=f"alice@{DOMAIN}"), to=f"alice@{DOMAIN}")
         wait_for("the delivery", lambda: "delivered" in self.events_of(message), 60)
-        delivered, = (self.folder / f"peers/dovecot/mail/alice@{DOMAIN}/Maildir/new").iterdir()
-        self.assertIn(f"(Authenticated sender: {USER})", delivered.read_text())
+        folder = self.folder / f"peers/dovecot/mail/alice@{DOMAIN}/Maildir/new"
+        wait_for("the letter", lambda: folder.is_dir() and any(folder.iterdir()))
+        self.assertIn(f"(Authenticated sender: {USER})", next(folder.iterdir()).read_text())
         self.assertEqual(self.login.introspections, 1)
         self.assert_its_use(self.events_of_route())
         shown = next(each for each in self.mailhold.cli("route", "list")["routes"] if each["route"] == self.route)
