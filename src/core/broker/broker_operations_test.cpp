@@ -198,5 +198,37 @@ TEST_F(BrokerOperations, an_export_that_reads_oddly_is_refused_before_anybody_si
     EXPECT_EQ(apply("export.allow", tenant_, each, root_).error().kind, ErrorKind::invalid_input);
 }
 
+TEST_F(BrokerOperations, what_lets_backups_be_deleted_takes_two_and_more_keeping_takes_one) {
+  ASSERT_TRUE(add(second_, "operator", access::region_tenant(), root_));
+  const auto kept = [&] { return *keeping_->of(tenant_, soon()); };
+  const Id hold = Id::random(), mailbox = Id::random();
+  EXPECT_FALSE(waits(apply("hold.add", tenant_, {{"hold", hold.text()}, {"name", "Case 7"}, {"reason", "a court"}}, root_)));
+  EXPECT_EQ(kept().holds.size(), 1U);
+  const auto ending = apply("hold.remove", tenant_, {{"hold", hold.text()}}, root_);
+  ASSERT_TRUE(waits(ending));
+  EXPECT_EQ(kept().holds.size(), 1U);
+  EXPECT_EQ(apply("mailbox.remove", tenant_, {{"mailbox", mailbox.text()}}, root_).error().kind, ErrorKind::denied);
+  EXPECT_EQ(approve(*ending, tenant_, root_).error().kind, ErrorKind::denied);
+  EXPECT_FALSE(waits(approve(*ending, tenant_, second_)));
+  EXPECT_TRUE(kept().holds.empty());
+
+  const auto cut = apply("retention.set", tenant_, {{"days", "30"}}, root_);
+  ASSERT_TRUE(waits(cut));
+  EXPECT_EQ(cut->at("sets days").as_string(), "30") << "the second person sees what it is";
+  EXPECT_TRUE(kept().rules.empty());
+  EXPECT_FALSE(waits(approve(*cut, tenant_, second_)));
+  EXPECT_FALSE(waits(apply("retention.set", tenant_, {{"days", "40"}}, root_)));
+  EXPECT_TRUE(waits(apply("retention.set", tenant_, {{"days", "39"}}, root_)));
+  EXPECT_EQ(access::days_kept(kept(), {}, 1), 40U);
+
+  const auto removal = apply("mailbox.remove", tenant_, {{"mailbox", mailbox.text()}}, root_);
+  ASSERT_TRUE(waits(removal));
+  EXPECT_TRUE(kept().removals.empty());
+  // A hold that comes before the second signature stops it.
+  ASSERT_TRUE(apply("hold.add", tenant_, {{"hold", hold.text()}, {"name", "Case 8"}, {"reason", "a court"}}, second_));
+  EXPECT_EQ(approve(*removal, tenant_, second_).error().kind, ErrorKind::denied);
+  EXPECT_TRUE(kept().removals.empty());
+}
+
 }  // namespace
 }  // namespace mailhold::broker
