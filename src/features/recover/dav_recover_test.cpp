@@ -1,4 +1,6 @@
 // Calendars and address books through the same sync and the same restore.
+#include <atomic>
+
 #include "fakes/dav_server.h"
 #include "fakes/recover_fixture.h"
 #include "features/mailboxes/dav/dav_mailbox.h"

@@ -20,13 +20,23 @@ std::vector<std::string> fuzz_seeds() {
       "OK</status><prop><resourcetype><collection/></resourcetype><supported-report-set>"
       "<supported-report><report><sync-collection/></report></supported-report></supported-report-set></prop></propstat></"
       "response></multistatus>",
-      "<D:error xmlns:D=\"DAV:\"><D:valid-sync-token/></D:error>"};
+      "<D:error xmlns:D=\"DAV:\"><D:valid-sync-token/></D:error>", "/dav/cal/a%20b.ics", "https://h.example/dav/"};
 }
 
 std::vector<std::string> fuzz_words() {
-  return {
-      "<D:response>", "</D:response>", "<D:href>", "xmlns:D=\"DAV:\"", "HTTP/1.1 200 OK", "<!DOCTYPE a [", "<!ENTITY a \"b\">",
-      "&a;",          "%2F",           "..",       "<![CDATA["};
+  return {"<D:response>",
+          "</D:response>",
+          "<D:href>",
+          "xmlns:D=\"DAV:\"",
+          "HTTP/1.1 200 OK",
+          "<!DOCTYPE a [",
+          "<!ENTITY a \"b\">",
+          "&a;",
+          "%2F",
+          "/..",
+          "/%2e%2e",
+          "..",
+          "<![CDATA["};
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
@@ -39,6 +49,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     }
   }
   (void)dav::names_precondition(bytes, "valid-sync-token");
-  if (const auto path = dav::path_of_href(bytes); path && dav::path_of_href(*path) != path) std::abort();
+  if (const auto path = dav::path_of_href(bytes)) {
+    if (dav::path_of_href(*path) != path || (*path + "/").find("/../") != std::string::npos) std::abort();
+  }
   return 0;
 }

@@ -2,12 +2,10 @@
 """A mailbox at a real Dovecot is backed up, seen as of earlier moments, and comes back exactly: bytes, flags, dates, folders. Whatever is compared is
 read from Dovecot by a mail program of the test's own. workerd dies in the middle, keys rotate, the connection is suspended; nothing of it can be read on the disk.
 """
-import json
 import os
 import pathlib
 import random
 import re
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -15,8 +13,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[2]), str(HERE.parents[1])]
-from connection_world import ConnectionWorld
 from mailbox_owner import Owner, attachment, modified_utf7
+from mailbox_world import MailboxWorld
 from needles import Finder, needle
 from world import PROGRAMS, CommandFailed, SlowSmtpServer, letter, run, wait_for
 
@@ -27,10 +25,9 @@ OVERVIEW = f"Projekte/{NEEDLES['folder']}/Übersicht & Pläne – Q1"
 DAY = 86_400
 
 
-class MailboxComesBack(ConnectionWorld):
+class MailboxComesBack(MailboxWorld):
     users = {BEA: NEEDLES["password"], MANY: NEEDLES["password"] + "-2", OTHER: "contract"}
-    stands_as_worker = False
-    settings = {"backup.every_seconds": 3600, "backup.sessions_max": 2}  # nothing is synced but when the test asks for it
+    main = BEA
 
     @classmethod
     def build(cls):
@@ -76,17 +73,6 @@ class MailboxComesBack(ConnectionWorld):
         for number in range(6):
             owner.append("Old", cls.letter(f"old {number}"), "", spring - number * DAY)
 
-    # What an operator does.
-    def mailbox(self, name=BEA):
-        return next(each for each in self.mailhold.cli("mailbox", "list", "--tenant", "example.test")["mailboxes"] if each["name"] == name)
-
-    def sync(self, name=BEA):
-        """The moment of a sync that began after this call."""
-        before = self.mailbox(name).get("tried_at", "")
-        self.mailhold.cli("backup", "run", name)
-        wait_for("the sync", lambda: self.mailbox(name).get("tried_at", "") > before and "running" not in self.mailbox(name))
-        return self.mailbox(name)
-
     def seen(self, *at):
         """{folder: [(bytes, flags)]} of the backup as of a moment."""
         moment = ["--at", *at] if at else []
@@ -98,25 +84,6 @@ class MailboxComesBack(ConnectionWorld):
         names = {modified_utf7(name): name for name in ("Projekte", OVERVIEW)}
         return {names.get(folder, folder): sorted((len(content), tuple(flag.decode() for flag in flags)) for content, flags, _ in messages)
                 for folder, messages in picture.items()}
-
-    def restore(self, *words, mailbox=BEA):
-        """(exit code, report)"""
-        done = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "--json", "restore", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        self.assertTrue(done.stdout, done.stderr)
-        return done.returncode, json.loads(done.stdout)
-
-    def resume(self, connection):
-        """Two people: one asks, the other signs."""
-        asked = self.mailhold.cli("connection", "resume", "--tenant", self.tenant, "--connection", connection, "--key", self.mailhold.operator)
-        self.mailhold.cli("operation", "approve", "--tenant", self.tenant, "--operation", asked["waits_for_second_person"], "--key", self.second)
-
-    def suspend(self, connection):
-        self.mailhold.cli("connection", "suspend", "--tenant", self.tenant, "--connection", connection, "--key", self.mailhold.operator)
-
-    def kill_worker(self):
-        before = self.mailhold.pids()["workerd"]
-        os.kill(before, signal.SIGKILL)
-        wait_for("another workerd", lambda: self.mailhold.pids()["workerd"] not in (before, -1) and self.mailhold.cli("mailbox", "list", check=False))
 
     def test_0_this_server_keeps_the_contract_of_mailboxes(self):
         """The contract test that the fake servers pass beside the code, against Dovecot."""

@@ -1,0 +1,43 @@
+"""The base of the scenarios about backups: what an operator does with mailboxes, on a Mailhold whose workerd is the real one."""
+import json
+import os
+import signal
+import subprocess
+
+from connection_world import ConnectionWorld
+from world import PROGRAMS, wait_for
+
+
+class MailboxWorld(ConnectionWorld):
+    stands_as_worker = False
+    settings = {"backup.every_seconds": 3600, "backup.sessions_max": 2}  # nothing is synced but when the test asks for it
+    main = ""  # the mailbox that is meant where none is named
+
+    def mailbox(self, name=None):
+        return next(each for each in self.mailhold.cli("mailbox", "list", "--tenant", "example.test")["mailboxes"] if each["name"] == (name or self.main))
+
+    def sync(self, name=None):
+        """The mailbox after a sync that began after this call."""
+        before = self.mailbox(name).get("tried_at", "")
+        self.mailhold.cli("backup", "run", name or self.main)
+        wait_for("the sync", lambda: self.mailbox(name).get("tried_at", "") > before and "running" not in self.mailbox(name))
+        return self.mailbox(name)
+
+    def restore(self, *words):
+        """(exit code, report)"""
+        done = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "--json", "restore", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        self.assertTrue(done.stdout, done.stderr)
+        return done.returncode, json.loads(done.stdout)
+
+    def resume(self, connection):
+        """Two people: one asks, the other signs."""
+        asked = self.mailhold.cli("connection", "resume", "--tenant", self.tenant, "--connection", connection, "--key", self.mailhold.operator)
+        self.mailhold.cli("operation", "approve", "--tenant", self.tenant, "--operation", asked["waits_for_second_person"], "--key", self.second)
+
+    def suspend(self, connection):
+        self.mailhold.cli("connection", "suspend", "--tenant", self.tenant, "--connection", connection, "--key", self.mailhold.operator)
+
+    def kill_worker(self):
+        before = self.mailhold.pids()["workerd"]
+        os.kill(before, signal.SIGKILL)
+        wait_for("another workerd", lambda: self.mailhold.pids()["workerd"] not in (before, -1) and self.mailhold.cli("mailbox", "list", check=False))
