@@ -10,6 +10,7 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -339,6 +340,7 @@ def main():
     folder.mkdir(parents=True)
     for each in (ROOT / "run", folder):
         os.chmod(each, 0o755)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that the servers end too
     bench = Bench(folder)
     try:
         bench.fill()
