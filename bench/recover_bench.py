@@ -56,6 +56,7 @@ class Relay:
         self.process.start()
 
     def _run(self, port):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         while True:
             near = self.listener.accept()[0]
             far = socket.create_connection(("127.0.0.1", port))
