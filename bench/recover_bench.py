@@ -10,6 +10,7 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -55,6 +56,7 @@ class Relay:
         self.process.start()
 
     def _run(self, port):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         while True:
             near = self.listener.accept()[0]
             far = socket.create_connection(("127.0.0.1", port))
@@ -339,6 +341,7 @@ def main():
     folder.mkdir(parents=True)
     for each in (ROOT / "run", folder):
         os.chmod(each, 0o755)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that the servers end too
     bench = Bench(folder)
     try:
         bench.fill()

@@ -252,41 +252,42 @@ Status verify_folder(const Restore::Parts& parts, mailboxes::MailboxTarget& targ
 
 }  // namespace
 
-// `work` for every index, a few at a time, each thread over a session of its own; the first error ends all of them. A server or a
-// connection that gives one session only gets the work over that one.
-Status Restore::side_by_side(const std::vector<std::size_t>& order, const Work& work, const Deadline& deadline) {
+// `work` for every index, a few at a time, each thread over a session of its own, of which the first is given; the first error
+// ends all of them. Where the server or the connection gives no more sessions all of it goes over that one.
+Status Restore::side_by_side(const std::vector<std::size_t>& order, std::unique_ptr<mailboxes::MailboxTarget> first,
+                             const Work& work, const Deadline& deadline) {
   std::mutex mutex;
   std::size_t next = 0;
-  std::optional<Error> failure, not_opened;
-  const auto run = [&] {
+  std::optional<Error> failure;
+  const auto run = [&](std::unique_ptr<mailboxes::MailboxTarget> target) {
     std::unique_lock lock(mutex);
     if (next == order.size() || failure) return;
-    const auto target = parts_.open_target(deadline);
-    if (!target) not_opened = target.error();
-    while (target && !failure && next < order.size()) {
+    if (target == nullptr) {
+      auto opened = parts_.open_target(deadline);
+      if (!opened) return;
+      target = std::move(*opened);
+    }
+    while (!failure && next < order.size()) {
       const std::size_t index = order[next++];
       lock.unlock();
-      const Status worked = work(index, **target);
+      const Status worked = work(index, *target);
       lock.lock();
       if (!worked && !failure) failure = worked.error();
     }
   };
   {
     std::vector<std::jthread> others;
-    for (std::size_t i = 1; i < std::min(order.size(), restore_sessions_max); ++i) others.emplace_back(run);
-    run();
+    for (std::size_t i = 1; i < std::min(order.size(), restore_sessions_max); ++i) others.emplace_back([&run] { run(nullptr); });
+    run(std::move(first));
   }
-  if (!failure && next < order.size()) failure = not_opened;
   return failure ? Status(*failure) : done();
 }
 
 Status Restore::run(RestoreReport& report, const std::function<void()>& progress, const Deadline& deadline) {
   report.items.clear();
   ASSIGN_OR_RETURN(const std::vector<Group> groups, select(parts_.book, report.request, deadline));
-  if (!report.request.dry_run) {
-    ASSIGN_OR_RETURN(const auto target, parts_.open_target(deadline));
-    RETURN_IF_ERROR(make_folders(*target, groups, deadline));
-  }
+  ASSIGN_OR_RETURN(std::unique_ptr<mailboxes::MailboxTarget> first, parts_.open_target(deadline));
+  if (!report.request.dry_run) RETURN_IF_ERROR(make_folders(*first, groups, deadline));
   std::mutex mutex;
   const auto work = [&](std::size_t index, mailboxes::MailboxTarget& target) {
     std::vector<RestoredItem> items;
@@ -296,18 +297,19 @@ Status Restore::run(RestoreReport& report, const std::function<void()>& progress
     if (progress) progress();
     return status;
   };
-  RETURN_IF_ERROR(side_by_side(by_size(groups), work, deadline));
+  RETURN_IF_ERROR(side_by_side(by_size(groups), std::move(first), work, deadline));
   return report.request.dry_run ? done() : verify(report, deadline);
 }
 
 Status Restore::verify(RestoreReport& report, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::vector<Group> groups, select(parts_.book, report.request, deadline));
+  ASSIGN_OR_RETURN(std::unique_ptr<mailboxes::MailboxTarget> first, parts_.open_target(deadline));
   std::map<Id, RestoredItem*> reported;
   for (RestoredItem& item : report.items) reported[item.item] = &item;
   const auto work = [&](std::size_t index, mailboxes::MailboxTarget& target) {
     return verify_folder(parts_, target, groups[index], reported, deadline);
   };
-  RETURN_IF_ERROR(side_by_side(by_size(groups), work, deadline));
+  RETURN_IF_ERROR(side_by_side(by_size(groups), std::move(first), work, deadline));
   report.verified_at = system_clock().now();
   return done();
 }

@@ -83,7 +83,8 @@ class Restore {
 
  private:
   using Work = std::function<Status(std::size_t index, mailboxes::MailboxTarget& target)>;
-  Status side_by_side(const std::vector<std::size_t>& order, const Work& work, const Deadline& deadline);
+  Status side_by_side(const std::vector<std::size_t>& order, std::unique_ptr<mailboxes::MailboxTarget> first, const Work& work,
+                      const Deadline& deadline);
 
   Parts parts_;
 };

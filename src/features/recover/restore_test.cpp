@@ -1,5 +1,7 @@
 #include "features/recover/restore.h"
 
+#include <thread>
+
 #include "fakes/recover_fixture.h"
 
 namespace mailhold::recover {
@@ -34,6 +36,27 @@ TEST_F(RestoreTest, a_destroyed_folder_comes_back_exactly) {
   EXPECT_EQ(report->count(Outcome::restored), 17U);
   EXPECT_EQ(at_server(), before);
   EXPECT_EQ(dates(), dates_before) << "with the zone they were written in";
+}
+
+TEST_F(RestoreTest, goes_over_one_session_where_there_is_no_other) {
+  server.folders.erase("Archive/2026");
+  server.folders["INBOX"].messages.clear();
+  Restore::Parts parts = restore_parts();
+  const auto own = std::this_thread::get_id();
+  parts.open_target = [own,
+                       open = parts.open_target](const Deadline& deadline) -> Result<std::unique_ptr<mailboxes::MailboxTarget>> {
+    if (std::this_thread::get_id() != own) return Error{ErrorKind::limit_exceeded, "no more sessions"};
+    return open(deadline);
+  };
+  RestoreReport report;
+  report.request.mailbox = mailbox.id;
+  report.request.as_of = now;
+  const Status restored = Restore(parts).run(report, {}, soon());
+  ASSERT_TRUE(restored) << restored.error().detail;
+  report.is_over = true;
+  EXPECT_TRUE(report.is_exact());
+  EXPECT_EQ(report.count(Outcome::restored), 17U);
+  EXPECT_EQ(at_server(), before);
 }
 
 TEST_F(RestoreTest, only_what_is_missing_is_put_back_and_a_second_time_nothing) {
