@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/log.h"
 #include "fakes/recover_fixture.h"
 #include "features/scanning/worker.h"
 #include "features/search/searcher.h"
@@ -90,7 +91,7 @@ class FindingTest : public RecoverFixture {
   }
   json::object ask(json::object request) {
     const auto answer = finding_->answer(json::serialize(request), soon());
-    if (!answer) return {{"error", std::string(mailhold::name_of(answer.error().kind))}, {"said", answer.error().detail}};
+    if (!answer) return {{"error", std::string(name_of(answer.error().kind))}, {"said", answer.error().detail}};
     return json::parse(*answer).as_object();
   }
   using Folders = std::multiset<std::string>;

@@ -55,6 +55,9 @@ class Parser {
     if (text_.size() > query_bytes_max)
       return Error{ErrorKind::invalid_input, "a query of more than 4096 bytes", "a query has at most 4096 bytes"};
     if (!is_utf8(text_)) return error(0, "this is not UTF-8");
+    for (std::size_t at = 0; at < text_.size(); ++at) {
+      if (static_cast<unsigned char>(text_[at]) < 0x20 && !is_blank(text_[at])) return error(at, "a control character");
+    }
     for (skip_blanks(); at_ < text_.size(); skip_blanks()) {
       if (++terms_ > query_terms_max) return error(at_, "more than 64 terms");
       RETURN_IF_ERROR(take_term());

@@ -54,6 +54,7 @@ TEST(QueryTest, AnErrorSaysWhereAndNotWhat) {
   EXPECT_EQ(words_of("folder:a folder:b"), "the query, at character 17: a second folder:");
   EXPECT_EQ(words_of("after:2026-02-01 before:2026-01-01"),
             "the query, at character 1: nothing is both after: and before: these times");
+  EXPECT_EQ(words_of(std::string_view("\"a \0b\"", 6)), "the query, at character 4: a control character");
   EXPECT_EQ(words_of("\xff"), "the query, at character 1: this is not UTF-8");
   std::string many;
   for (int i = 0; i < 65; ++i) many += "w ";

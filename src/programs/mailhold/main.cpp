@@ -71,7 +71,7 @@ void add(CLI::App& app, const cli::Command& command, cli::Typed& typed, const cl
     CLI::Option* added = verb->add_option(name, take, option.meaning);
     added->type_name(option.form == cli::Form::number ? "NUMBER" : option.form == cli::Form::time ? "TIME" : "TEXT");
     if (option.form == cli::Form::values || option.form == cli::Form::words) {
-      added->expected(1, 1 << 20);
+      added->expected(1, 1 << 20)->allow_extra_args();
     } else {
       added->expected(1);
     }
