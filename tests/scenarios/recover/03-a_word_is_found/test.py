@@ -22,7 +22,7 @@ HOST = "imap.example.test"
 BEA, DAN = "bea@example.test", "dan@other.test"
 NEEDLES = {name: needle(name) for name in ("subject", "body", "attached", "folder", "question")}
 FOREIGN = needle("foreign")
-SPRING, DAY = 1_709_250_000, 86_400  # 1 March 2024
+SPRING, DAY = 1_709_294_400, 86_400  # noon of 1 March 2024
 
 
 class WordIsFound(ConnectionWorld):
