@@ -45,7 +45,8 @@ class Conversation {
         case FrameKind::dns: RETURN_IF_ERROR(answer_questions(frame.bytes)); break;
         case FrameKind::wrap: RETURN_IF_ERROR(answer_urls(frame.bytes)); break;
         case FrameKind::clamd: RETURN_IF_ERROR(answer_clamd()); break;
-        case FrameKind::compare: return Error{ErrorKind::corrupt, "a worker answers what was not asked"};
+        case FrameKind::compare:
+        case FrameKind::extract: return Error{ErrorKind::corrupt, "a worker answers what was not asked"};
       }
     }
     return Error{ErrorKind::corrupt, "a worker asks without end"};
