@@ -105,6 +105,7 @@ Status Import::keep_batch(const Deadline& deadline) {
   ++folder_.revision;
   step.folder = folder_;
   RETURN_IF_ERROR(parts_.book.apply(step, deadline));
+  keeper_.rows_are_written();
   report_.added += batch_.size();
   batch_.clear();
   heads_.clear();
