@@ -71,7 +71,7 @@ struct Region {
   }
   SecretText open_root() {
     const RootSeals seals("bench", {}, {});
-    return seals.open_by_passphrase(keystore.seals().value().front(), "correct horse battery").value();
+    return seals.open_by_passphrase(keystore.seals().value().front(), "correct horse battery").value().root;
   }
   KeyService service;
   Keystore keystore;
