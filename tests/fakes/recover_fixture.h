@@ -17,6 +17,7 @@ class RecoverFixture : public store::StoreFixture {
     mailbox.id = Id::random();
     mailbox.tenant = tenant;
     mailbox.name = "ann@example.test";
+    mailbox.connection = Id::random();
     settings.notes_uses = true;
   }
   void SetUp() override {

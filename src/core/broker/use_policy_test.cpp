@@ -61,7 +61,7 @@ Usage some_usage(Dice& dice) { return {dice.below(4), dice.below(4), dice.below(
 Case random_case(Dice& dice) {
   Case one;
   one.role = dice.one_in(4) ? dice.of(roles) : roles[dice.below(2)];
-  one.method = static_cast<Method>(dice.below(7));
+  one.method = static_cast<Method>(dice.below(8));
   one.tenant = id_of('t', dice.below(3));
   one.program = dice.of(programs);
   one.folder = dice.of(folders);
@@ -117,16 +117,22 @@ bool model_of_folder(const Case& c) {
   }
   return false;
 }
+// What workerd asks for besides sessions.
+bool is_about_work(Method method) {
+  return method == Method::keeping || method == Method::report || method == Method::begin_export ||
+         method == Method::record_export;
+}
+
 bool model(const Case& c) {
   if (c.method == Method::routes) return c.role == "gatewayd-out";
   if (c.method == Method::open_session) return model_of_route(c);
-  if (c.method == Method::keeping || c.method == Method::report) return c.role == "workerd";
+  if (is_about_work(c.method)) return c.role == "workerd";
   return c.method == Method::open_connection && model_of_connection(c) && model_of_folder(c);
 }
 
 bool policy(const Case& c) {
   if (!may_call(c.role, c.method)) return false;
-  if (c.method == Method::routes || c.method == Method::keeping || c.method == Method::report) return true;
+  if (c.method == Method::routes || is_about_work(c.method)) return true;
   if (c.method == Method::open_session) return static_cast<bool>(check_route_use(c.route_known ? &c.route : nullptr, c.tenant));
   return check_connection_use(c.connection, c.asked, c.program) && check_caps(c.connection.caps, c.in_hour, c.in_day) &&
          imap::is_in_scope(c.connection.mailboxes, c.folder);

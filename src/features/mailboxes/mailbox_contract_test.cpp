@@ -56,11 +56,17 @@ TEST_P(MailboxContract, many_are_added_in_their_order_and_each_has_its_answer) {
   const auto heads = reader->list(folder, soon());
   ASSERT_TRUE(heads);
   ASSERT_EQ(heads->size(), count);
+  std::multiset<std::string> wanted, there;
   for (std::size_t i = 0; i < count; ++i) {
     const std::string& id = (*heads)[i].id;
+    const std::string content = contents(*reader, {id})[id];
+    wanted.insert(items[i].content);
+    there.insert(content);
+    if (!account->has_flags_and_dates()) continue;  // a DAV server lists in any order
     if (!ids[i].empty()) EXPECT_EQ(ids[i], id);
-    EXPECT_EQ(contents(*reader, {id})[id], items[i].content) << i;
+    EXPECT_EQ(content, items[i].content) << i;
   }
+  EXPECT_EQ(there, wanted);
 }
 
 TEST_P(MailboxContract, changes_tell_each_item_once_and_then_only_what_is_new) {

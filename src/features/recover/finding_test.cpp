@@ -170,7 +170,8 @@ TEST_F(FindingTest, verbs_answer_without_content_and_choose_items_to_restore) {
       finding_->with_items(json::serialize(json::object{{"mailbox", mailbox.name}, {"query", "subject:old"}}), soon());
   ASSERT_TRUE(chosen);
   RestoreRequest request;
-  for (const json::value& item : json::parse(*chosen).at("items").as_array())
+  const json::value named = json::parse(*chosen);
+  for (const json::value& item : named.at("items").as_array())
     request.items.push_back(*Id::parse(item.as_string()));
   ASSERT_EQ(request.items.size(), 2U);
   {

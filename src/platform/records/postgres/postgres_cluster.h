@@ -74,10 +74,11 @@ class PostgresCluster {
     if (::geteuid() == 0 && (::setgid(nobody) != 0 || ::setuid(nobody) != 0)) ::_exit(126);
     ::prctl(PR_SET_PDEATHSIG, SIGINT);
     if (::freopen("/dev/null", "w", stdout) == nullptr || ::freopen("/dev/null", "w", stderr) == nullptr) ::_exit(126);
-    std::vector<char*> arguments;
-    for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
+    // Its whole path is its name too: by a bare one it would look for its companions among the machine's own programs.
     const std::string program = programs() + words[0];
+    std::vector<char*> arguments{const_cast<char*>(program.c_str())};
+    for (std::size_t i = 1; i < words.size(); ++i) arguments.push_back(const_cast<char*>(words[i].c_str()));
+    arguments.push_back(nullptr);
     if (!private_tree().empty()) ::setenv("LD_LIBRARY_PATH", (private_tree() + "/usr/lib/x86_64-linux-gnu").c_str(), 1);
     if (::chdir("/") == 0) ::execv(program.c_str(), arguments.data());
     ::_exit(127);
