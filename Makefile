@@ -19,6 +19,7 @@ programs:
 peers:
 	packaging/setup run
 	$(AS_ROOT) tests/peers/unpack build/peers/root
+	$(AS_ROOT) tests/peers/unpack build/peers/radicale python3-radicale
 
 test: peers
 	packaging/setup build run test

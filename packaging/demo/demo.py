@@ -19,6 +19,7 @@ import urllib.parse
 HERE = pathlib.Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests/peers"))
+from dav_owner import DavOwner, binary, vevent  # noqa: E402
 from installation import Mailhold  # noqa: E402
 from peers import Peers, wait_for  # noqa: E402
 
@@ -48,7 +49,7 @@ def zones():
     key = (HERE / "dkim-key.txt").read_text().strip()
     quoted = " ".join(f'"{key[i:i + 200]}"' for i in range(0, len(key), 200))
     return {
-        "example.test": "@ MX 10 mail\nmail A 127.0.0.1\n",
+        "example.test": "@ MX 10 mail\nmail A 127.0.0.1\ndav A 127.0.0.1\n",
         "sender.test": '@ MX 10 mail\nmail A 127.0.0.1\n@ TXT "v=spf1 ip4:127.0.0.1 -all"\n_dmarc TXT "v=DMARC1; p=reject"\n',
         "bank.test": '@ MX 10 mail\nmail A 127.0.0.1\n@ TXT "v=spf1 ip4:192.0.2.1 -all"\n_dmarc TXT "v=DMARC1; p=reject"\n',
         "signed.test": '@ MX 10 mail\nmail A 127.0.0.1\n@ TXT "v=spf1 -all"\n_dmarc TXT "v=DMARC1; p=reject"\n'
@@ -202,11 +203,12 @@ def second_person(mailhold):
     return key
 
 
-def connect(mailhold, peers, tenant, purpose):
-    """A connection to alice's mailbox at Dovecot for one purpose; its password is sealed to keyd."""
-    words = ["--kind", "imap", "--host", "mail.example.test", "--port", peers.imaps_port, "--tls", "implicit", "--ca", peers.imap_certificate,
+def connect(mailhold, tenant, purpose, server, *more):
+    """A connection to an account of alice's for one purpose; its password is sealed to keyd."""
+    kind, host, port, certificate = server
+    words = ["--kind", kind, "--host", host, "--port", port, "--tls", "implicit", "--ca", certificate,
              "--sign-in", "password", "--user", ALICE, "--purpose", purpose, "--mailbox", "*"]
-    connection = mailhold.cli("connection", "set", "--tenant", tenant, *words, "--key", mailhold.operator)["connection"]
+    connection = mailhold.cli("connection", "set", "--tenant", tenant, *words, *more, "--key", mailhold.operator)["connection"]
     mailhold.cli("secret", "set", "--connection", connection, "--user", ALICE, "--password-file", mailhold.secret_file("alice-password", ALICE_PASSWORD),
                  "--key", mailhold.operator)
     return connection
@@ -215,7 +217,8 @@ def connect(mailhold, peers, tenant, purpose):
 def show_backup(mailhold, peers, inbox, tenant):
     head("A mailbox is backed up, destroyed, and comes back exactly")
     inbox.copy_all("Projects/2026")
-    reading, writing = (connect(mailhold, peers, tenant, purpose) for purpose in ("backup.read", "restore.write"))
+    server = ("imap", "mail.example.test", peers.imaps_port, peers.imap_certificate)
+    reading, writing = (connect(mailhold, tenant, purpose, server) for purpose in ("backup.read", "restore.write"))
     named = ["--tenant", tenant, "--connection", writing, "--key", mailhold.operator]
     mailhold.cli("connection", "suspend", *named)
     second = second_person(mailhold)
@@ -236,6 +239,38 @@ def show_backup(mailhold, peers, inbox, tenant):
     mailhold.cli("connection", "suspend", *named)
     check("restored, read back from the server and compared", report["exact"] and report["restored"] == missing, f"{report['restored']} restored, {report['present']} were there")
     check("Dovecot has every byte, flag and date again", {folder: inbox.messages(folder) for folder in before} == before)
+    return second
+
+
+def show_calendar(mailhold, peers, tenant, second):
+    head("Her calendar and contacts too: CalDAV and CardDAV at Radicale")
+    owner = DavOwner(peers.dav_port, ALICE, ALICE_PASSWORD)
+    owner.make_calendar("work", "Work")
+    owner.make_address_book("friends", "Friends")
+    for number, rule in enumerate(("WEEKLY;BYDAY=MO", "YEARLY", "DAILY;COUNT=9")):
+        owner.put("work", f"e{number}.ics", vevent(f"e{number}@example.test", f"DTSTART;TZID=Europe/Berlin:2026030{number + 1}T090000", f"RRULE:FREQ={rule}", f"SUMMARY:Planung {number}",
+                                                   "ATTENDEE;PARTSTAT=ACCEPTED;CN=Clara:mailto:clara@sender.test", "BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER:-PT15M", "DESCRIPTION:now", "END:VALARM"))
+    owner.put("friends", "clara.vcf", f"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:clara\r\nFN:Clara Clavichord\r\nN:Clavichord;Clara;;;\r\nPHOTO;ENCODING=b;TYPE=JPEG:{binary(3000)}\r\nEND:VCARD\r\n".encode())
+    server = ("http", "dav.example.test", peers.dav_port, peers.dav_certificate)
+    reads = [word for method in ("PROPFIND", "REPORT", "GET") for word in ("--verb", f"{method} /**")]
+    writes = [word for method in ("PUT", "MKCALENDAR", "MKCOL") for word in ("--verb", f"{method} /**")]
+    reading, writing = connect(mailhold, tenant, "backup.read", server, *reads), connect(mailhold, tenant, "restore.write", server, *reads, *writes)
+    named = ["--tenant", tenant, "--connection", writing, "--key", mailhold.operator]
+    mailhold.cli("connection", "suspend", *named)
+    mailhold.cli("mailbox", "add", "--tenant", tenant, "--name", "alice's calendar", "--kind", "dav", "--connection", reading, "--restore-connection", writing)
+    calendar = lambda: next(each for each in mailhold.cli("mailbox", "list")["mailboxes"] if each["kind"] == "dav")
+    wait_for("the first sync of the calendar", lambda: calendar()["state"] == "current")
+    before = owner.picture()
+    check("three events with their rules and a contact with her photo are kept", calendar()["items"] == 4, f"{calendar()['items']} items as of {calendar()['synced_at']}")
+    owner.delete("work/")
+    owner.delete("friends/clara.vcf")
+    say("       the calendar Work is deleted at Radicale, and the contact")
+    operation = mailhold.cli("connection", "resume", *named)["waits_for_second_person"]
+    mailhold.cli("operation", "approve", "--tenant", tenant, "--operation", operation, "--key", second)
+    report = mailhold.cli("restore", "start", "alice's calendar")
+    mailhold.cli("connection", "suspend", *named)
+    check("restored, read back and compared", report["exact"] and report["restored"] == 4, f"{report['restored']} restored, {report['equal_in_meaning']} of them in the server's own words")
+    check("Radicale has all of it again", owner.picture() == before)
 
 
 def summary(event):
@@ -270,7 +305,7 @@ def show_ledger(mailhold, tenant):
 
 def show_sealed(mailhold):
     head("What lies on the disk")
-    needles = [b"Lunch on Thursday", ALICE.encode(), ALICE_PASSWORD.encode(), ROUTE_PASSWORD.encode(), b"invoice-4711", b"parcel.sender.test", b"Projects"]
+    needles = [b"Lunch on Thursday", ALICE.encode(), ALICE_PASSWORD.encode(), ROUTE_PASSWORD.encode(), b"invoice-4711", b"parcel.sender.test", b"Projects", b"Planung", b"Clavichord"]
     files = [path for path in mailhold.data.rglob("*") if path.is_file()]
     seen = [needle.decode() for path in files for content in [path.read_bytes()] for needle in needles if needle in content]
     check("no subject, address, attachment name, link, folder or password can be read in it", not seen, f"{len(files)} files searched")
@@ -285,8 +320,9 @@ def main():
     peers = Peers(REPOSITORY / "build/peers/root", RUN / "peers")
     mailhold = None
     try:
-        say("Starting the world around Mailhold on 127.0.0.1: DNS (knot), the company's mail server (Postfix, Dovecot), a virus scanner (clamd)")
+        say("Starting the world around Mailhold on 127.0.0.1: DNS (knot), the company's mail server (Postfix, Dovecot), its calendars (Radicale), a virus scanner (clamd)")
         dns = peers.start_dns(zones())
+        peers.start_dav_server({ALICE: ALICE_PASSWORD})
         imap = peers.start_dovecot({ALICE: ALICE_PASSWORD, ROUTE_USER: ROUTE_PASSWORD}, tls_name="mail.example.test")
         peers.start_postfix("example.test")
         clamd = peers.start_clamd()
@@ -299,7 +335,8 @@ def main():
         show_links(mailhold, inbox)
         show_signed(mailhold, inbox)
         show_held(mailhold, inbox, tenant)
-        show_backup(mailhold, peers, inbox, tenant)
+        second = show_backup(mailhold, peers, inbox, tenant)
+        show_calendar(mailhold, peers, tenant, second)
         show_trace(mailhold, tenant)
         show_ledger(mailhold, tenant)
         show_sealed(mailhold)

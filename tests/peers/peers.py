@@ -77,9 +77,9 @@ class Peers:
             os.chown(path, owner, owner)
         return path
 
-    def start(self, name, *command):
+    def start(self, name, *command, root=None):
         log = open(self.state / f"{name}.log", "ab")
-        self.processes[name] = subprocess.Popen([HERE / "enter", self.root, self.state, *map(str, command)], stdin=subprocess.DEVNULL,
+        self.processes[name] = subprocess.Popen([HERE / "enter", root or self.root, self.state, *map(str, command)], stdin=subprocess.DEVNULL,
                                                 stdout=log, stderr=log, start_new_session=True)
 
     def stop(self, name=None):
@@ -226,6 +226,38 @@ service stats {{
 {extra}""")
         self.start("mailboxes", "/usr/sbin/dovecot", "-F", "-c", "/srv/mailboxes/dovecot.conf")
         wait_for("dovecot", lambda: all(answers(port) for port in (self.imaps_port, self.pop3s_port, self.imap_tls_port, self.pop3_tls_port)))
+
+    # Radicale: CalDAV and CardDAV over TLS for the users given as {address: password}; a Python program, unpacked beside the mail servers with its own
+    # Python. `plain` is for a test that stands where authd stands: the same accounts without TLS.
+    def start_dav_server(self, users, name="dav.example.test", plain=False):
+        folder = self.folder("radicale")
+        self.dav_folder = self.folder("radicale/collections")
+        self.dav_certificate, _ = make_certificate(folder, name)
+        (folder / "users").write_text("".join(f"{user}:{password}\n" for user, password in users.items()))
+
+        def serve(process, tls):
+            port = free_port()
+            (folder / f"{process}.ini").write_text(f"""[server]
+hosts = 127.0.0.1:{port}
+max_connections = 50
+ssl = {tls}
+certificate = /srv/radicale/{name}.crt
+key = /srv/radicale/{name}.key
+[auth]
+type = htpasswd
+htpasswd_filename = /srv/radicale/users
+htpasswd_encryption = plain
+delay = 0
+[storage]
+filesystem_folder = /srv/radicale/collections
+[logging]
+level = info
+""")
+            self.start(process, "/usr/bin/python3", "-m", "radicale", "--config", f"/srv/radicale/{process}.ini", root=self.root.parent / "radicale")
+            wait_for("radicale", lambda: answers(port))
+            return port
+        self.dav_port = serve("radicale", True)
+        self.dav_plain_port = serve("radicale-plain", False) if plain else None
 
     # Dovecot: IMAP for the users given as {address: password}, LMTP and SASL for Postfix. With the name of a certificate also IMAPS.
     def start_dovecot(self, users, mechanisms="plain login", tls_name=None, introspection_url=None):

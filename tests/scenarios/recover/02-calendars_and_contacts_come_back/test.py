@@ -1,0 +1,267 @@
+#!/usr/bin/python3
+"""Calendars and address books at a real Radicale are backed up, seen as of earlier moments, destroyed, and come back: rules, people, alarms, zones, attachments, photos. Whatever is
+compared is read from Radicale by a program of the test's own. workerd dies in the middle; tokens are forgotten; nothing can be read on the disk.
+"""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve()
+sys.path[:0] = [str(HERE.parents[3] / "peers"), str(HERE.parents[2]), str(HERE.parents[1])]
+from dav_owner import DavOwner, binary, folded, meaning, vevent
+from mailbox_world import MailboxWorld
+from needles import Finder, needle
+from world import PROGRAMS, collection, run, wait_for
+
+HOST = "dav.example.test"
+BEA, MANY, OTHER = "bea@example.test", "many@example.test", "other@example.test"
+NEEDLES = {name: needle(name) for name in ("summary", "name", "title", "password", "address")}
+WORK, FRIENDS = f"Calendars/Übersicht & Pläne – {NEEDLES['title']}", "Address books/Freunde"
+READS = ["PROPFIND /**", "REPORT /**", "GET /**"]
+WRITES = READS + ["PUT /**", "MKCALENDAR /**", "MKCOL /**"]
+MANY_EVENTS = 900
+
+
+class CalendarsComeBack(MailboxWorld):
+    users = {BEA: NEEDLES["password"], MANY: NEEDLES["password"] + "-2", OTHER: "contract"}
+    main = BEA
+
+    @classmethod
+    def build(cls):
+        cls.start_peers()
+        cls.peers.start_dav_server(cls.users, HOST, plain=True)
+        cls.dns.set(HOST, "A", "127.0.0.1")
+        cls.owner = DavOwner(cls.peers.dav_port, BEA, cls.users[BEA])
+        cls.fill()
+        cls.start_mailhold()
+        cls.reading = cls.connect(BEA, "backup.read", READS)
+        cls.writing = cls.connect(BEA, "restore.write", WRITES)
+        cls.many = cls.connect(MANY, "backup.read", READS)
+        cls.narrow = cls.connect(OTHER, "backup.read", ["GET /**"])
+        cls.mailhold.cli("connection", "suspend", "--tenant", cls.tenant, "--connection", cls.writing, "--key", cls.mailhold.operator)
+
+    @classmethod
+    def connect(cls, user, purpose, verbs):
+        lists = [word for verb in verbs for word in ("--verb", verb)]
+        return cls.add_connection("http", HOST, cls.peers.dav_port, user, cls.users[user], [purpose], cls.peers.dav_certificate, *lists)
+
+    @classmethod
+    def fill(cls):
+        owner = cls.owner
+        owner.make_calendar("work", WORK.split("/")[1].replace("&", "&amp;"))
+        owner.make_calendar("tasks", "Aufgaben")
+        owner.make_calendar("empty", "Leer")
+        owner.make_address_book("friends", FRIENDS.split("/")[1])
+        summary, mail = NEEDLES["summary"], f"{NEEDLES['address']}@example.test"
+        weekly = vevent("weekly@x", "DTSTART;TZID=Europe/Berlin:20260302T090000", "DTEND;TZID=Europe/Berlin:20260302T100000", "RRULE:FREQ=WEEKLY;BYDAY=MO,WE;UNTIL=20261231T080000Z",
+                        "EXDATE;TZID=Europe/Berlin:20260309T090000,20260316T090000", f"SUMMARY:{summary} wöchentlich\\, mit Beschreibung", "DESCRIPTION:" + "Zeile 1\\nZeile 2 – größer\\; als\\, 75 Zeichen " * 5,
+                        f'ORGANIZER;CN="Müller, Bea":mailto:{BEA}', f"ATTENDEE;ROLE=REQ-PARTICIPANT;PARTSTAT=ACCEPTED;RSVP=TRUE;CN=Ann:mailto:{mail}",
+                        "ATTENDEE;CUTYPE=ROOM;PARTSTAT=TENTATIVE:mailto:room@example.test", "CATEGORIES:WORK,ÜBUNG", "GEO:52.5;13.4", "X-OWN;X-PARAM=\"a;b\":value:with:colons",
+                        "BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER;RELATED=START:-PT15M", "DESCRIPTION:Gleich", "END:VALARM")
+        # One occurrence of its own, in the same resource (RFC 4791 section 4.1).
+        exception = ("BEGIN:VEVENT\r\nUID:weekly@x\r\nDTSTAMP:20260101T120000Z\r\nRECURRENCE-ID;TZID=Europe/Berlin:20260323T090000\r\nDTSTART;TZID=Europe/Berlin:20260323T140000\r\n"
+                     f"DTEND;TZID=Europe/Berlin:20260323T150000\r\nSUMMARY:{summary} verschoben\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n").encode()
+        weekly = weekly.replace(b"END:VCALENDAR\r\n", exception)
+        events = {"weekly.ics": weekly,
+                  "all day ü.ics": vevent("allday@x", "DTSTART;VALUE=DATE:20260501", "DTEND;VALUE=DATE:20260502", "RRULE:FREQ=YEARLY", "SUMMARY:Tag der Arbeit", "TRANSP:TRANSPARENT", zone=False),
+                  "attached.ics": vevent("attached@x", "DTSTART:20260601T080000Z", "DURATION:PT1H30M", f"SUMMARY:{summary} mit Anhang",
+                                         f"ATTACH;FMTTYPE=application/pdf;ENCODING=BASE64;VALUE=BINARY:{binary(60_000)}", "ATTACH:https://example.test/a.pdf", zone=False),
+                  "dates.ics": vevent("dates@x", "DTSTART:20260701T080000Z", "RDATE:20260705T080000Z,20260712T080000Z", "SUMMARY:einzelne Tage", "CLASS:PRIVATE", "SEQUENCE:7", "STATUS:TENTATIVE", zone=False)}
+        for number in range(20):
+            events[f"e{number}.ics"] = vevent(f"e{number}@x", f"DTSTART:202603{number + 1:02}T080000Z", "DURATION:PT1H", f"SUMMARY:{summary} {number}", zone=False)
+        for name, content in events.items():
+            assert owner.put("work", name, content), name
+        todo = vevent("todo@x", "DUE:20260401T120000Z", "PRIORITY:1", "PERCENT-COMPLETE:40", "SUMMARY:Steuer", zone=False).replace(b"VEVENT", b"VTODO")
+        assert owner.put("tasks", "todo.ics", todo)
+        name = NEEDLES["name"]
+        cards = {"photo3.vcf": folded("\r\n".join(["BEGIN:VCARD", "VERSION:3.0", "UID:photo3", f"FN:Änne {name}", f"N:{name};Änne;;Dr.;", f"EMAIL;TYPE=INTERNET,PREF:{NEEDLES['address']}@example.test",
+                                                   "item1.TEL:+49 30 123", "item1.X-ABLabel:Büro", "ADR;TYPE=WORK:;;Straße 1\\, Hof;Berlin;;10115;Deutschland", f"PHOTO;ENCODING=b;TYPE=JPEG:{binary(30_000)}",
+                                                   "NOTE:Zeile 1\\nZeile 2", "BDAY:1980-02-29", "END:VCARD", ""])),
+                 "card4.vcf": folded("\r\n".join(["BEGIN:VCARD", "VERSION:4.0", "UID:urn:uuid:4fbe8971-0bc3-424c-9c26-36c3e1eff6b1", "FN;PREF=1:René", "N:Dupré;René;;;", "KIND:individual",
+                                                  f"PHOTO:data:image/png\\;base64\\,{binary(9_000)}", "TEL;VALUE=uri;TYPE=\"voice,home\":tel:+33-01-23-45-67", "END:VCARD", ""]))}
+        for number in range(8):
+            cards[f"c{number}.vcf"] = f"BEGIN:VCARD\r\nVERSION:3.0\r\nUID:c{number}\r\nFN:{name} {number}\r\nN:{name};{number};;;\r\nEND:VCARD\r\n".encode()
+        for name, content in cards.items():
+            assert owner.put("friends", name, content), name
+
+    def seen(self, *at):
+        """{folder: number of items} of the backup as of a moment."""
+        moment = ["--at", *at] if at else []
+        return {folder["folder"].replace("\\/", "/"): folder["items"] for folder in self.mailhold.cli("backup", "folders", self.main, *moment)["folders"]}
+
+    @staticmethod
+    def counts(picture):
+        return {folder: len(items) for folder, items in picture.items()}
+
+    def test_0_this_server_keeps_the_contract_of_mailboxes(self):
+        """The contract test that the fake servers pass beside the code, against Radicale."""
+        peer = {**os.environ, "MAILHOLD_DAV_PEER": f"127.0.0.1:{self.peers.dav_plain_port}:{OTHER}:{self.users[OTHER]}"}
+        done = subprocess.run([PROGRAMS / "features_mailboxes_test", "--gtest_filter=DavPeer/*"], env=peer, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stdout[-3000:])
+        self.assertRegex(done.stdout, r"\[  PASSED  \] [1-9][0-9]* tests")
+
+    def test_1_the_first_sync_has_all_of_it(self):
+        type(self).second, _ = self.add_person("second")
+        self.mailhold.cli("mailbox", "add", "--tenant", "example.test", "--name", BEA, "--kind", "dav", "--connection", self.reading, "--restore-connection", self.writing)
+        wait_for("the first sync", lambda: self.mailbox()["state"] != "waiting" and "running" not in self.mailbox())
+        self.assertEqual((self.mailbox()["state"], self.mailbox()["kind"]), ("current", "dav"), self.mailbox())
+        type(self).first = self.owner.picture()
+        self.assertEqual(self.seen(), self.counts(self.first))
+        self.assertEqual(self.seen()[WORK], 24)
+        type(self).first_moment = self.mailbox()["synced_at"]
+
+    def test_2_what_changed_is_read_and_every_moment_can_be_seen(self):
+        owner = self.owner
+        self.requests()
+        self.sync()
+        # Where nothing changed one question for each collection is enough.
+        asked = self.requests()
+        self.assertEqual(sum(request.startswith("REPORT") for request in asked), 4, asked)
+        self.assertFalse(any(request.startswith("GET") for request in asked))
+        owner.put("work", "e3.ics", vevent("e3@x", "DTSTART:20260404T080000Z", "SUMMARY:verlegt", zone=False))
+        owner.put("work", "new.ics", vevent("new@x", "DTSTART:20260405T080000Z", "SUMMARY:neu", zone=False))
+        owner.delete("work/e4.ics")
+        owner.delete("empty/")
+        owner.make_calendar("later", "Später")
+        mailbox = self.sync()
+        self.assertEqual(mailbox["state"], "current", mailbox)
+        type(self).now = owner.picture()
+        self.assertNotEqual(self.now, self.first)
+        self.assertEqual(self.seen(), self.counts(self.now))
+        self.assertEqual(self.seen(self.first_moment), self.counts(self.first))
+
+    def requests(self):
+        """What Radicale was asked since the last time."""
+        log = (self.folder / "peers/radicale.log").read_text()
+        since, type(self).read_so_far = getattr(self, "read_so_far", 0), len(log)
+        return re.findall(r"(\w+) request for '[^']*'", log[since:])
+
+    def test_3_destroyed_calendars_and_contacts_come_back_exactly(self):
+        owner = self.owner
+        code, report = self.restore("start", BEA)
+        self.assertEqual(code, 75)
+        self.assertIn("suspended", report["failure"])
+        self.resume(self.writing)
+        for path in ("work/", "friends/"):
+            owner.delete(path)
+        owner.delete("tasks/todo.ics")
+        code, report = self.restore("start", BEA, "--dry-run")
+        self.assertEqual((code, report["missing"], report["present"]), (0, 24 + 10 + 1, 0))
+        code, report = self.restore("start", BEA)
+        self.assertEqual((code, report["exact"], report["not_as_it_was"], report["restored"]), (0, True, [], 35), report)
+        self.assert_same(owner.picture(), self.now)
+        # Once more: all is there, nothing comes twice.
+        code, report = self.restore("start", BEA)
+        self.assertEqual((code, report["restored"], report["present"]), (0, 0, 35))
+        # As it was at the first moment, beside what is there now.
+        code, report = self.restore("start", BEA, "--at", self.first_moment, "--folder", WORK, "--to", "Calendars/Damals")
+        self.assertEqual((code, report["restored"]), (0, 24), report)
+        self.assertEqual(owner.picture()["Calendars/Damals"], self.first[WORK])
+        type(self).job = report["restore"]
+
+    def assert_same(self, there, wanted):
+        self.assertEqual(self.counts(there), self.counts(wanted))
+        for folder, items in wanted.items():
+            self.assertEqual(set(there[folder]), set(items))
+            for name, content in items.items():
+                self.assertEqual(meaning(there[folder][name]), meaning(content), f"{folder}/{name}")
+
+    def test_4_what_changed_since_is_named_and_left_alone(self):
+        owner = self.owner
+        damals = next(path for path, (_, title) in owner.collections().items() if title == "Damals")
+        item = damals.removeprefix(owner.home) + "weekly.ics"
+        whole = owner.ok("GET", owner.home + item)
+        name = damals.removeprefix(owner.home).rstrip("/")
+        self.assertTrue(owner.put(name, "weekly.ics", whole.replace(b"FREQ=WEEKLY", b"FREQ=DAILY")))
+        code, report = self.restore("verify", self.job)
+        self.assertEqual((code, report["exact"]), (7, False))
+        self.assertEqual([(each["folder"], each["outcome"]) for each in report["not_as_it_was"]], [("Calendars/Damals", "differs")])
+        # What is there is never written over.
+        code, report = self.restore("start", BEA, "--at", self.first_moment, "--folder", WORK, "--to", "Calendars/Damals")
+        self.assertEqual((code, report["restored"], report["present"]), (7, 0, 23))
+        self.assertIn("another version", report["not_as_it_was"][0]["what"])
+        self.assertIn(b"FREQ=DAILY", owner.ok("GET", owner.home + item))
+
+    def test_5_a_forgotten_token_brings_all_that_is_there(self):
+        shutil.rmtree(self.peers.dav_folder / f"collection-root/{BEA}/friends/.Radicale.cache", ignore_errors=True)
+        for cache in (self.peers.dav_folder / "collection-root" / BEA).glob("*/.Radicale.cache"):
+            shutil.rmtree(cache)
+        before = self.mailbox()["items"]
+        mailbox = self.sync()
+        self.assertEqual(mailbox["state"], "current", mailbox)
+        self.assertEqual(self.seen(), self.counts(self.owner.picture()))
+        self.assertGreater(mailbox["items"], before)  # what was restored meanwhile is seen too
+
+    def test_6_workerd_dies_anywhere_and_nothing_is_lost_or_doubled(self):
+        folder = self.peers.dav_folder / "collection-root" / MANY / "much"
+        DavOwner(self.peers.dav_port, MANY, self.users[MANY]).make_calendar("much", "Much")
+        for number in range(MANY_EVENTS):
+            (folder / f"m{number}.ics").write_bytes(vevent(f"m{number}@x", "DTSTART:20260301T080000Z", f"SUMMARY:{number}", zone=False))
+        self.mailhold.cli("mailbox", "add", "--tenant", "example.test", "--name", MANY, "--kind", "dav", "--connection", self.many)
+        rounds = 0
+        for after in (0.1, 0.4, 0.8):
+            wait_for("the sync to begin", lambda: "running" in self.mailbox(MANY) or self.mailbox(MANY)["state"] == "current")
+            time.sleep(after)
+            rounds += "running" in self.mailbox(MANY)
+            self.kill_worker()
+        wait_for("the end of the sync", lambda: self.mailbox(MANY)["state"] == "current", 60)
+        print(f"workerd was killed in the middle of a sync of {MANY_EVENTS} events {rounds} times", flush=True)
+        self.assertGreaterEqual(rounds, 1)
+        self.assertEqual(self.mailbox(MANY)["items"], MANY_EVENTS)
+
+    def test_7_the_collection_goes_in_and_comes_out(self):
+        owner, taken = self.owner, 0
+        owner.make_calendar("corpus", "Corpus")
+        owner.make_address_book("cards", "Cards")
+        for number, path in enumerate(sorted(collection("itip-calendar-vcard").rglob("*"))):
+            if path.suffix in (".ics", ".vcf") and path.stat().st_size < 200_000:
+                taken += owner.put("cards" if path.suffix == ".vcf" else "corpus", f"n{number}{path.suffix}", path.read_bytes())
+        self.assertGreater(taken, 50)
+        self.sync()
+        wanted = {folder: items for folder, items in owner.picture().items() if folder in ("Calendars/Corpus", "Address books/Cards")}
+        self.assertEqual(self.seen() | self.counts(wanted), self.seen())
+        for path in ("corpus/", "cards/"):
+            owner.delete(path)
+        for folder in wanted:
+            code, report = self.restore("start", BEA, "--folder", folder)
+            # Of a few broken ones Radicale stores another zone than it was given: they are named, and nothing else is.
+            changed = [each["id"].split("\n")[0] for each in report["not_as_it_was"]]
+            self.assertEqual({each["what"] for each in report["not_as_it_was"]} - {"content: VTIMEZONE.TZID"}, set(), report)
+            self.assertEqual((code, report["restored"] + len(changed)), (7 if changed else 0, len(wanted[folder])), report)
+            self.assertLessEqual(len(changed), 3)
+            for name in changed:
+                del wanted[folder][name]
+        there = owner.picture()
+        self.assert_same({folder: {name: there[folder][name] for name in items} for folder, items in wanted.items()}, wanted)
+        print(f"{taken} files of the collection came back", flush=True)
+
+    def test_8_a_connection_that_does_not_fit_is_named(self):
+        self.suspend(self.writing)
+        self.suspend(self.reading)
+        mailbox = self.sync()
+        self.assertEqual(mailbox["state"], "needs attention")
+        self.assertIn("suspended", mailbox["reason"])
+        self.mailhold.cli("mailbox", "add", "--tenant", "example.test", "--name", "narrow", "--kind", "dav", "--connection", self.narrow)
+        self.mailhold.cli("mailbox", "add", "--tenant", "example.test", "--name", "of mail", "--connection", self.narrow)
+        wait_for("both refusals", lambda: all(self.mailbox(name)["state"] == "needs attention" for name in ("narrow", "of mail")))
+        self.assertIn("does not let it pass", self.mailbox("narrow")["reason"])
+        self.assertIn("another kind", self.mailbox("of mail")["reason"])
+
+    def test_9_nothing_of_it_can_be_read_on_the_disk(self):
+        finder = Finder(NEEDLES | {"account": BEA})
+        self.mailhold.stop()
+        found = set()
+        for path in (self.mailhold.data / "backup").rglob("*"):
+            if path.is_file():
+                data = re.sub(rb"\0{4096,}", b"\0" * 4096, path.read_bytes())  # what was preallocated
+                found |= {(path.name, *hit) for hit in finder.find_deep(data) | finder.find(str(path).encode())}
+        self.assertGreater((self.mailhold.data / "backup/backup.db").stat().st_size, 100_000)
+        self.assertEqual(found, set())
+
+
+if __name__ == "__main__":
+    run()
