@@ -38,15 +38,11 @@ bench-seal: programs
 
 # Each prints lines "bench NAME ours= peer= unit= ratio= bar= ok|short".
 bench-broker: programs peers
+	packaging/setup test
 	ninja -C build/release ledger_bench assertion_bench session_worker
 	@mkdir -p run/bench
 	build/release/bin/ledger_bench run/bench
 	$(AS_ROOT) /usr/bin/python3 bench/broker_bench.py
-
-# Search in backups. 200,000 messages: MESSAGES=200000
-bench-recover: programs
-	ninja -C build/release search_bench
-	/usr/bin/python3 bench/search_bench.py $(MESSAGES)
 
 bench-keys: programs
 	ninja -C build/release keys_bench && build/release/bin/keys_bench
@@ -59,6 +55,8 @@ bench-gateway: programs peers
 bench-recover: programs peers
 	packaging/setup test
 	$(AS_ROOT) /usr/bin/python3 bench/recover_bench.py
+	ninja -C build/release search_bench
+	/usr/bin/python3 bench/search_bench.py $(MESSAGES)
 
 fuzz:
 	packaging/setup build test
