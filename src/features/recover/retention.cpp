@@ -166,11 +166,23 @@ Status Retention::remove_mailbox(const Mailbox& mailbox, const Deadline& deadlin
   return parts_.book.remove_mailbox(mailbox.id, of_this, deadline);
 }
 
+// Not while syncs wait: this asks another process. A content that is named anew meanwhile is taken into the index anew with that
+// version of it.
+Status Retention::forget_words(const BackupBook::Leaving& leaving, const Deadline& deadline) {
+  std::vector<Id> unnamed;
+  for (const Id& content : leaving.contents) {
+    ASSIGN_OR_RETURN(const bool is_named, parts_.book.is_named(content, deadline));
+    if (!is_named) unnamed.push_back(content);
+  }
+  return unnamed.empty() ? done() : parts_.forget_words(leaving.tenant, unnamed, deadline);
+}
+
 // Contents whose versions went. One that a version still names stays, and comes again with that version's end.
 Status Retention::release_contents(Expired& expired, const Deadline& deadline) {
   for (;;) {
     if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "the retention job was stopped"};
     ASSIGN_OR_RETURN(const BackupBook::Leaving leaving, parts_.book.leaving(contents_at_once, deadline));
+    RETURN_IF_ERROR(forget_words(leaving, deadline));
     std::vector<Id> looked_at, unnamed;
     {
       const ContentClaims::Pause pause(parts_.book.claims());

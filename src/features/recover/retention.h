@@ -74,6 +74,9 @@ class Retention {
     const Clock& clock;
     // Whether nobody works on the mailbox now, nor will again: it is about to be removed.
     std::function<bool(Id mailbox)> let_go = [](Id) { return true; };
+    // Before contents are released: their words leave the index. What it can't do yet is tried again with the next run.
+    std::function<Status(Id tenant, const std::vector<Id>& contents, const Deadline&)> forget_words =
+        [](Id, const auto&, const Deadline&) { return done(); };
   };
   explicit Retention(Parts parts) : parts_(std::move(parts)) {}
 
@@ -91,6 +94,7 @@ class Retention {
   Status remove_mailboxes(Id tenant, const std::vector<Mailbox>& mailboxes, const access::Keeping& keeping, Expired& expired,
                           const Deadline& deadline);
   Status remove_mailbox(const Mailbox& mailbox, const Deadline& deadline);
+  Status forget_words(const BackupBook::Leaving& leaving, const Deadline& deadline);
   Status release_contents(Expired& expired, const Deadline& deadline);
 
   const Parts parts_;

@@ -36,11 +36,16 @@ class RetentionTest : public RecoverFixture {
   }
   Expired run_at(Milliseconds time) {
     clock.set(time);
-    Retention retention({*book, *store, rules, clock, [this](Id) { return may_go; }});
+    Retention retention({*book, *store, rules, clock, [this](Id) { return may_go; },
+                         [this](Id, const std::vector<Id>& contents, const Deadline&) -> Status {
+                           forgotten.insert(contents.begin(), contents.end());
+                           return done();
+                         }});
     const auto expired = retention.run(soon());
     EXPECT_TRUE(expired) << expired.error().detail;
     return expired ? *expired : Expired();
   }
+  std::set<Id> forgotten;  // by the index
   Simulation simulate(std::uint32_t through) {
     Retention retention({*book, *store, rules, clock});
     const auto simulation = retention.simulate(tenant, rules.keeping, through, soon());
@@ -181,6 +186,19 @@ TEST_F(RetentionTest, what_went_can_be_opened_by_no_copy_of_packs_and_keys) {
   EXPECT_EQ(store->retrieve(tenant, content_of(other), soon()).value(), other) << "with the part that both had";
   // The days' keys are all still there: only the wraps are gone.
   for (const std::string& content : versions_left()) EXPECT_NE(content, "unreadable");
+}
+
+TEST_F(RetentionTest, the_words_of_what_goes_leave_the_index_first) {
+  server.folders["Archive/2026"].messages.clear();
+  ASSERT_TRUE(sync());
+  keep_for(1);
+  clock.set(now + 2 * day);
+  Retention retention(
+      {*book, *store, rules, clock, [](Id) { return true; },
+       [](Id, const std::vector<Id>&, const Deadline&) -> Status { return Error{ErrorKind::unavailable, "searchd is away"}; }});
+  EXPECT_FALSE(retention.run(soon())) << "nothing is released whose words are still found";
+  EXPECT_EQ(run_at(now + 2 * day).contents, 5U);
+  EXPECT_EQ(forgotten.size(), 5U);
 }
 
 TEST_F(RetentionTest, the_same_content_elsewhere_stays) {
