@@ -3,7 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
-#include "base/utf8.h"
+#include "features/recover/verb_fields.h"
 
 namespace mailhold::recover {
 namespace {
@@ -11,11 +11,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t name_bytes_max = 320;  // an address, RFC 5321 section 4.5.3.1
-
-std::string text_of(const json::object& request, std::string_view name) {
-  const json::value* value = request.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
-}
 
 bool flag_of(const json::object& request, std::string_view name) {
   const json::value* value = request.if_contains(name);
@@ -25,21 +20,6 @@ bool flag_of(const json::object& request, std::string_view name) {
 Milliseconds time_of(const json::object& request, std::string_view name) {
   const json::value* value = request.if_contains(name);
   return value != nullptr && value->is_int64() ? value->as_int64() : 0;
-}
-
-Result<Id> id_of(const json::object& request, std::string_view name, bool required = true) {
-  const std::string text = text_of(request, name);
-  if (text.empty() && !required) return Id();
-  Result<Id> id = Id::parse(text);
-  if (id && !id->is_none()) return id;
-  const std::string what = std::string(name) + " must be 32 hex digits";
-  return Error{ErrorKind::invalid_input, what, what};
-}
-
-std::string shown(std::string_view text) {
-  std::string safe;
-  for (std::size_t at = 0; at < text.size();) append_utf8(safe, next_code_point(text, at));
-  return safe;
 }
 
 // By its id, or by its name where that is one's alone.

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "features/recover/verb_fields.h"
 
 namespace mailhold::recover {
 namespace {
@@ -10,20 +11,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t name_bytes_max = 320;
-
-std::string text_of(const json::object& request, std::string_view name) {
-  const json::value* value = request.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
-}
-
-Result<Id> id_of(const json::object& request, std::string_view name, bool required = true) {
-  const std::string text = text_of(request, name);
-  if (text.empty() && !required) return Id();
-  const Result<Id> id = Id::parse(text);
-  if (id && !id->is_none()) return id;
-  const std::string what = std::string(name) + " must be 32 hex digits";
-  return Error{ErrorKind::invalid_input, what, what};
-}
 
 Result<ipc::OwnedFd> descriptor_of(std::vector<ipc::OwnedFd>& fds, const std::string& what) {
   if (fds.size() != 1) return Error{ErrorKind::invalid_input, "it needs " + what + " as a descriptor"};

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "base/utf8.h"
+#include "features/recover/verb_fields.h"
 
 namespace mailhold::recover {
 namespace {
@@ -14,26 +14,6 @@ namespace json = boost::json;
 
 constexpr std::uint32_t days_ahead_default = 30;
 constexpr Milliseconds milliseconds_in_day = 86'400'000;
-
-std::string text_of(const json::object& request, std::string_view name) {
-  const json::value* value = request.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
-}
-
-Result<Id> id_of(const json::object& request, std::string_view name, bool required) {
-  const std::string text = text_of(request, name);
-  if (text.empty() && !required) return Id();
-  const Result<Id> id = Id::parse(text);
-  if (id && !id->is_none()) return id;
-  const std::string what = std::string(name) + " must be 32 hex digits";
-  return Error{ErrorKind::invalid_input, what, what};
-}
-
-std::string shown(std::string_view text) {
-  std::string safe;
-  for (std::size_t at = 0; at < text.size();) append_utf8(safe, next_code_point(text, at));
-  return safe;
-}
 
 std::string date_of(std::uint32_t day) { return to_iso8601(Milliseconds{day} * milliseconds_in_day).substr(0, 10); }
 std::string shown_days(std::uint32_t days) { return days == 0 ? "forever" : std::to_string(days); }
