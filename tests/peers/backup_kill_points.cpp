@@ -30,7 +30,7 @@ namespace fs = std::filesystem;
 
 constexpr Milliseconds hour = 3'600'000;
 constexpr Milliseconds first_moment = Milliseconds{20'700} * 24 * hour + hour;
-constexpr int first_session_fd = 5, sessions_max = 3;
+constexpr int first_session_fd = 5, sessions_max = 12;  // a restore works on folders side by side
 
 Deadline soon() { return Deadline::after(std::chrono::seconds(60)); }
 
@@ -77,14 +77,15 @@ struct Worker {
 
 using Job = std::string;  // "sync" or "restore"
 
-Result<std::unique_ptr<mailboxes::ImapMailbox>> session(int& next, bool writes) {
-  if (next == sessions_max) return Error{ErrorKind::unavailable, "no more sessions"};
-  return mailboxes::ImapMailbox::open(net::stream_over(first_session_fd + next++), writes, {}, soon());
+Result<std::unique_ptr<mailboxes::ImapMailbox>> session(std::atomic<int>& next, bool writes) {
+  const int number = next++;
+  if (number >= sessions_max) return Error{ErrorKind::unavailable, "no more sessions"};
+  return mailboxes::ImapMailbox::open(net::stream_over(first_session_fd + number), writes, {}, soon());
 }
 
 Status work(const fs::path& folder, const Job& job, Milliseconds moment) {
   Worker worker(folder);
-  int next = 0;
+  std::atomic<int> next = 0;
   if (job == "sync") {
     RETURN_IF_ERROR(worker.book->put_mailbox(worker.mailbox, soon()));
     ASSIGN_OR_RETURN(const auto source, session(next, false));
@@ -185,7 +186,7 @@ class Rounds {
           const fs::path& trace = {}) {
     std::vector<std::string> words;
     if (point || !trace.empty()) {
-      words = {"/usr/bin/strace", "-f", "-qq", "--seccomp-bpf", "-o", trace.empty() ? "/dev/null" : trace.string()};
+      words = {"/usr/bin/strace", "-f", "-qq", "-o", trace.empty() ? "/dev/null" : trace.string()};
       const std::string calls = point ? point->calls : all_calls();
       words.insert(words.end(), {"-e", "trace=" + calls, "-e", "signal=none"});
       if (point)
@@ -235,20 +236,23 @@ class Rounds {
       const std::size_t begin = line.find_first_not_of(' ', space), end = line.find('(', begin == std::string::npos ? 0 : begin);
       if (begin != std::string::npos && end != std::string::npos) ++calls[line.substr(0, space)][line.substr(begin, end - begin)];
     }
-    std::vector<Point> points;
+    std::vector<Point> kinds_there;  // with how often a thread makes such a call
     for (const auto& [names, what] : kinds) {
-      unsigned most = 0;
+      Point most{names, what, 0};
+      // strace counts each call of each thread by itself.
       for (const auto& [thread, of] : calls) {
-        unsigned sum = 0;
         for (const auto name : split(names, ',')) {
           const auto found = of.find(std::string(name));
-          sum += found == of.end() ? 0 : found->second;
+          if (found != of.end()) most.number = std::max(most.number, found->second);
         }
-        most = std::max(most, sum);
       }
-      const std::size_t share = std::max<std::size_t>(1, count / std::size(kinds));
-      for (std::size_t i = 0; i < share && most > 0; ++i)
-        points.push_back({names, what, 1 + static_cast<unsigned>(i * most / share)});
+      if (most.number > 0) kinds_there.push_back(most);
+    }
+    std::vector<Point> points;
+    for (std::size_t i = 0; i < count && !kinds_there.empty(); ++i) {
+      const Point& kind = kinds_there[i % kinds_there.size()];
+      const std::size_t each = count / kinds_there.size() + 1;
+      points.push_back({kind.calls, kind.what, 1 + static_cast<unsigned>(i / kinds_there.size() * kind.number / each)});
     }
     return points;
   }
@@ -345,7 +349,7 @@ int all_rounds(const fs::path& folder, std::size_t count, const std::string& pro
     ++held;
   }
   std::cout << "points held: " << held << ", struck: " << struck << std::endl;
-  return struck * 2 >= held ? 0 : 1;  // a point that strikes nothing shows nothing
+  return struck * 3 >= held * 2 ? 0 : 1;  // a point that strikes nothing shows nothing; threads take turns as they will
 }
 
 }  // namespace

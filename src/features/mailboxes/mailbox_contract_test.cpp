@@ -37,7 +37,7 @@ TEST_P(MailboxContract, many_are_added_in_their_order_and_each_has_its_answer) {
   std::vector<Item> items;
   for (std::size_t i = 0; i < count; ++i) {
     items.push_back(letter("many " + std::to_string(i)));
-    if (i % 10 == 0) items.back().content += std::string(200'000, 'x') + "\r\n";
+    if (i % 10 == 0 && account->has_flags_and_dates()) items.back().content += std::string(200'000, 'x') + "\r\n";
   }
   std::size_t given = 0;
   std::vector<std::string> ids;

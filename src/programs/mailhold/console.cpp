@@ -41,8 +41,9 @@ Result<std::string> Console::tenant_id(const std::string& name_or_id) {
 Result<std::string> Console::mailbox_id(const std::string& name_or_id, const std::string& tenant) {
   if (Id::parse(name_or_id)) return name_or_id;
   ASSIGN_OR_RETURN(const std::string answer, ask(json::serialize(json::object{{"verb", "mailbox.list"}, {"tenant", tenant}})));
+  const json::value listed = json::parse(answer);
   std::string found;
-  for (const json::value& mailbox : json::parse(answer).as_object().at("mailboxes").as_array()) {
+  for (const json::value& mailbox : listed.at("mailboxes").as_array()) {
     if (mailbox.as_object().at("name").as_string() != name_or_id) continue;
     if (!found.empty()) return Error{ErrorKind::invalid_input, "more than one mailbox has that name: give the id"};
     found = std::string(mailbox.as_object().at("mailbox").as_string());

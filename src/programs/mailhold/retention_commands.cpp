@@ -72,7 +72,8 @@ Status remove_hold(Console& console, const Typed& typed) {
   const std::string named = typed.one("hold");
   ASSIGN_OR_RETURN(const std::string answer,
                    console.ask(json::serialize(json::object{{"verb", "hold.list"}, {"tenant", tenant.text()}})));
-  for (const json::value& hold : json::parse(answer).as_object().at("holds").as_array()) {
+  const json::value listed = json::parse(answer);
+  for (const json::value& hold : listed.at("holds").as_array()) {
     const std::string id(hold.as_object().at("hold").as_string());
     if (id == named || hold.as_object().at("name").as_string() == named)
       return apply(console, typed, "hold.remove", tenant, {{"hold", id}});

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 PROGRAMS = pathlib.Path(os.environ["MAILHOLD_PROGRAMS"])
-POINTS = int(os.environ.get("MAILHOLD_KILL_POINTS", 210))
+POINTS = int(os.environ.get("MAILHOLD_KILL_POINTS", 105))
 
 
 class KillPoints(unittest.TestCase):

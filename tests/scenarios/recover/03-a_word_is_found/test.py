@@ -163,7 +163,7 @@ class WordIsFound(ConnectionWorld):
         self.assertEqual(len(self.find("filler")), 40)
         before = self.mailhold.pids()["searchd"]
         os.kill(before, signal.SIGKILL)
-        wait_for("another searchd", lambda: self.mailhold.pids()["searchd"] not in (before, -1) and self.mailhold.cli("backup", "find", BEA, "filler", check=False))
+        wait_for("another searchd", lambda: self.mailhold.pids()["searchd"] not in (before, -1) and (self.mailhold.cli("backup", "find", BEA, "filler", check=False) or {}).get("complete"))
         self.assertEqual(len(self.find("filler")), 40)
         # A changed byte is refused, by name; without the folder all is taken in again.
         folder = self.mailhold.data / "search" / self.tenant

@@ -116,7 +116,7 @@ class ExportsAndImports(ConnectionWorld):
         self.assertIn("not of this export", verify().stdout)
         (folder / "INBOX/more.eml").unlink()
         self.assertEqual(verify().returncode, 0)
-        types = [entry["type"] for entry in self.mailhold.cli("ledger", "show", "--tenant", "example.test")["entries"]]
+        types = [entry["event"]["t"] for entry in self.ledger_entries(self.tenant)]
         for each in ("operation.export.allow", "operation.operation.approve", "export.begun", "export.made"):
             self.assertIn(each, types)
         self.assertLess(types.index("export.begun"), types.index("export.made"))
