@@ -64,7 +64,8 @@ fuzz:
 
 # Hours: T8 (backups of many days), T34 (a log with two histories), 500 rounds of kill -9 under load, T13 (each fuzzer for half an hour).
 soak: programs peers
-	$(foreach long,$(wildcard tests/scenarios/keys/T8-*/test.py),$(AS_ROOT) /usr/bin/python3 $(long) &&) true
+	ninja -C build/release backup_kill_points
+	$(AS_ROOT) env MAILHOLD_PROGRAMS=$(CURDIR)/build/release/bin MAILHOLD_KILL_POINTS=420 /usr/bin/python3 tests/faults/T42-kill_points_of_a_backup/test.py
 	$(AS_ROOT) /usr/bin/python3 tests/scenarios/ledger/01-witnesses_and_offline_verification/test.py
 	$(AS_ROOT) /usr/bin/python3 tests/faults/kill_rounds.py 500
 	$(AS_ROOT) env MAILHOLD_T8_DAYS=all /usr/bin/python3 tests/scenarios/keys/T8-shredding_survives_backups/test.py
