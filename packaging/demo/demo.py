@@ -203,12 +203,15 @@ def second_person(mailhold):
     return key
 
 
-def connect(mailhold, tenant, purpose, server, *more):
-    """A connection to an account of alice's for one purpose; its password is sealed to keyd."""
+def connect(mailhold, tenant, purpose, server, *more, second=None):
+    """A connection to an account of alice's for one purpose; its password is sealed to keyd. Once there is a second person, it takes both."""
     kind, host, port, certificate = server
     words = ["--kind", kind, "--host", host, "--port", port, "--tls", "implicit", "--ca", certificate,
              "--sign-in", "password", "--user", ALICE, "--purpose", purpose, "--mailbox", "*"]
-    connection = mailhold.cli("connection", "set", "--tenant", tenant, *words, *more, "--key", mailhold.operator)["connection"]
+    made = mailhold.cli("connection", "set", "--tenant", tenant, *words, *more, "--key", mailhold.operator)
+    connection = made["connection"]
+    if "waits_for_second_person" in made:
+        mailhold.cli("operation", "approve", "--tenant", tenant, "--operation", made["waits_for_second_person"], "--key", second)
     mailhold.cli("secret", "set", "--connection", connection, "--user", ALICE, "--password-file", mailhold.secret_file("alice-password", ALICE_PASSWORD),
                  "--key", mailhold.operator)
     return connection
@@ -254,7 +257,7 @@ def show_calendar(mailhold, peers, tenant, second):
     server = ("http", "dav.example.test", peers.dav_port, peers.dav_certificate)
     reads = [word for method in ("PROPFIND", "REPORT", "GET") for word in ("--verb", f"{method} /**")]
     writes = [word for method in ("PUT", "MKCALENDAR", "MKCOL") for word in ("--verb", f"{method} /**")]
-    reading, writing = connect(mailhold, tenant, "backup.read", server, *reads), connect(mailhold, tenant, "restore.write", server, *reads, *writes)
+    reading, writing = (connect(mailhold, tenant, purpose, server, *verbs, second=second) for purpose, verbs in (("backup.read", reads), ("restore.write", [*reads, *writes])))
     named = ["--tenant", tenant, "--connection", writing, "--key", mailhold.operator]
     mailhold.cli("connection", "suspend", *named)
     mailhold.cli("mailbox", "add", "--tenant", tenant, "--name", "alice's calendar", "--kind", "dav", "--connection", reading, "--restore-connection", writing)
