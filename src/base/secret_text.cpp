@@ -7,6 +7,24 @@
 #include "base/random.h"
 
 namespace mailhold {
+namespace {
+
+SecretTextMemory secret_memory;
+
+char* take_block(std::size_t bytes) {
+  void* block = secret_memory.take != nullptr ? secret_memory.take(bytes) : nullptr;
+  if (block == nullptr) block = std::calloc(bytes, 1);
+  if (block == nullptr) std::abort();
+  return static_cast<char*>(block);
+}
+
+void give_block_back(char* block) {
+  if (secret_memory.give_back == nullptr || !secret_memory.give_back(block)) std::free(block);
+}
+
+}  // namespace
+
+void keep_secret_texts_in(SecretTextMemory memory) { secret_memory = memory; }
 
 void wipe(void* bytes, std::size_t count) {
   if (count > 0) ::explicit_bzero(bytes, count);
@@ -19,9 +37,7 @@ void wipe(std::string& text) {
 
 // Locking and keeping out of core files are done once for the whole process
 // (platform/sandbox: mlockall, RLIMIT_CORE 0, dumpable 0), not for each small block.
-SecretText::SecretText(std::size_t count) : bytes_(static_cast<char*>(std::calloc(count + 1, 1))), size_(count) {
-  if (bytes_ == nullptr) std::abort();
-}
+SecretText::SecretText(std::size_t count) : bytes_(take_block(count + 1)), size_(count) {}
 
 SecretText SecretText::copy_of(std::string_view bytes) {
   SecretText secret(bytes.size());
@@ -43,6 +59,15 @@ SecretText SecretText::random(std::size_t count) {
 
 SecretText SecretText::zeroed(std::size_t count) { return SecretText(count); }
 
+SecretText SecretText::joined(std::initializer_list<std::string_view> parts) {
+  std::size_t count = 0;
+  for (const std::string_view part : parts) count += part.size();
+  SecretText secret(count);
+  char* at = secret.bytes_;
+  for (const std::string_view part : parts) at += part.copy(at, part.size());
+  return secret;
+}
+
 SecretText::SecretText(SecretText&& other) noexcept
     : bytes_(std::exchange(other.bytes_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 
@@ -55,7 +80,7 @@ SecretText& SecretText::operator=(SecretText&& other) noexcept {
 SecretText::~SecretText() {
   if (bytes_ == nullptr) return;
   wipe(bytes_, size_);
-  std::free(bytes_);
+  give_block_back(bytes_);
 }
 
 bool equals_in_constant_time(std::string_view a, std::string_view b) {

@@ -1,10 +1,12 @@
 // SecretText: a password, key or token in memory. It cannot be printed or copied by
 // accident: no operator<<, no copy; copies are made by duplicate(). The bytes live in
-// one heap block that is locked where the kernel allows, kept out of core files and
-// wiped at the end. reveal() is the one way in, and easy to grep.
+// one block that is locked where the kernel allows, kept out of core files and
+// wiped at the end: of the heap, or of the program's secret memory where it has some.
+// reveal() is the one way in, and easy to grep.
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -21,6 +23,7 @@ class SecretText {
   static SecretText take(std::string&& bytes);  // wipes the source
   static SecretText random(std::size_t count);
   static SecretText zeroed(std::size_t count);  // to be filled through data()
+  static SecretText joined(std::initializer_list<std::string_view> parts);
 
   SecretText(SecretText&& other) noexcept;
   SecretText& operator=(SecretText&& other) noexcept;
@@ -39,6 +42,14 @@ class SecretText {
   char* bytes_ = nullptr;
   std::size_t size_ = 0;
 };
+
+// Where SecretTexts lie instead of in the heap, in programs that have such memory (platform/crypto/secret_memory.h). `take` gives
+// a block of zeros, or null: then it is the heap after all. `give_back` is false for a block that is not its own. Any thread.
+struct SecretTextMemory {
+  void* (*take)(std::size_t bytes) noexcept = nullptr;
+  bool (*give_back)(void* block) noexcept = nullptr;
+};
+void keep_secret_texts_in(SecretTextMemory memory);  // once, before there is another thread
 
 // Equal length and content, in time that depends on the length only.
 bool equals_in_constant_time(std::string_view a, std::string_view b);

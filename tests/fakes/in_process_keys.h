@@ -42,7 +42,8 @@ class InProcessKeys {
     return std::make_unique<keys::KeyClient>(
         [this, role](std::uint16_t method, std::string_view body, const Deadline&) -> Result<std::string> {
           if (away) return Error{ErrorKind::unavailable, "keyd is away"};
-          return door.answer(role, method, body);
+          ASSIGN_OR_RETURN(const SecretText answer, door.answer(role, method, body));
+          return std::string(answer.reveal());
         });
   }
 

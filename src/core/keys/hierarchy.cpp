@@ -1,6 +1,5 @@
 #include "core/keys/hierarchy.h"
 
-#include "base/bytes.h"
 #include "formats/sealed/sealed.h"
 
 namespace mailhold::keys {
@@ -13,46 +12,16 @@ constexpr std::size_t region_versions_max = SecretPages::slots - page_region_fir
 constexpr std::size_t held_max = 200'000;  // opened keys kept in memory: 40,000 tenants with five keys each
 constexpr Slot purposes[] = {Slot{1}, Slot{2}, Slot{3}, Slot{4}, Slot{5}, Slot{6}, Slot{7}, Slot{8}};
 
-sealed::Kind kind_of(const KeyPlace& place) {
-  if (place.epoch != 0) return sealed::Kind::day_key;
-  switch (place.slot) {
-    case Slot::tenant: return sealed::Kind::tenant_key;
-    case Slot::region: return sealed::Kind::region_key;
-    case Slot::ledger_seed: return sealed::Kind::signing_seed;
-    case Slot::entry: return sealed::Kind::entry_key;
-  }
-  return sealed::Kind::purpose_key;
-}
-
 Error destroyed() { return Error{ErrorKind::not_found, "the key was destroyed"}; }
 
 }  // namespace
 
-sealed::Context Hierarchy::context_of(const KeyRow& row, const WrappingKey& above) const {
-  ByteWriter object;
-  object.raw(row.id.bytes()).u8(static_cast<std::uint8_t>(row.place.slot)).u32(row.place.epoch);
-  return {.region = region_,
-          .tenant = row.place.tenant,
-          .kind = kind_of(row.place),
-          .object_id = object.take(),
-          .field = static_cast<std::uint16_t>(row.place.slot),
-          .version = row.place.version,
-          .key_id = above.id,
-          .key_version = above.version};
-}
-
 Result<KeyRow> Hierarchy::wrap(const KeyPlace& place, std::string_view key, const WrappingKey& above, Milliseconds now) const {
-  KeyRow row{place, Id::random(), now, above.version, {}};
-  row.sealed = sealed::seal(above.key, context_of(row, above), key);
-  return row;
+  return wrap_key(region_, place, key, above, now);
 }
 
 Result<SecretText> Hierarchy::unwrap(const KeyRow& row, const WrappingKey& above) const {
-  if (row.sealed.empty()) return destroyed();
-  auto key = sealed::open_secret(above.key, context_of(row, above), row.sealed);
-  if (!key) return key.error().while_doing("opening a key of tenant " + row.place.tenant.text());
-  if (key->size() != sealed::key_size) return Error{ErrorKind::corrupt, "a wrapped key of wrong size"};
-  return key;
+  return unwrap_key(region_, row, above);
 }
 
 Result<Hierarchy::NewRegion> Hierarchy::make_region(Milliseconds now) const {
@@ -137,11 +106,9 @@ Result<Hierarchy::NextRoot> Hierarchy::make_next_root(Milliseconds now) {
   const WrappingKey next_root{Id(), next.version, next.root.reveal()};
   ASSIGN_OR_RETURN(next.region, make_next_region_key(next_root, now));
   ASSIGN_OR_RETURN(const std::vector<KeyRow> rows, keystore_.versions({}, Slot::region, 0));
-  for (KeyRow row : rows) {
-    ASSIGN_OR_RETURN(const SecretText key, unwrap(row, root));
-    row.key_version = next.version;
-    row.sealed = sealed::seal(next_root.key, context_of(row, next_root), key.reveal());
-    next.region.rewrapped.push_back(std::move(row));
+  for (const KeyRow& row : rows) {
+    ASSIGN_OR_RETURN(KeyRow again, rewrap_key(region_, row, root, next_root));
+    next.region.rewrapped.push_back(std::move(again));
   }
   return next;
 }
@@ -159,11 +126,7 @@ Result<KeyRow> Hierarchy::rewrapped(const KeyRow& row) {
 
 Result<KeyRow> Hierarchy::rewrapped(const KeyRow& row, const WrappingKey& newest) {
   ASSIGN_OR_RETURN(const WrappingKey wrapping, above(row));
-  ASSIGN_OR_RETURN(const SecretText key, unwrap(row, wrapping));
-  KeyRow again = row;
-  again.key_version = newest.version;
-  again.sealed = sealed::seal(newest.key, context_of(again, newest), key.reveal());
-  return again;
+  return rewrap_key(region_, row, wrapping, newest);
 }
 
 void Hierarchy::close() {

@@ -14,18 +14,11 @@
 #include "base/id.h"
 #include "base/result.h"
 #include "base/secret_text.h"
+#include "core/keys/key_wrapping.h"
 #include "core/keys/keystore.h"
 #include "core/keys/secret_pages.h"
-#include "formats/sealed/context.h"
 
 namespace mailhold::keys {
-
-// The key that wraps others, as their contexts name it.
-struct WrappingKey {
-  Id id;
-  std::uint32_t version = 0;
-  std::string_view key;  // as long as the hierarchy is not closed or asked for another key
-};
 
 class Hierarchy {
  public:
@@ -85,7 +78,6 @@ class Hierarchy {
   std::string_view entry_private_key() const;
 
  private:
-  sealed::Context context_of(const KeyRow& row, const WrappingKey& above) const;
   Result<NextRegionKey> make_next_region_key(const WrappingKey& root, Milliseconds now);
 
   Result<WrappingKey> above(const KeyRow& row);             // as the row is sealed

@@ -84,31 +84,31 @@ class Question {
   ByteReader reader_;
 };
 
-Result<std::string> empty_answer(const Status& status) {
+using Answer = Result<SecretText>;
+
+Answer empty_answer(const Status& status) {
   if (!status) return status.error();
-  return std::string();
+  return SecretText();
 }
-Result<std::string> answer_with(const Result<SymmetricKey>& key) {
+Answer public_answer(Result<std::string> bytes) {
+  if (!bytes) return bytes.error();
+  return SecretText::take(std::move(*bytes));
+}
+Answer answer_with(const Result<SymmetricKey>& key) {
   if (!key) return key.error();
   return encode(*key);
 }
-Result<std::string> answer_with(const Result<SecretText>& secret) {
-  if (!secret) return secret.error();
-  return std::string(secret->reveal());
-}
 template <class PublicKey>
-Result<std::string> answer_public(const Result<PublicKey>& key) {
+Answer answer_public(const Result<PublicKey>& key) {
   if (!key) return key.error();
-  return encode_public(key->version, key->public_key);
+  return public_answer(encode_public(key->version, key->public_key));
 }
 
-Result<std::string> spool_private_keys(KeyService& service, Id tenant, std::uint32_t version) {
+Answer spool_private_keys(KeyService& service, Id tenant, std::uint32_t version) {
   ASSIGN_OR_RETURN(const SecretText key, service.spool_private_key(tenant, version));
-  ByteWriter writer;
-  writer.u32(version).raw(key.reveal());
-  auto next = service.spool_private_key(tenant, version + 1);
-  if (next) writer.raw(next->reveal());
-  return writer.take();
+  const auto next = service.spool_private_key(tenant, version + 1);
+  const ByteWriter number = ByteWriter().u32(version);
+  return SecretText::joined({number.view(), key.reveal(), next ? next->reveal() : std::string_view()});
 }
 
 Status rotate(KeyService& service, const RotateRequest& request) {
@@ -132,7 +132,7 @@ bool may_call(std::string_view role, Method method) {
   return false;
 }
 
-Result<std::string> KeyDoor::answer(std::string_view role, std::uint16_t number, std::string_view body) {
+Result<SecretText> KeyDoor::answer(std::string_view role, std::uint16_t number, std::string_view body) {
   const Method method = static_cast<Method>(number);
   if (!may_call(role, method)) return denied(role, name_of(method));
   switch (method) {
@@ -147,20 +147,20 @@ Result<std::string> KeyDoor::answer(std::string_view role, std::uint16_t number,
     case Method::put_secret: {
       ASSIGN_OR_RETURN(const SecretRecord record, parse_secret_record(body));
       ASSIGN_OR_RETURN(const std::uint64_t version, service_.put_secret(record));
-      return ByteWriter().u64(version).take();
+      return public_answer(ByteWriter().u64(version).take());
     }
     case Method::use: {
       ASSIGN_OR_RETURN(const UseRequest request, parse_use_request(body));
       auto outcome = service_.use(request);
       if (!outcome)
         log_warning("keys", "a use of connection " + request.connection.text() + " failed: " + outcome.error().detail);
-      return answer_with(outcome);
+      return outcome;
     }
     default: return answer_simple(role, method, body);
   }
 }
 
-Result<std::string> KeyDoor::answer_ceremony(Method method, std::string_view body) {
+Result<SecretText> KeyDoor::answer_ceremony(Method method, std::string_view body) {
   Question question(body);
   const std::string_view what = question.text();
   const std::string_view secrets = question.text();
@@ -169,19 +169,19 @@ Result<std::string> KeyDoor::answer_ceremony(Method method, std::string_view bod
     ASSIGN_OR_RETURN(const SealKind kind, parse_kind(what));
     if (method == Method::unseal) {
       ASSIGN_OR_RETURN(const KeyService::UnsealProgress progress, service_.unseal(kind, secrets));
-      return encode(progress);
+      return public_answer(encode(progress));
     }
     ASSIGN_OR_RETURN(const SealInfo drilled, service_.drill(kind, secrets));
-    return encode(drilled);
+    return public_answer(encode(drilled));
   }
   ASSIGN_OR_RETURN(const std::vector<SealRequest> seals, parse_seals(what, secrets));
   if (method == Method::add_seal && seals.size() != 1) return Error{ErrorKind::invalid_input, "one seal at a time"};
   ASSIGN_OR_RETURN(const std::vector<SecretText> shares,
                    method == Method::initialise ? service_.initialise(seals) : service_.add_seal(seals.front()));
-  return std::string(encode_secrets(shares).reveal());
+  return encode_secrets(shares);
 }
 
-Result<std::string> KeyDoor::answer_simple(std::string_view role, Method method, std::string_view body) {
+Result<SecretText> KeyDoor::answer_simple(std::string_view role, Method method, std::string_view body) {
   Question question(body);
   switch (method) {
     case Method::status:
@@ -193,15 +193,16 @@ Result<std::string> KeyDoor::answer_simple(std::string_view role, Method method,
       RETURN_IF_ERROR(question.finish());
       if (method == Method::seal) {
         service_.seal();
-        return std::string();
+        return SecretText();
       }
       if (method == Method::events) {
         ASSIGN_OR_RETURN(const std::vector<KeyEvent> events, service_.events());
-        return encode(events);
+        return public_answer(encode(events));
       }
-      if (method == Method::status) return encode(service_.status());
-      if (method == Method::ledger_signing_seed) return answer_with(service_.ledger_signing_seed());
-      return method == Method::ledger_verifying_key ? service_.ledger_verifying_key() : service_.secret_public_key();
+      if (method == Method::status) return public_answer(encode(service_.status()));
+      if (method == Method::ledger_signing_seed) return service_.ledger_signing_seed();
+      return public_answer(method == Method::ledger_verifying_key ? service_.ledger_verifying_key()
+                                                                  : service_.secret_public_key());
     }
     case Method::create_tenant:
     case Method::destroy_tenant:
@@ -246,7 +247,7 @@ Result<std::string> KeyDoor::answer_simple(std::string_view role, Method method,
       const std::string_view context = question.text();
       const std::string_view box = question.text();
       RETURN_IF_ERROR(question.finish());
-      return answer_with(service_.open_ledger_box(tenant, version, context, box));
+      return service_.open_ledger_box(tenant, version, context, box);
     }
     case Method::end_day_rotation: {
       const Id tenant = question.id();

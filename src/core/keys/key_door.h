@@ -6,10 +6,10 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "base/secret_text.h"
 #include "core/keys/key_messages.h"
 #include "core/keys/key_service.h"
 
@@ -22,12 +22,12 @@ class KeyDoor {
  public:
   explicit KeyDoor(KeyService& service) : service_(service) {}
 
-  // denied, or what the method promises. Wipe the answer when it is sent: it may be a key.
-  Result<std::string> answer(std::string_view role, std::uint16_t method, std::string_view body);
+  // denied, or what the method promises. Any answer may be a key.
+  Result<SecretText> answer(std::string_view role, std::uint16_t method, std::string_view body);
 
  private:
-  Result<std::string> answer_ceremony(Method method, std::string_view body);
-  Result<std::string> answer_simple(std::string_view role, Method method, std::string_view body);
+  Result<SecretText> answer_ceremony(Method method, std::string_view body);
+  Result<SecretText> answer_simple(std::string_view role, Method method, std::string_view body);
   KeyService& service_;
 };
 

@@ -144,10 +144,9 @@ Result<UseRequest> parse_use_request(std::string_view bytes) {
   return request;
 }
 
-std::string encode(const SymmetricKey& key) {
-  ByteWriter writer;
-  writer.u32(key.version).raw(key.key.reveal());
-  return writer.take();
+SecretText encode(const SymmetricKey& key) {
+  const ByteWriter version = ByteWriter().u32(key.version);
+  return SecretText::joined({version.view(), key.key.reveal()});
 }
 
 Result<SymmetricKey> parse_symmetric_key(std::string_view bytes) {

@@ -82,7 +82,7 @@ std::string encode(const SecretRecord& record);
 Result<SecretRecord> parse_secret_record(std::string_view bytes);
 std::string encode(const UseRequest& request);
 Result<UseRequest> parse_use_request(std::string_view bytes);
-std::string encode(const SymmetricKey& key);
+SecretText encode(const SymmetricKey& key);
 Result<SymmetricKey> parse_symmetric_key(std::string_view bytes);
 std::string encode_public(std::uint32_t version, std::string_view public_key);
 Result<BoxPublicKey> parse_public_key(std::string_view bytes);

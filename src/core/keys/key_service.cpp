@@ -3,11 +3,11 @@
 #include "base/log.h"
 #include "core/keys/connection_secrets.h"
 #include "core/keys/key_service_state.h"
-#include "core/keys/use_templates.h"
 #include "formats/sealed/box.h"
 #include "formats/sealed/sealed.h"
 #include "platform/crypto/ed25519.h"
 #include "platform/crypto/hash.h"
+#include "platform/crypto/secret_memory.h"
 #include "platform/crypto/x25519.h"
 
 namespace mailhold::keys {
@@ -51,7 +51,8 @@ KeyStatus KeyService::status() const {
   State& state = *state_;
   KeyStatus status;
   status.region = state.settings.region;
-  status.memory_is_secret = state.pages.is_secret();
+  const crypto::SecretMemoryUse memory = crypto::secret_memory_use();
+  status.memory_is_secret = state.pages.is_secret() && (!memory.is_kept || (memory.is_secret && memory.texts_outside == 0));
   status.host_is_asked = static_cast<bool>(state.settings.host);
   status.host_findings = state.host_findings();
   const std::lock_guard lock(state.mutex);
@@ -80,6 +81,9 @@ KeyStatus KeyService::status() const {
 void KeyService::seal() {
   const std::lock_guard lock(state_->mutex);
   state_->confirmed = false;
+  state_->ahead.discard();
+  state_->opened.forget_all();
+  state_->verifying_key.clear();
   if (state_->hierarchy) state_->hierarchy->close();
   state_->hierarchy.reset();
 }
@@ -92,9 +96,12 @@ Status KeyService::create_tenant(Id tenant) {
 Status KeyService::destroy_tenant(Id tenant) {
   if (tenant.is_none()) return Error{ErrorKind::invalid_input, "a tenant needs an id"};
   return state_->unsealed([&](Hierarchy& keys) -> Status {
+    // All that is in memory goes first: the file may have lost the tenant even if what follows reports a failure.
+    state_->ahead.discard();
+    state_->opened.forget_tenant(tenant);
+    keys.forget_tenant(tenant);
     RETURN_IF_ERROR(
         state_->keystore->destroy_tenant(tenant, keys.root_version(), shredded(*state_, keys, tenant, {{"scope", "tenant"}})));
-    keys.forget_tenant(tenant);
     log_info("keys", "destroyed the keys of tenant " + tenant.text());
     return done();
   });
@@ -159,11 +166,11 @@ Status KeyService::destroy_day(Id tenant, std::uint32_t day) {
     for (const Slot slot : slots) {
       ASSIGN_OR_RETURN(const std::vector<KeyRow> versions, state_->keystore->versions(tenant, slot, day));
       for (const KeyRow& row : versions) {
+        keys.forget(row.place);
         RETURN_IF_ERROR(state_->keystore->destroy_key(
             row.place, keys.root_version(),
             shredded(*state_, keys, tenant,
                      {{"scope", "day"}, {"day", std::to_string(day)}, {"version", std::to_string(row.place.version)}})));
-        keys.forget(row.place);
         outcome = done();
       }
     }
@@ -208,9 +215,12 @@ Result<SecretText> KeyService::ledger_signing_seed() {
 }
 
 Result<std::string> KeyService::ledger_verifying_key() {
-  return state_->unsealed([](Hierarchy& keys) -> Result<std::string> {
-    ASSIGN_OR_RETURN(const crypto::Ed25519Signer signer, crypto::Ed25519Signer::from_seed(keys.ledger_seed()));
-    return std::string(signer.public_key());
+  return state_->unsealed([&](Hierarchy& keys) -> Result<std::string> {
+    if (state_->verifying_key.empty()) {
+      ASSIGN_OR_RETURN(const crypto::Ed25519Signer signer, crypto::Ed25519Signer::from_seed(keys.ledger_seed()));
+      state_->verifying_key = signer.public_key();
+    }
+    return state_->verifying_key;
   });
 }
 
@@ -236,6 +246,7 @@ Result<std::uint64_t> KeyService::put_secret(const SecretRecord& record) {
     if (const auto before = state_->keystore->secret(record.tenant, record.connection))
       row.connection_key_version = before->connection_key_version;
     seal_secret(row, region, key, crypto::sha256(record.policy), secret.reveal());
+    state_->opened.forget(record.tenant, record.connection);
     RETURN_IF_ERROR(state_->keystore->put_secret(
         row, state_->event("key.secret_put", record.tenant,
                            {{"of_connection", record.connection.text()}, {"version", std::to_string(row.version)}})));
@@ -245,9 +256,39 @@ Result<std::uint64_t> KeyService::put_secret(const SecretRecord& record) {
 
 Status KeyService::destroy_secret(Id tenant, Id connection) {
   return state_->unsealed([&](Hierarchy&) {
+    state_->opened.forget(tenant, connection);
     return state_->keystore->destroy_secret(
         tenant, connection, state_->event("key.secret_destroyed", tenant, {{"of_connection", connection.text()}}));
   });
+}
+
+// With the receipt spent, whatever comes of it.
+Result<KeyService::State::Use> KeyService::State::open_use(const UseRequest& request, const VerifiedReceipt& receipt,
+                                                           Milliseconds now) {
+  return unsealed([&](Hierarchy& keys) -> Result<Use> {
+    if (!confirmed) return Error{ErrorKind::unavailable, "the keystore has not been compared with the ledger yet"};
+    RETURN_IF_ERROR(spent.spend(receipt.leaf_hash, receipt.issued_at, receipt.expires_at, now));
+    Use use;
+    ASSIGN_OR_RETURN(use.row, keystore->secret(request.tenant, request.connection));
+    use.policy_hash = crypto::sha256(request.policy);
+    if (needs_signer(request.template_name)) use.signer = opened.find(use.row, use.policy_hash, now);
+    if (use.signer) return use;
+    const KeyPlace place{request.tenant, slot_of(Purpose::connection), 0, use.row.key_version};
+    ASSIGN_OR_RETURN(const WrappingKey key, keys.key(place));
+    ASSIGN_OR_RETURN(use.secret, open_secret_of(use.row, settings.region, key, use.policy_hash));
+    if (use.row.connection_key_version == 0)
+      RETURN_IF_ERROR(give_own_key(*this, keys, use.row, use.policy_hash, use.secret.reveal()));
+    return use;
+  });
+}
+
+// Unless the secret was replaced or destroyed while its key was opened.
+void KeyService::State::keep_opened(const Use& use, std::shared_ptr<const ClientSigner> signer, Milliseconds now) {
+  const std::lock_guard lock(mutex);
+  if (!hierarchy) return;
+  const auto row = keystore->secret(use.row.tenant, use.row.connection);
+  if (row && row->sealed == use.row.sealed && row->sealed_key == use.row.sealed_key)
+    opened.keep(use.row, use.policy_hash, std::move(signer), now);
 }
 
 Result<SecretText> KeyService::use(const UseRequest& request) {
@@ -257,19 +298,19 @@ Result<SecretText> KeyService::use(const UseRequest& request) {
   ASSIGN_OR_RETURN(const std::string verifying_key, ledger_verifying_key());
   const Milliseconds now = state_->clock.now();
   ASSIGN_OR_RETURN(const VerifiedReceipt receipt, state_->verifier(request, verifying_key, now));
-  Result<SecretText> secret = state_->unsealed([&](Hierarchy& keys) -> Result<SecretText> {
-    if (!state_->confirmed) return Error{ErrorKind::unavailable, "the keystore has not been compared with the ledger yet"};
-    RETURN_IF_ERROR(state_->spent.spend(receipt.leaf_hash, receipt.issued_at, receipt.expires_at, now));
-    ASSIGN_OR_RETURN(const SecretRow row, state_->keystore->secret(request.tenant, request.connection));
-    const std::string policy_hash = crypto::sha256(request.policy);
-    const KeyPlace place{request.tenant, slot_of(Purpose::connection), 0, row.key_version};
-    ASSIGN_OR_RETURN(const WrappingKey key, keys.key(place));
-    ASSIGN_OR_RETURN(SecretText opened, open_secret_of(row, state_->settings.region, key, policy_hash));
-    if (row.connection_key_version == 0) RETURN_IF_ERROR(give_own_key(*state_, keys, row, policy_hash, opened.reveal()));
-    return opened;
-  });
-  if (!secret) return secret;
-  return answer_template(request, *secret, receipt.leaf_hash, now);
+  ASSIGN_OR_RETURN(State::Use use, state_->open_use(request, receipt, now));
+  // Signing and proving take a while: without the lock.
+  if (!needs_signer(request.template_name)) return answer_template(request, use.secret);
+  if (!use.signer) {
+    ASSIGN_OR_RETURN(use.signer, ClientSigner::open(use.secret));
+    state_->keep_opened(use, use.signer, now);
+  }
+  return use.signer->assertion(receipt.leaf_hash, now);
+}
+
+void KeyService::forget_opened_keys() {
+  const std::lock_guard lock(state_->mutex);
+  state_->opened.forget_expired(state_->clock.now());
 }
 
 // Not while a seal is being made or opened: it would be one of the old root.
@@ -283,7 +324,10 @@ Status KeyService::rotate_region() {
 }
 
 Status KeyService::rotate_tenant(Id tenant) {
-  return state_->unsealed([&](Hierarchy& keys) { return state_->rotation(keys).begin_tenant(tenant, state_->clock.now()); });
+  return state_->unsealed([&](Hierarchy& keys) {
+    state_->opened.forget_tenant(tenant);
+    return state_->rotation(keys).begin_tenant(tenant, state_->clock.now());
+  });
 }
 
 Status KeyService::rotate_day(Id tenant, std::uint32_t day) {
@@ -296,11 +340,14 @@ Status KeyService::end_day_rotation(Id tenant, std::uint32_t day, std::uint64_t 
 }
 
 Status KeyService::rotate_connection(Id tenant, Id connection) {
-  return state_->unsealed(
-      [&](Hierarchy& keys) { return state_->rotation(keys).rotate_connection(tenant, connection, state_->clock.now()); });
+  return state_->unsealed([&](Hierarchy& keys) {
+    state_->opened.forget(tenant, connection);
+    return state_->rotation(keys).rotate_connection(tenant, connection, state_->clock.now());
+  });
 }
 
 Result<bool> KeyService::rewrap_step() {
+  state_->ahead.wait();  // before the lock: others are answered meanwhile
   return state_->unsealed([&](Hierarchy& keys) -> Result<bool> {
     ASSIGN_OR_RETURN(const bool rotated, state_->rotation(keys).step(state_->clock.now()));
     ASSIGN_OR_RETURN(const bool settled, state_->settle_shreds(keys));

@@ -101,6 +101,7 @@ class KeyService {
   Status destroy_secret(Id tenant, Id connection);
   // See KeyClient::use. A receipt is spent by the first call that presents it, whether or not the secret then opens.
   Result<SecretText> use(const UseRequest& request);
+  void forget_opened_keys();  // keyd calls it again and again: those whose minute is over (opened_keys.h)
 
   // Rotation: see rotation.h. Those of regions and tenants go on by rewrap_step(), which keyd calls again and again: true
   // if there was something to do. It also says what no copy of the keystore opens any more (`key.shred_completed`).

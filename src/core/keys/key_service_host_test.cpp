@@ -102,8 +102,10 @@ TEST_F(HostOfKeys, an_open_region_stays_open_and_its_status_tells) {
   ASSERT_TRUE(initialise());
   findings_ = {agent};
   KeyDoor door(*service_);
-  KeyClient client(
-      [&](std::uint16_t method, std::string_view body, const Deadline&) { return door.answer("apid", method, body); });
+  KeyClient client([&](std::uint16_t method, std::string_view body, const Deadline&) -> Result<std::string> {
+    ASSIGN_OR_RETURN(const SecretText answer, door.answer("apid", method, body));
+    return std::string(answer.reveal());
+  });
   const KeyStatus status = client.status(Deadline::after(std::chrono::seconds(5))).value();
   EXPECT_EQ(status.seal, Seal::unsealed);
   EXPECT_TRUE(status.host_is_asked);

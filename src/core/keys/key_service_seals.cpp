@@ -152,9 +152,9 @@ Result<KeyService::UnsealProgress> KeyService::unseal(SealKind kind, std::string
 
 // With state.ceremony held. An empty text: shares are missing.
 // The seal opens as it is, too: a failure here is one of the disk, and the next opening tries again.
-void KeyService::State::bring_up_to_date(const OpenedSeal& opened) {
-  if (RootSeals::has_key_pair(opened.seal)) return;
-  const auto renewed = seals.with_key_pair(opened);
+void KeyService::State::bring_up_to_date(const OpenedSeal& opened_seal) {
+  if (RootSeals::has_key_pair(opened_seal.seal)) return;
+  const auto renewed = seals.with_key_pair(opened_seal);
   const Status kept =
       renewed ? keystore->replace_seal(*renewed, event("key.seal_renewed", {}, fields_of(*renewed))) : Status(renewed.error());
   if (!kept) log_warning("keys", "a seal of an older format stays as it is: " + kept.error().detail);

@@ -8,6 +8,7 @@
 
 #include "core/keys/hierarchy.h"
 #include "core/keys/key_service.h"
+#include "core/keys/opened_keys.h"
 #include "core/keys/rotation.h"
 #include "core/keys/spent_receipts.h"
 
@@ -39,6 +40,9 @@ struct KeyService::State {
   // Guarded by mutex:
   std::optional<Keystore> keystore;
   std::optional<Hierarchy> hierarchy;  // present: unsealed
+  RewrapAhead ahead;                   // after the keystore, which it reads
+  OpenedKeys opened;
+  std::string verifying_key;  // of the ledger, once somebody asked while the region is unsealed
   SpentReceipts spent;
   std::set<std::pair<std::string, std::string>> known_findings;  // kind and subject, that have become events
 
@@ -62,9 +66,18 @@ struct KeyService::State {
 
   Result<bool> settle_shreds(Hierarchy& keys);  // true if there were any
   // A seal of format 2, which was just opened and whose root is the one in use, gets its key pair.
-  void bring_up_to_date(const OpenedSeal& opened);
+  void bring_up_to_date(const OpenedSeal& opened_seal);
+  // The row of a secret that a receipt was spent for, and what it opens to.
+  struct Use {
+    SecretRow row{};
+    std::string policy_hash{};
+    std::shared_ptr<const ClientSigner> signer{};  // one that was kept
+    SecretText secret{};                           // else
+  };
+  Result<Use> open_use(const UseRequest& request, const VerifiedReceipt& receipt, Milliseconds now);
+  void keep_opened(const Use& use, std::shared_ptr<const ClientSigner> signer, Milliseconds now);
 
-  Rotation rotation(Hierarchy& keys) { return {*keystore, keys, settings.region, settings.rewrap_rows}; }
+  Rotation rotation(Hierarchy& keys) { return {*keystore, keys, ahead, settings.region, settings.rewrap_rows}; }
   std::uint32_t today() const { return day_of(clock.now()); }
   KeyEvent event(std::string name, Id tenant, std::map<std::string, std::string> fields) const {
     return {Id::random(), clock.now(), tenant, std::move(name), std::move(fields)};

@@ -148,7 +148,9 @@ class Keystore {
   // Destroys the versions of those places below the one given, and ends the rotation; the file forgets them.
   Status end_rotation(const RotationRow& rotation, const std::vector<KeyPlace>& newest, const KeyEvent& event);
 
-  // Living rows that an older version of the key above wraps, after the place given, in the order of their places.
+  // Living rows that an older version of the key above wraps, after the place given, in the order of their places. Days begin
+  // behind {tenant, slot, 0, last_version}.
+  static constexpr std::uint32_t last_version = UINT32_MAX;
   Result<std::vector<KeyRow>> stale_days(const KeyPlace& after, std::uint32_t newest_key_version, std::uint32_t limit);
   Result<std::vector<KeyRow>> stale_tenants(Id after, std::uint32_t newest_key_version, std::uint32_t limit);
   Result<std::vector<SecretRow>> stale_secrets(Id tenant, Id after, std::uint32_t newest_key_version, std::uint32_t limit);

@@ -261,13 +261,23 @@ Status Keystore::end_rotation(const RotationRow& rotation, const std::vector<Key
   return records_->forget_deleted(soon());
 }
 
+// A second bound of `epoch` would be what SQLite enters the key by, and each step would read all that the steps before have read.
 Result<std::vector<KeyRow>> Keystore::stale_days(const KeyPlace& after, std::uint32_t newest_key_version, std::uint32_t limit) {
   Values values = place_of(after);
   values.insert(values.end(), {newest_key_version, limit});
-  return keys_of(records_->query(std::string("SELECT ") + key_columns +
-                                     " FROM wrapped_key WHERE tenant=$1 AND slot=$2 AND epoch>0 AND (epoch, version)>($3, $4) "
-                                     "AND key_version<$5 AND length(sealed)>0 ORDER BY epoch, version LIMIT $6",
-                                 values, soon()));
+  ASSIGN_OR_RETURN(const Rows rows, records_->query("SELECT epoch, version, id, created_at, key_version, sealed FROM wrapped_key "
+                                                    "WHERE tenant=$1 AND slot=$2 AND (epoch, version)>($3, $4) "
+                                                    "AND key_version<$5 AND length(sealed)>0 ORDER BY epoch, version LIMIT $6",
+                                                    values, soon()));
+  std::vector<KeyRow> days;
+  days.reserve(rows.size());
+  for (const Values& row : rows) {
+    const KeyPlace place{after.tenant, after.slot, static_cast<std::uint32_t>(row[0].number()),
+                         static_cast<std::uint32_t>(row[1].number())};
+    days.push_back(
+        {place, Id::from_bytes(row[2].bytes()), row[3].number(), static_cast<std::uint32_t>(row[4].number()), row[5].bytes()});
+  }
+  return days;
 }
 
 Result<std::vector<KeyRow>> Keystore::stale_tenants(Id after, std::uint32_t newest_key_version, std::uint32_t limit) {

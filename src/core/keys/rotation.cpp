@@ -20,10 +20,56 @@ KeyEvent event_of(std::string name, Id tenant, Milliseconds now, std::map<std::s
 
 Error under_way() { return {ErrorKind::already_exists, "a rotation of it is under way; `mailhold key status` shows how far"}; }
 
-// Where the rewrap of a tenant stands: the place or connection behind which it goes on.
-std::string write_cursor(const KeyPlace& place) { return ByteWriter().u32(place.epoch).u32(place.version).take(); }
+// What the rewrap of a tenant goes through, in this order. At the end it looks at all days once more: whatever a cursor says,
+// nothing may be left behind when the old keys are destroyed.
+enum Phase : std::uint8_t { spool_days = 2, store_days = 8, secrets = 1, spool_again = 102, store_again = 108, the_end = 0 };
+constexpr Phase first_phase = spool_days;
+
+Phase phase_after(Phase phase) {
+  switch (phase) {
+    case spool_days: return store_days;
+    case store_days: return secrets;
+    case secrets: return spool_again;
+    case spool_again: return store_again;
+    default: return the_end;
+  }
+}
+
+Slot slot_of(Phase phase) {
+  const bool of_store = phase == store_days || phase == store_again;
+  return static_cast<Slot>(of_store ? Purpose::store : Purpose::spool);
+}
 
 }  // namespace
+
+// Where the rewrap of a tenant stands: the phase, and the place or connection behind which it goes on.
+struct Rotation::Cursor {
+  Phase phase = first_phase;
+  std::uint32_t epoch = 0;
+  std::uint32_t version = Keystore::last_version;
+  Id connection{};
+
+  std::string encode() const {
+    ByteWriter writer;
+    writer.u8(phase);
+    if (phase == secrets) return writer.raw(connection.bytes()).take();
+    return writer.u32(epoch).u32(version).take();
+  }
+  // What can't be read is a beginning: rows that were wrapped anew are passed over.
+  static Cursor parse(std::string_view bytes) {
+    ByteReader reader(bytes);
+    Cursor cursor;
+    cursor.phase = static_cast<Phase>(reader.u8());
+    if (cursor.phase == secrets)
+      cursor.connection = Id::from_bytes(reader.raw(Id::size));
+    else {
+      cursor.epoch = reader.u32();
+      cursor.version = reader.u32();
+    }
+    const bool known = cursor.phase == secrets || phase_after(cursor.phase) != the_end || cursor.phase == store_again;
+    return known && reader.finish() ? cursor : Cursor();
+  }
+};
 
 Status Rotation::begin_region(Milliseconds now) {
   ASSIGN_OR_RETURN(const Hierarchy::NextRegionKey next, hierarchy_.make_next_region_key(now));
@@ -46,6 +92,7 @@ Status Rotation::begin_root(const RootSeals& seals, Milliseconds now) {
     wraps.push_back(std::move(wrap));
   }
   ASSIGN_OR_RETURN(const std::uint32_t tenants, keystore_.count_tenants());
+  ahead_.discard();  // whoever reads the file meanwhile keeps the old root in its log
   const Status begun =
       keystore_.begin_root_rotation({{{}, 0, 0, tenants, now}, {}}, {next.region.row}, next.region.rewrapped, wraps,
                                     event_of("key.rotation_begun", {}, now,
@@ -93,6 +140,7 @@ Status Rotation::begin_tenant(Id tenant, Milliseconds now) {
       {{tenant, 0, 0, total + secrets, now}, {}}, made, again,
       event_of("key.rotation_begun", tenant, now, {{"scope", "tenant"}, {"version", std::to_string(place.version)}}));
   if (!begun) return begun.error().kind == ErrorKind::already_exists ? Status(under_way()) : begun;
+  ahead_.discard();
   hierarchy_.forget_tenant(tenant);
   return done();
 }
@@ -116,14 +164,13 @@ Status Rotation::end_day(Id tenant, std::uint32_t day, std::uint64_t rows, Milli
   ASSIGN_OR_RETURN(const std::vector<KeyRow> versions, keystore_.versions(tenant, store_slot, day));
   if (versions.empty()) return Error{ErrorKind::not_found, "the key of that day was destroyed"};
   const KeyPlace newest = versions.back().place;
-  RETURN_IF_ERROR(keystore_.end_rotation({{tenant, day, 0, 0, 0}, {}}, {newest},
-                                         event_of("key.rewrap_completed", tenant, now,
-                                                  {{"scope", "day"},
-                                                   {"day", std::to_string(day)},
-                                                   {"version", std::to_string(newest.version)},
-                                                   {"rows", std::to_string(rows)}})));
   for (const KeyRow& row : versions) hierarchy_.forget(row.place);
-  return done();
+  return keystore_.end_rotation({{tenant, day, 0, 0, 0}, {}}, {newest},
+                                event_of("key.rewrap_completed", tenant, now,
+                                         {{"scope", "day"},
+                                          {"day", std::to_string(day)},
+                                          {"version", std::to_string(newest.version)},
+                                          {"rows", std::to_string(rows)}}));
 }
 
 Result<bool> Rotation::step(Milliseconds now) {
@@ -161,55 +208,80 @@ Result<bool> Rotation::step_region(Row& row, Milliseconds now) {
   return true;
 }
 
-// The cursor says which phase it is and where in it: spool days, store days, secrets.
 Result<bool> Rotation::step_tenant(Row& row, Milliseconds now) {
-  for (const Slot slot : day_slots) {
-    ASSIGN_OR_RETURN(const bool worked, step_days(row, slot));
+  const Id tenant = row.progress.tenant;
+  Cursor cursor = Cursor::parse(ahead_.cursor_of(tenant, row.cursor));
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool worked, cursor.phase == secrets ? step_secrets(row, cursor) : step_days(row, cursor));
     if (worked) return true;
+    cursor = {phase_after(cursor.phase)};
+    if (cursor.phase == the_end) {
+      RETURN_IF_ERROR(end_tenant(row, now));
+      return true;
+    }
+    if (cursor.phase == spool_again || cursor.phase == store_again) {
+      // Reads over all days, while others are answered.
+      RETURN_IF_ERROR(prepare({tenant, slot_of(cursor.phase), cursor.epoch, cursor.version}));
+      ahead_.remember(tenant, cursor.encode());
+      return true;
+    }
   }
-  ASSIGN_OR_RETURN(const bool worked, step_secrets(row));
-  if (worked) return true;
-  RETURN_IF_ERROR(end_tenant(row, now));
+}
+
+Status Rotation::prepare(const KeyPlace& after) {
+  RewrapAhead::Task task{region_, after, rows_in_a_step_, {}};
+  ASSIGN_OR_RETURN(const std::vector<KeyRow> versions, keystore_.versions(after.tenant, after.slot, 0));
+  for (const KeyRow& each : versions) {
+    ASSIGN_OR_RETURN(const WrappingKey key, hierarchy_.key(each.place));
+    task.versions.push_back({key.id, key.version, SecretText::copy_of(key.key)});
+  }
+  if (task.versions.empty()) return Error{ErrorKind::not_found, "the keys above the days were destroyed"};
+  ahead_.begin(keystore_, std::move(task));
+  return done();
+}
+
+Result<bool> Rotation::step_days(Row& row, Cursor& cursor) {
+  const KeyPlace after{row.progress.tenant, slot_of(cursor.phase), cursor.epoch, cursor.version};
+  ASSIGN_OR_RETURN(const WrappingKey newest, hierarchy_.newest(after.tenant, after.slot));
+  const Id newest_id = newest.id;
+  auto taken = ahead_.take(after, newest_id);
+  if (!taken) {
+    RETURN_IF_ERROR(prepare(after));
+    taken = ahead_.take(after, newest_id);
+  }
+  if (!taken) return Error{ErrorKind::bug, "what was prepared is not what was asked for"};
+  ASSIGN_OR_RETURN(const std::vector<KeyRow> rows, std::move(*taken));
+  if (rows.empty()) return false;
+  cursor.epoch = rows.back().place.epoch;
+  cursor.version = rows.back().place.version;
+  RETURN_IF_ERROR(prepare(rows.back().place));
+  row.progress.done += rows.size();
+  row.cursor = cursor.encode();
+  RETURN_IF_ERROR(keystore_.advance_rotation(row, rows, {}));
+  ahead_.remember(row.progress.tenant, row.cursor);
   return true;
 }
 
-Result<bool> Rotation::step_days(Row& row, Slot slot) {
-  ByteReader cursor(row.cursor);
-  KeyPlace after{row.progress.tenant, slot, 0, 0};
-  if (!row.cursor.empty() && cursor.u8() == static_cast<std::uint8_t>(slot)) {
-    after.epoch = cursor.u32();
-    after.version = cursor.u32();
-  }
-  ASSIGN_OR_RETURN(const WrappingKey newest_view, hierarchy_.newest(row.progress.tenant, slot));
-  const SecretText newest_key = SecretText::copy_of(newest_view.key);
-  const WrappingKey newest{newest_view.id, newest_view.version, newest_key.reveal()};
-  ASSIGN_OR_RETURN(std::vector<KeyRow> stale, keystore_.stale_days(after, newest.version, rows_in_a_step_));
-  if (stale.empty() && after.epoch > 0) {  // from the beginning once more: whatever the cursor says, nothing may be left behind
-    ASSIGN_OR_RETURN(stale, keystore_.stale_days({row.progress.tenant, slot, 0, 0}, newest.version, rows_in_a_step_));
-  }
-  if (stale.empty()) return false;
-  for (KeyRow& each : stale) {
-    ASSIGN_OR_RETURN(each, hierarchy_.rewrapped(each, newest));
-  }
-  row.progress.done += stale.size();
-  row.cursor = ByteWriter().u8(static_cast<std::uint8_t>(slot)).raw(write_cursor(stale.back().place)).take();
-  RETURN_IF_ERROR(keystore_.advance_rotation(row, stale, {}));
-  return true;
-}
-
-Result<bool> Rotation::step_secrets(Row& row) {
+Result<bool> Rotation::step_secrets(Row& row, Cursor& cursor) {
   const Id tenant = row.progress.tenant;
   ASSIGN_OR_RETURN(const WrappingKey newest_view, hierarchy_.newest(tenant, connection_slot));
   const SecretText newest_key = SecretText::copy_of(newest_view.key);
   const WrappingKey newest{newest_view.id, newest_view.version, newest_key.reveal()};
-  ASSIGN_OR_RETURN(std::vector<SecretRow> stale, keystore_.stale_secrets(tenant, Id(), newest.version, rows_in_a_step_));
+  ASSIGN_OR_RETURN(std::vector<SecretRow> stale,
+                   keystore_.stale_secrets(tenant, cursor.connection, newest.version, rows_in_a_step_));
+  if (stale.empty() && !cursor.connection.is_none()) {
+    ASSIGN_OR_RETURN(stale, keystore_.stale_secrets(tenant, Id(), newest.version, rows_in_a_step_));
+  }
   if (stale.empty()) return false;
   for (SecretRow& each : stale) {
     ASSIGN_OR_RETURN(const WrappingKey above, hierarchy_.key({tenant, connection_slot, 0, each.key_version}));
     RETURN_IF_ERROR(rewrap_connection_key(each, region_, above, newest));
   }
+  cursor.connection = stale.back().connection;
   row.progress.done += stale.size();
+  row.cursor = cursor.encode();
   RETURN_IF_ERROR(keystore_.advance_rotation(row, {}, stale));
+  ahead_.remember(tenant, row.cursor);
   return true;
 }
 
@@ -224,14 +296,15 @@ Status Rotation::end_tenant(const Row& row, Milliseconds now) {
     ASSIGN_OR_RETURN(const KeyRow key, keystore_.newest(tenant, slot, 0));
     newest.push_back(key.place);
   }
-  RETURN_IF_ERROR(keystore_.end_rotation(row, newest,
-                                         event_of("key.rewrap_completed", tenant, now,
-                                                  {{"scope", "tenant"},
-                                                   {"version", std::to_string(tenant_key.place.version)},
-                                                   {"rows", std::to_string(row.progress.done)},
-                                                   {"secrets_left", std::to_string(old_secrets)}})));
+  // The old keys leave memory first: the file may have lost them even if what follows reports a failure.
+  ahead_.discard();
   hierarchy_.forget_tenant(tenant);
-  return done();
+  return keystore_.end_rotation(row, newest,
+                                event_of("key.rewrap_completed", tenant, now,
+                                         {{"scope", "tenant"},
+                                          {"version", std::to_string(tenant_key.place.version)},
+                                          {"rows", std::to_string(row.progress.done)},
+                                          {"secrets_left", std::to_string(old_secrets)}}));
 }
 
 Status Rotation::rotate_connection(Id tenant, Id connection, Milliseconds now) {

@@ -13,15 +13,17 @@
 
 #include "core/keys/hierarchy.h"
 #include "core/keys/keystore.h"
+#include "core/keys/rewrap_ahead.h"
 #include "core/keys/root_seals.h"
 
 namespace mailhold::keys {
 
 class Rotation {
  public:
-  // `rows_in_a_step` are one transaction: other questions to keyd wait so long.
-  Rotation(Keystore& keystore, Hierarchy& hierarchy, std::string region, std::uint32_t rows_in_a_step)
-      : keystore_(keystore), hierarchy_(hierarchy), region_(std::move(region)), rows_in_a_step_(rows_in_a_step) {}
+  // `rows_in_a_step` are one transaction: other questions to keyd wait so long. `ahead` outlives this object: what one step
+  // has begun the next one takes.
+  Rotation(Keystore& keystore, Hierarchy& hierarchy, RewrapAhead& ahead, std::string region, std::uint32_t rows_in_a_step)
+      : keystore_(keystore), hierarchy_(hierarchy), ahead_(ahead), region_(std::move(region)), rows_in_a_step_(rows_in_a_step) {}
 
   // already_exists while one of that scope is under way; not_found for an unknown tenant or a day without a key.
   Status begin_region(Milliseconds now);
@@ -32,7 +34,8 @@ class Rotation {
   // The store has wrapped everything of that day anew: `rows` is for the record. not_found without such a rotation.
   Status end_day(Id tenant, std::uint32_t day, std::uint64_t rows, Milliseconds now);
 
-  // One step of the oldest rotation of a region or tenant. False: there was none.
+  // One step of the oldest rotation of a region or tenant. False: there was none. Waits for what is prepared ahead: wait for
+  // that before, without the lock.
   Result<bool> step(Milliseconds now);
 
   // The connection's own key: done at once. not_found without a secret; unsupported for one of format 1 that was not used
@@ -43,12 +46,15 @@ class Rotation {
   using Row = Keystore::RotationRow;
   Result<bool> step_region(Row& row, Milliseconds now);
   Result<bool> step_tenant(Row& row, Milliseconds now);
-  Result<bool> step_days(Row& row, Slot slot);
-  Result<bool> step_secrets(Row& row);
+  struct Cursor;
+  Result<bool> step_days(Row& row, Cursor& cursor);
+  Result<bool> step_secrets(Row& row, Cursor& cursor);
+  Status prepare(const KeyPlace& after);
   Status end_tenant(const Row& row, Milliseconds now);
 
   Keystore& keystore_;
   Hierarchy& hierarchy_;
+  RewrapAhead& ahead_;
   const std::string region_;
   const std::uint32_t rows_in_a_step_;
 };

@@ -264,6 +264,55 @@ TEST_F(RotationTest, what_is_shredded_is_not_brought_back_by_a_rewrap) {
   EXPECT_TRUE(service().status().rotations.empty());
 }
 
+// A step prepares the next one before it is written: what happens in between counts.
+TEST_F(RotationTest, what_is_prepared_ahead_brings_nothing_back_and_does_not_outlive_the_seal) {
+  const Id tenant = add_tenant();
+  for (std::uint32_t day = 10'001; day <= 10'200; ++day) {
+    clock_.set(static_cast<Milliseconds>(day) * milliseconds_in_day);
+    ASSERT_TRUE(service().day_key(tenant, day));
+  }
+  clock_.set(noon);
+  const std::string before(service().day_key(tenant, 10'070, 1)->key.reveal());
+  ASSERT_TRUE(service().rotate_tenant(tenant));
+  ASSERT_TRUE(*service().rewrap_step());  // the spool's day
+  ASSERT_TRUE(*service().rewrap_step());  // up to 10'064; those behind it are prepared
+  ASSERT_TRUE(service().destroy_day(tenant, 10'066));
+  ASSERT_TRUE(*service().rewrap_step());
+  EXPECT_EQ(service().day_key(tenant, 10'066, 1).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(service().day_key(tenant, 10'070, 1)->key.reveal(), before);
+  service().seal();
+  EXPECT_EQ(service().rewrap_step().error().kind, ErrorKind::unavailable);
+  ASSERT_TRUE(service().unseal(SealKind::passphrase, InProcessKeys::passphrase));
+  finish();
+  EXPECT_TRUE(service().status().rotations.empty());
+  EXPECT_EQ(count("SELECT count(*) FROM wrapped_key WHERE slot=8 AND epoch>0 AND key_version<2 AND length(sealed)>0"), 0);
+  EXPECT_EQ(service().day_key(tenant, 10'066, 1).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(service().day_key(tenant, 10'070, 1)->key.reveal(), before);
+
+  // A second one at once, and the tenant goes while a batch is prepared.
+  ASSERT_TRUE(service().rotate_tenant(tenant));
+  ASSERT_TRUE(*service().rewrap_step());
+  ASSERT_TRUE(*service().rewrap_step());
+  ASSERT_TRUE(service().destroy_tenant(tenant));
+  EXPECT_FALSE(*service().rewrap_step());
+}
+
+TEST_F(RotationTest, a_cursor_that_says_too_much_leaves_nothing_behind) {
+  const Id tenant = add_tenant();
+  const std::string before = everything_of(tenant);
+  ASSERT_TRUE(service().rotate_tenant(tenant));
+  keys_.reset();
+  {
+    auto records = records::open("sqlite:" + (directory_ / "keystore.db").string(), soon());
+    const std::string behind_all_days = std::string("\x08", 1) + std::string(8, '\xff');
+    ASSERT_TRUE((*records)->execute("UPDATE rotation SET cursor=$1", {records::Value::bytes_of(behind_all_days)}, soon()));
+  }
+  reopen();
+  finish();
+  EXPECT_EQ(count("SELECT count(*) FROM wrapped_key WHERE epoch>0 AND key_version<2 AND length(sealed)>0"), 0);
+  EXPECT_EQ(everything_of(tenant), before);
+}
+
 TEST_F(RotationTest, a_secret_of_format_1_gets_its_own_key_when_it_is_used) {
   keys_.reset();
   std::filesystem::remove_all(directory_);

@@ -21,6 +21,7 @@ class SpentReceipts {
  private:
   Milliseconds started_at_;
   std::map<std::string, Milliseconds> expiry_of_;
+  Milliseconds swept_at_ = 0;
 };
 
 }  // namespace mailhold::keys

@@ -24,5 +24,16 @@ TEST(SpentReceipts, refuses_what_is_expired_too_old_or_lives_too_long) {
   EXPECT_EQ(spent.spend("d", start + 50'000, start + 100'000, start + 10).error().kind, ErrorKind::denied);
 }
 
+// It looks through what it remembers once a second: what is expired by then stays refused in between.
+TEST(SpentReceipts, remembers_until_the_last_moment_between_two_looks) {
+  SpentReceipts spent(start);
+  EXPECT_TRUE(spent.spend("a", start, start + 1'500, start));
+  EXPECT_TRUE(spent.spend("b", start, start + 30'000, start + 1'000));
+  EXPECT_EQ(spent.spend("a", start, start + 1'500, start + 1'500).error().kind, ErrorKind::denied);
+  EXPECT_EQ(spent.spend("a", start, start + 1'500, start + 1'501).error().kind, ErrorKind::denied);
+  EXPECT_TRUE(spent.spend("c", start, start + 30'000, start + 5'000));
+  EXPECT_EQ(spent.spend("b", start, start + 30'000, start + 5'001).error().kind, ErrorKind::denied);
+}
+
 }  // namespace
 }  // namespace mailhold::keys

@@ -6,7 +6,6 @@
 #include "base/text.h"
 #include "formats/jwt/client_assertion.h"
 #include "formats/sasl/scram.h"
-#include "platform/crypto/rsa.h"
 
 namespace mailhold::keys {
 namespace {
@@ -51,23 +50,7 @@ Result<SecretText> scram_proof(std::string_view secret, std::string_view fields)
   return SecretText::take(encode(answer));
 }
 
-Result<SecretText> signed_assertion(std::string_view secret, std::string_view leaf_hash, Milliseconds now) {
-  ASSIGN_OR_RETURN(const ClientKeyView key, read_client_key(secret));
-  ASSIGN_OR_RETURN(const crypto::RsaPrivateKey signer, crypto::RsaPrivateKey::from_components(key.private_key));
-  jwt::ClientAssertion claims;
-  claims.client_id = key.client_id;
-  claims.audience = key.audience;
-  claims.certificate_sha256 = key.certificate_sha256;
-  claims.id = to_base64url(leaf_hash);
-  claims.issued_at = now / 1000;
-  claims.expires_at = claims.issued_at + assertion_seconds;
-  const std::string input = jwt::signing_input(claims);
-  ASSIGN_OR_RETURN(const std::string signature, signer.sign_pss_sha256(input));
-  // With what the client must say beside it: the token endpoint takes both or none.
-  ByteWriter writer;
-  writer.text(key.client_id).text(key.audience).text(key.scope).text(input + "." + to_base64url(signature));
-  return SecretText::take(writer.take());
-}
+Error used_otherwise() { return {ErrorKind::denied, "this secret is not used in this way"}; }
 
 bool is_printable(std::string_view text) {
   return text.size() <= text_bytes_max &&
@@ -78,13 +61,38 @@ bool is_printable(std::string_view text) {
 
 bool is_template(std::string_view name) { return name == smtp_plain || name == scram_sha_256 || name == client_assertion; }
 
-Result<SecretText> answer_template(const UseRequest& request, const SecretText& secret, std::string_view leaf_hash,
-                                   Milliseconds now) {
-  if ((request.template_name == client_assertion) != is_client_key(secret.reveal()))
-    return Error{ErrorKind::denied, "this secret is not used in this way"};
-  if (request.template_name == client_assertion) return signed_assertion(secret.reveal(), leaf_hash, now);
+bool needs_signer(std::string_view template_name) { return template_name == client_assertion; }
+
+Result<SecretText> answer_template(const UseRequest& request, const SecretText& secret) {
+  if (is_client_key(secret.reveal())) return used_otherwise();
   if (request.template_name == scram_sha_256) return scram_proof(secret.reveal(), request.fields);
-  return sasl_plain(secret.reveal());
+  if (request.template_name == smtp_plain) return sasl_plain(secret.reveal());
+  return used_otherwise();
+}
+
+Result<std::shared_ptr<const ClientSigner>> ClientSigner::open(const SecretText& secret) {
+  if (!is_client_key(secret.reveal())) return used_otherwise();
+  ASSIGN_OR_RETURN(const ClientKeyView key, read_client_key(secret.reveal()));
+  ASSIGN_OR_RETURN(crypto::RsaPrivateKey numbers, crypto::RsaPrivateKey::from_components(key.private_key));
+  return std::shared_ptr<const ClientSigner>(new ClientSigner(std::string(key.client_id), std::string(key.audience),
+                                                              std::string(key.scope), std::string(key.certificate_sha256),
+                                                              std::move(numbers)));
+}
+
+Result<SecretText> ClientSigner::assertion(std::string_view leaf_hash, Milliseconds now) const {
+  jwt::ClientAssertion claims;
+  claims.client_id = client_id_;
+  claims.audience = audience_;
+  claims.certificate_sha256 = certificate_sha256_;
+  claims.id = to_base64url(leaf_hash);
+  claims.issued_at = now / 1000;
+  claims.expires_at = claims.issued_at + assertion_seconds;
+  const std::string input = jwt::signing_input(claims);
+  ASSIGN_OR_RETURN(const std::string signature, key_.sign_pss_sha256(input));
+  // With what the client must say beside it: the token endpoint takes both or none.
+  ByteWriter writer;
+  writer.text(client_id_).text(audience_).text(scope_).text(input + "." + to_base64url(signature));
+  return SecretText::take(writer.take());
 }
 
 Result<SecretText> encode_client_key(const ClientKey& key) {

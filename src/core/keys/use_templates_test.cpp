@@ -43,21 +43,24 @@ SecretText client_key() {
 TEST(UseTemplates, a_password_is_given_as_plain_or_as_a_proof) {
   const SecretText secret = *encode_password("user", "pencil");
   ASSERT_TRUE(check_secret(secret.reveal()));
-  EXPECT_EQ(answer_template(use("smtp_plain"), secret, "leaf", 0)->reveal(), std::string_view("\0user\0pencil", 12));
+  EXPECT_EQ(answer_template(use("smtp_plain"), secret)->reveal(), std::string_view("\0user\0pencil", 12));
   const sasl::ScramQuestion question{"n=user,r=rOprNGfwEbeRWgbNEkqO",
                                      "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"};
-  const auto answer = answer_template(use("scram_sha_256", encode(question)), secret, "leaf", 0);
+  const auto answer = answer_template(use("scram_sha_256", encode(question)), secret);
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->reveal().find("pencil"), std::string_view::npos);
   EXPECT_EQ(to_base64(sasl::parse_scram_answer(answer->reveal())->proof), "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
-  EXPECT_EQ(answer_template(use("scram_sha_256", "x"), secret, "leaf", 0).error().kind, ErrorKind::invalid_input);
-  EXPECT_EQ(answer_template(use("client_assertion"), secret, "leaf", 0).error().kind, ErrorKind::denied);
+  EXPECT_EQ(answer_template(use("scram_sha_256", "x"), secret).error().kind, ErrorKind::invalid_input);
+  EXPECT_EQ(ClientSigner::open(secret).error().kind, ErrorKind::denied);
+  EXPECT_EQ(answer_template(use("client_assertion"), secret).error().kind, ErrorKind::denied);
 }
 
 TEST(UseTemplates, a_client_assertion_says_what_keyd_decides) {
   const SecretText secret = client_key();
   ASSERT_TRUE(check_secret(secret.reveal()));
-  const auto answer = answer_template(use("client_assertion", "aud=evil"), secret, std::string(32, 'l'), 1'700'000'000'123);
+  const auto signer = ClientSigner::open(secret);
+  ASSERT_TRUE(signer);
+  const auto answer = (*signer)->assertion(std::string(32, 'l'), 1'700'000'000'123);
   ASSERT_TRUE(answer);
   ByteReader reader(answer->reveal());
   EXPECT_EQ(reader.text(), "client-1");
@@ -81,8 +84,8 @@ TEST(UseTemplates, a_client_assertion_says_what_keyd_decides) {
 }
 
 TEST(UseTemplates, a_client_key_is_never_given_out_as_a_password) {
-  EXPECT_EQ(answer_template(use("smtp_plain"), client_key(), "leaf", 0).error().kind, ErrorKind::denied);
-  EXPECT_EQ(answer_template(use("scram_sha_256"), client_key(), "leaf", 0).error().kind, ErrorKind::denied);
+  EXPECT_EQ(answer_template(use("smtp_plain"), client_key()).error().kind, ErrorKind::denied);
+  EXPECT_EQ(answer_template(use("scram_sha_256"), client_key()).error().kind, ErrorKind::denied);
   EXPECT_FALSE(is_template("reveal"));
 }
 

@@ -11,10 +11,12 @@
 #include <array>
 #include <bit>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "platform/crypto/openssl_objects.h"
+#include "platform/crypto/secret_memory.h"
 
 namespace mailhold::crypto {
 namespace {
@@ -72,6 +74,20 @@ struct ClearNumber {
   void operator()(BIGNUM* number) const { BN_clear_free(number); }
 };
 
+Error no_room() { return Error{ErrorKind::limit_exceeded, "no secret memory is left for another RSA key"}; }
+
+// The work with a private key is done where nobody can read it, its stack included.
+template <class Work>
+auto in_secret(Work work) -> decltype(work(std::declval<const SecretScope&>())) {
+  std::optional<decltype(work(std::declval<const SecretScope&>()))> outcome;
+  const bool was_run = on_secret_stack([&] {
+    const SecretScope scope;
+    outcome.emplace(work(scope));
+  });
+  if (!was_run) return no_room();
+  return std::move(*outcome);
+}
+
 bool use_pss(EVP_PKEY_CTX* rules) {
   return EVP_PKEY_CTX_set_rsa_padding(rules, RSA_PKCS1_PSS_PADDING) == 1 &&
          EVP_PKEY_CTX_set_rsa_pss_saltlen(rules, RSA_PSS_SALTLEN_DIGEST) == 1;
@@ -124,6 +140,7 @@ Result<RsaPrivateKey> RsaPrivateKey::from_pem(std::string_view pem) {
 }
 
 SecretText RsaPrivateKey::components() const {
+  const SecretScope scope;
   SecretText out = SecretText::zeroed(component_names.size() * (2 + bits_max / 8));
   std::size_t at = 0;
   for (const char* name : component_names) {
@@ -140,28 +157,31 @@ SecretText RsaPrivateKey::components() const {
 }
 
 Result<RsaPrivateKey> RsaPrivateKey::from_components(std::string_view components) {
-  static_assert(std::endian::native == std::endian::little);  // OSSL_PARAM takes numbers as the machine has them
-  SecretText numbers = SecretText::copy_of(components);
-  std::array<OSSL_PARAM, component_names.size() + 1> parameters;
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < component_names.size(); ++i) {
-    if (components.size() - at < 2) return Error{ErrorKind::invalid_input, "not the numbers of an RSA key"};
-    const std::size_t size = static_cast<unsigned char>(components[at]) * 256U + static_cast<unsigned char>(components[at + 1]);
-    at += 2;
-    if (size == 0 || size > bits_max / 8 || components.size() - at < size)
+  return in_secret([&](const SecretScope& scope) -> Result<RsaPrivateKey> {
+    static_assert(std::endian::native == std::endian::little);  // OSSL_PARAM takes numbers as the machine has them
+    SecretText numbers = SecretText::copy_of(components);
+    std::array<OSSL_PARAM, component_names.size() + 1> parameters;
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < component_names.size(); ++i) {
+      if (components.size() - at < 2) return Error{ErrorKind::invalid_input, "not the numbers of an RSA key"};
+      const std::size_t size = static_cast<unsigned char>(components[at]) * 256U + static_cast<unsigned char>(components[at + 1]);
+      at += 2;
+      if (size == 0 || size > bits_max / 8 || components.size() - at < size)
+        return Error{ErrorKind::invalid_input, "not the numbers of an RSA key"};
+      std::reverse(numbers.data() + at, numbers.data() + at + size);
+      parameters[i] = OSSL_PARAM_construct_BN(component_names[i], octets(numbers.data() + at), size);
+      at += size;
+    }
+    parameters.back() = OSSL_PARAM_construct_end();
+    const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
+    EVP_PKEY* key = nullptr;
+    if (at != components.size() || context == nullptr || EVP_PKEY_fromdata_init(context.get()) != 1 ||
+        EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEYPAIR, parameters.data()) != 1) {
+      if (scope.was_refused()) return no_room();
       return Error{ErrorKind::invalid_input, "not the numbers of an RSA key"};
-    std::reverse(numbers.data() + at, numbers.data() + at + size);
-    parameters[i] = OSSL_PARAM_construct_BN(component_names[i], octets(numbers.data() + at), size);
-    at += size;
-  }
-  parameters.back() = OSSL_PARAM_construct_end();
-  const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
-  EVP_PKEY* key = nullptr;
-  if (at != components.size() || context == nullptr || EVP_PKEY_fromdata_init(context.get()) != 1 ||
-      EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEYPAIR, parameters.data()) != 1) {
-    return Error{ErrorKind::invalid_input, "not the numbers of an RSA key"};
-  }
-  return RsaPrivateKey(key);
+    }
+    return RsaPrivateKey(key);
+  });
 }
 
 RsaPrivateKey::~RsaPrivateKey() { EVP_PKEY_free(as_key(key_)); }
@@ -172,30 +192,35 @@ RsaPrivateKey& RsaPrivateKey::operator=(RsaPrivateKey&& other) noexcept {
 }
 
 Result<std::string> RsaPrivateKey::sign_sha256(std::string_view data) const {
-  const DigestContext context(EVP_MD_CTX_new());
-  require(context != nullptr);
-  std::string signature(static_cast<std::size_t>(EVP_PKEY_get_size(as_key(key_))), '\0');
-  std::size_t size = signature.size();
-  if (EVP_DigestSignInit(context.get(), nullptr, sha256_algorithm(), nullptr, as_key(key_)) != 1 ||
-      EVP_DigestSign(context.get(), octets(signature.data()), &size, octets(data.data()), data.size()) != 1) {
-    return Error{ErrorKind::bug, "the RSA key does not sign"};
-  }
-  signature.resize(size);
-  return signature;
+  return in_secret([&](const SecretScope& scope) -> Result<std::string> {
+    const DigestContext context(EVP_MD_CTX_new());
+    std::string signature(static_cast<std::size_t>(EVP_PKEY_get_size(as_key(key_))), '\0');
+    std::size_t size = signature.size();
+    if (context == nullptr || EVP_DigestSignInit(context.get(), nullptr, sha256_algorithm(), nullptr, as_key(key_)) != 1 ||
+        EVP_DigestSign(context.get(), octets(signature.data()), &size, octets(data.data()), data.size()) != 1) {
+      if (scope.was_refused()) return no_room();
+      return Error{ErrorKind::bug, "the RSA key does not sign"};
+    }
+    signature.resize(size);
+    return signature;
+  });
 }
 
 Result<std::string> RsaPrivateKey::sign_pss_sha256(std::string_view data) const {
-  const DigestContext context(EVP_MD_CTX_new());
-  require(context != nullptr);
-  EVP_PKEY_CTX* rules = nullptr;
-  std::string signature(static_cast<std::size_t>(EVP_PKEY_get_size(as_key(key_))), '\0');
-  std::size_t size = signature.size();
-  if (EVP_DigestSignInit(context.get(), &rules, sha256_algorithm(), nullptr, as_key(key_)) != 1 || !use_pss(rules) ||
-      EVP_DigestSign(context.get(), octets(signature.data()), &size, octets(data.data()), data.size()) != 1) {
-    return Error{ErrorKind::bug, "the RSA key does not sign"};
-  }
-  signature.resize(size);
-  return signature;
+  return in_secret([&](const SecretScope& scope) -> Result<std::string> {
+    const DigestContext context(EVP_MD_CTX_new());
+    EVP_PKEY_CTX* rules = nullptr;
+    std::string signature(static_cast<std::size_t>(EVP_PKEY_get_size(as_key(key_))), '\0');
+    std::size_t size = signature.size();
+    if (context == nullptr || EVP_DigestSignInit(context.get(), &rules, sha256_algorithm(), nullptr, as_key(key_)) != 1 ||
+        !use_pss(rules) ||
+        EVP_DigestSign(context.get(), octets(signature.data()), &size, octets(data.data()), data.size()) != 1) {
+      if (scope.was_refused()) return no_room();
+      return Error{ErrorKind::bug, "the RSA key does not sign"};
+    }
+    signature.resize(size);
+    return signature;
+  });
 }
 
 unsigned RsaPrivateKey::bits() const { return static_cast<unsigned>(EVP_PKEY_get_bits(as_key(key_))); }

@@ -22,13 +22,15 @@ Result<RsaVerdict> verify_rsa_sha256(std::string_view key_der, std::string_view 
 // RSASSA-PSS with SHA-256 and a salt of 32 bytes: PS256 (RFC 7518 section 3.5). As above.
 Result<RsaVerdict> verify_rsa_pss_sha256(std::string_view key_der, std::string_view data, std::string_view signature);
 
-// A private key in memory, wiped at its end. Any number of threads may sign with one object.
+// A private key in memory, wiped at its end; its numbers lie in secret memory where the program has some (secret_memory.h), and
+// what a signature computes from them does. Any number of threads may sign with one object.
 class RsaPrivateKey {
  public:
   static Result<RsaPrivateKey> generate(unsigned bits);         // 1024 to 8192
   static Result<RsaPrivateKey> from_pem(std::string_view pem);  // unencrypted PKCS#8 or PKCS#1; else invalid_input
   // The numbers of the key, each a u16 length and its big-endian bytes: n e d p q dP dQ qInv (RFC 8017 section 3.2). Reading
-  // them costs about as much as a signature; reading PEM costs several.
+  // them and signing for the first time, which makes the numbers of the blinding, costs about two signatures; reading PEM costs
+  // several.
   static Result<RsaPrivateKey> from_components(std::string_view components);  // invalid_input
   SecretText components() const;
   ~RsaPrivateKey();

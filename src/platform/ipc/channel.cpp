@@ -61,21 +61,20 @@ Result<std::pair<OwnedFd, OwnedFd>> Channel::socket_pair() {
   return std::pair(OwnedFd(pair[0]), OwnedFd(pair[1]));
 }
 
-Status Channel::send(std::string_view bytes, std::span<const int> fds, const Deadline& deadline) {
-  if (bytes.size() > frame_bytes_max) return Error{ErrorKind::limit_exceeded, "channel: frame too large to send"};
+Status Channel::send(std::string_view head, std::string_view body, std::span<const int> fds, const Deadline& deadline) {
+  const std::size_t size = head.size() + body.size();
+  if (size > frame_bytes_max) return Error{ErrorKind::limit_exceeded, "channel: frame too large to send"};
   if (fds.size() > frame_fds_max) return Error{ErrorKind::limit_exceeded, "channel: too many descriptors"};
   ByteWriter header;
-  header.u32(static_cast<std::uint32_t>(bytes.size())).u8(static_cast<std::uint8_t>(fds.size()));
+  header.u32(static_cast<std::uint32_t>(size)).u8(static_cast<std::uint8_t>(fds.size())).raw(head);
   const std::lock_guard lock(sending_);
   // Small frames go out in one call; large ones are not copied.
   Status sent = done();
-  if (bytes.size() <= secret_bytes_max) {
-    std::string frame = header.raw(bytes).take();
-    sent = send_all(frame, fds, deadline);
-    wipe(frame);
+  if (size <= secret_bytes_max) {
+    sent = send_all(SecretText::joined({header.view(), body}).reveal(), fds, deadline);
   } else {
     sent = send_all(header.view(), fds, deadline);
-    if (sent) sent = send_all(bytes, {}, deadline);
+    if (sent) sent = send_all(body, {}, deadline);
   }
   if (!sent) close();  // the stream may stand in the middle of a frame
   return sent;

@@ -51,8 +51,11 @@ class Channel {
   explicit Channel(OwnedFd socket);
   static Result<std::pair<OwnedFd, OwnedFd>> socket_pair();
 
-  // The frame is in the kernel's hands when this returns; the descriptors stay the caller's.
-  Status send(std::string_view bytes, std::span<const int> fds, const Deadline&);
+  // The frame is in the kernel's hands when this returns; the descriptors stay the caller's. Head and body are one frame.
+  Status send(std::string_view head, std::string_view body, std::span<const int> fds, const Deadline&);
+  Status send(std::string_view bytes, std::span<const int> fds, const Deadline& deadline) {
+    return send({}, bytes, fds, deadline);
+  }
   Status send(std::string_view bytes, const Deadline& deadline) { return send(bytes, {}, deadline); }
 
   // The next frame; unavailable once the peer has closed.

@@ -2,7 +2,6 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
-#include "base/secret_text.h"
 
 namespace mailhold::ipc {
 
@@ -24,10 +23,9 @@ void Call::fail(const Error& error) { send(static_cast<std::uint8_t>(1 + static_
 void Call::send(std::uint8_t outcome, std::string_view bytes, std::span<const int> fds) {
   if (answered_) return;
   answered_ = true;
-  std::string reply = ByteWriter().u64(number_).u8(outcome).raw(bytes).take();
+  const ByteWriter head = ByteWriter().u64(number_).u8(outcome);
   // A caller that does not take its reply for this long holds up nobody else: its channel is closed.
-  (void)channel_->send(reply, fds, Deadline::after(std::chrono::seconds(20)));
-  if (reply.size() <= Channel::secret_bytes_max) wipe(reply);
+  (void)channel_->send(head.view(), bytes, fds, Deadline::after(std::chrono::seconds(20)));
 }
 
 void serve_channel(const std::shared_ptr<Channel>& channel, const std::string& peer_role,

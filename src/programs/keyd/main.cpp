@@ -15,6 +15,7 @@
 #include "core/measurement/host_state.h"
 #include "core/settings/settings.h"
 #include "platform/crypto/hash.h"
+#include "platform/crypto/secret_memory.h"
 #include "platform/ipc/daemon.h"
 #include "platform/sandbox/profiles.h"
 
@@ -23,6 +24,8 @@ namespace {
 using namespace mailhold;
 
 constexpr std::size_t secrets_bytes_max = 128 * 1024;  // of one ceremony: passphrases, PINs, shares
+constexpr std::size_t secret_memory_bytes = 32 << 20;  // 200,000 keys of tenants and 64 opened keys of clients fill half of it
+constexpr std::size_t secret_memory_bytes_least = 1 << 20;  // 64 opened keys of clients; keys of tenants need the rest
 constexpr auto token_patience = std::chrono::seconds(30);
 constexpr auto idle_wait = std::chrono::milliseconds(500);
 constexpr auto wait_after_failure = std::chrono::seconds(30);
@@ -44,28 +47,54 @@ Status write_memory(const ipc::OwnedFd& memory, std::string_view bytes) {
 }
 
 // With one descriptor the secrets are in it; what the answer says goes into the second, if there is one.
-Result<std::string> answer(keys::KeyDoor& door, ipc::Call& call) {
+Result<SecretText> answer(keys::KeyDoor& door, ipc::Call& call) {
   if (call.fds().empty()) return door.answer(call.peer, call.method(), call.body());
   ASSIGN_OR_RETURN(const SecretText secrets, read_memory(call.fds().front()));
   const SecretText ceremony = keys::encode_ceremony(call.body(), secrets.reveal());
-  ASSIGN_OR_RETURN(std::string reply, door.answer(call.peer, call.method(), ceremony.reveal()));
+  ASSIGN_OR_RETURN(SecretText reply, door.answer(call.peer, call.method(), ceremony.reveal()));
   if (call.fds().size() < 2) return reply;
-  const SecretText shares = SecretText::take(std::move(reply));
-  RETURN_IF_ERROR(write_memory(call.fds()[1], shares.reveal()));
-  return std::string();
+  RETURN_IF_ERROR(write_memory(call.fds()[1], reply.reveal()));
+  return SecretText();
+}
+
+// Less than was asked for is enough for the keys of clients, but not for those of many tenants.
+void say_what_memory_there_is() {
+  const crypto::SecretMemoryUse use = crypto::secret_memory_use();
+  const std::size_t bytes = use.pages * 4096;
+  if (!use.is_secret)
+    log_warning(
+        "keyd",
+        "NO SECRET MEMORY: opened keys lie in pages that root can read; it takes secretmem.enable=1 and no memlock limit");
+  else if (bytes < secret_memory_bytes)
+    log_warning("keyd", "only " + std::to_string(bytes >> 10) + " KiB of secret memory: take the memlock limit away");
+}
+
+// True once it has said so.
+bool say_that_memory_is_full() {
+  if (crypto::secret_memory_use().texts_outside == 0) return false;
+  log_warning("keyd", "SECRET MEMORY IS FULL: further keys lie in pages that root can read; take the memlock limit away");
+  return true;
 }
 
 // Goes on with rotations wherever they stand, also those of a process before this one.
 void rewrap(keys::KeyService& service, const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any never;
+  auto next_step = std::chrono::steady_clock::now();
+  bool is_full = false;
   while (!stop.stop_requested()) {
-    const auto worked = service.rewrap_step();
-    if (worked && *worked) continue;
-    const bool failed = !worked && worked.error().kind != ErrorKind::unavailable;
-    if (failed) log_error("keys", "a rotation does not go on: " + worked.error().detail);
+    service.forget_opened_keys();  // also while a rotation does not go on
+    is_full = is_full || say_that_memory_is_full();
+    if (const auto now = std::chrono::steady_clock::now(); now >= next_step) {
+      const auto worked = service.rewrap_step();
+      if (worked && *worked) continue;
+      if (!worked && worked.error().kind != ErrorKind::unavailable) {
+        log_error("keys", "a rotation does not go on: " + worked.error().detail);
+        next_step = now + wait_after_failure;
+      }
+    }
     std::unique_lock lock(mutex);
-    never.wait_for(lock, stop, failed ? std::chrono::milliseconds(wait_after_failure) : idle_wait, [] { return false; });
+    never.wait_for(lock, stop, idle_wait, [] { return false; });
   }
 }
 
@@ -96,6 +125,7 @@ keys::TokenKeys tokens(ipc::Daemon& daemon, const Settings& settings) {
 }
 
 Status serve(ipc::Daemon& daemon) {
+  say_what_memory_there_is();
   ASSIGN_OR_RETURN(const Settings settings, Settings::from_map(daemon.settings()));
   keys::KeyService::Settings chosen;
   chosen.keystore = daemon.directory("keystore") + "/keystore.db";
@@ -120,9 +150,8 @@ Status serve(ipc::Daemon& daemon) {
     watching = std::jthread([&](const std::stop_token& stop) { watch_host(service, stop); });
   const std::jthread rewrapping([&](const std::stop_token& stop) { rewrap(service, stop); });
   daemon.run([&](const std::shared_ptr<ipc::Call>& call) {
-    Result<std::string> reply = answer(door, *call);
-    call->answer(reply);
-    if (reply) wipe(*reply);
+    const Result<SecretText> reply = answer(door, *call);
+    reply ? call->reply(reply->reveal()) : call->fail(reply.error());
   });
   return done();
 }
@@ -130,6 +159,8 @@ Status serve(ipc::Daemon& daemon) {
 }  // namespace
 
 int main() {
+  // Before anything of OpenSSL: an error here means that somebody called it earlier.
+  if (!mailhold::crypto::keep_secrets_in_secret_memory(secret_memory_bytes_least, secret_memory_bytes)) return 70;
   auto daemon = mailhold::ipc::Daemon::start("keyd");
   const mailhold::Status served = serve(*daemon);
   if (!served) mailhold::log_error("keyd", served.error().detail);
