@@ -171,8 +171,7 @@ TEST_F(FindingTest, verbs_answer_without_content_and_choose_items_to_restore) {
   ASSERT_TRUE(chosen);
   RestoreRequest request;
   const json::value named = json::parse(*chosen);
-  for (const json::value& item : named.at("items").as_array())
-    request.items.push_back(*Id::parse(item.as_string()));
+  for (const json::value& item : named.at("items").as_array()) request.items.push_back(*Id::parse(item.as_string()));
   ASSERT_EQ(request.items.size(), 2U);
   {
     const std::lock_guard lock(server.mutex);
