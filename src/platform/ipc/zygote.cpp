@@ -25,6 +25,7 @@ constexpr auto request_time_max = 5s;
 constexpr int exit_unprepared = 71;
 constexpr int room_bytes = 1 << 20;             // for what a copy allocates
 constexpr std::size_t room_used = 256U << 10U;  // by most
+constexpr std::size_t taken_max = 16U << 20U;   // of what is free elsewhere
 constexpr std::uintptr_t page_bytes = 4096;
 
 constexpr std::uintptr_t huge_page_bytes = 2U << 20U;
@@ -81,9 +82,11 @@ void leave_room_at_the_end_of_the_heap() {
   std::vector<std::size_t> sizes;
   for (std::size_t size = 64U << 10U; size > 1032; size /= 2) sizes.push_back(size);
   for (std::size_t size = 1032; size >= 24; size -= 16) sizes.push_back(size);  // each that the C library keeps a list of
+  std::size_t taken = 0;  // an allocator that has no such end would never come to it
   for (const std::size_t size : sizes) {
     const std::uintptr_t room = begin_of_room();
-    for (void* volatile piece = ::malloc(size); piece != nullptr && reinterpret_cast<std::uintptr_t>(piece) < room;)
+    for (void* volatile piece = ::malloc(size);
+         piece != nullptr && reinterpret_cast<std::uintptr_t>(piece) < room && taken < taken_max; taken += size)
       piece = ::malloc(size);
   }
 }
