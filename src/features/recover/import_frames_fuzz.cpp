@@ -22,7 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (frame->kind == ImportFrame::Kind::folder && folder_frame(frame->path) != bytes) std::abort();
   if (frame->kind == ImportFrame::Kind::end && end_frame(frame->messages) != bytes) std::abort();
   if (frame->kind == ImportFrame::Kind::message) {
-    const auto again = parse_import_frame(message_frame(frame->received_at, frame->flags, frame->content));
+    const std::string written = message_frame(frame->received_at, frame->flags, frame->content);
+    const auto again = parse_import_frame(written);
     if (!again || again->content != frame->content || again->flags != frame->flags || again->received_at != frame->received_at)
       std::abort();
   }
