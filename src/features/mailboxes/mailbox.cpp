@@ -1,5 +1,7 @@
 #include "features/mailboxes/mailbox.h"
 
+#include <algorithm>
+
 namespace mailhold::mailboxes {
 
 std::string_view name_of(SpecialUse use) {
@@ -31,6 +33,10 @@ std::string path_text(const FolderPath& path) {
     }
   }
   return text;
+}
+
+bool is_below(const FolderPath& path, const FolderPath& top) {
+  return path.size() >= top.size() && std::equal(top.begin(), top.end(), path.begin());
 }
 
 FolderPath parse_path(std::string_view text) {

@@ -38,8 +38,9 @@ inline constexpr std::size_t folders_max = 50'000;
 
 // Names of folders from the root, in UTF-8.
 using FolderPath = std::vector<std::string>;
-std::string path_text(const FolderPath& path);  // "Projects/2026", for people: "/" inside a name is shown as "\/"
-FolderPath parse_path(std::string_view text);   // what path_text wrote
+std::string path_text(const FolderPath& path);                 // "Projects/2026", for people: "/" inside a name is shown as "\/"
+FolderPath parse_path(std::string_view text);                  // what path_text wrote
+bool is_below(const FolderPath& path, const FolderPath& top);  // or top itself
 
 struct Folder {
   std::string id;  // the source's own, opaque; the same in every listing for as long as the source knows the folder

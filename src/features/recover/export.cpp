@@ -19,10 +19,6 @@ using mailboxes::FolderPath;
 
 constexpr std::size_t folder_name_bytes_max = 180;  // leaves room for what is added, within the 255 of file systems
 
-bool is_below(const FolderPath& path, const FolderPath& top) {
-  return path.size() >= top.size() && std::equal(top.begin(), top.end(), path.begin());
-}
-
 // CON, PRN, AUX, NUL, COM0-9, LPT0-9, with any extension.
 bool is_device_name(std::string_view name) {
   const std::string word = to_lower(name.substr(0, name.find('.')));
@@ -179,7 +175,7 @@ Result<ExportReport> Export::run(const ExportRequest& wanted, const Deadline& de
     return Error{ErrorKind::not_found, "nothing was backed up at that moment", "nothing was backed up at that moment"};
   bool is_known = request.from.empty(), has_item = request.item.is_none();
   for (const FolderRow& folder : folders) {
-    if (!is_below(folder.folder.path, request.from)) continue;
+    if (!mailboxes::is_below(folder.folder.path, request.from)) continue;
     is_known = true;
     ASSIGN_OR_RETURN(std::vector<ItemRow> items, parts_.book.items_as_of(folder, request.as_of, deadline));
     if (!request.item.is_none()) std::erase_if(items, [&](const ItemRow& item) { return item.id != request.item; });

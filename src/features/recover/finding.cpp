@@ -13,10 +13,6 @@ namespace json = boost::json;
 constexpr std::uint32_t limit_default = 100;
 constexpr std::uint32_t hits_first = 500;
 
-bool is_below(const mailboxes::FolderPath& path, const mailboxes::FolderPath& above) {
-  return path.size() >= above.size() && std::equal(above.begin(), above.end(), path.begin());
-}
-
 Error bad(const std::string& what) { return {ErrorKind::invalid_input, what, what}; }
 
 struct Asked {
@@ -79,7 +75,7 @@ Status Finding::look_up(const View& view, const search::Hit& hit, const search::
   ASSIGN_OR_RETURN(std::vector<ItemRow> items, book_.items_with(view.mailbox, hit.message, view.moment, deadline));
   for (ItemRow& item : items) {
     const auto folder = view.folders.find(item.folder);
-    if (folder == view.folders.end() || !is_below(folder->second, mailboxes::parse_path(query.folder))) continue;
+    if (folder == view.folders.end() || !mailboxes::is_below(folder->second, mailboxes::parse_path(query.folder))) continue;
     const Milliseconds received = item.head.received_at;
     if (received < query.from || (query.until != 0 && received >= query.until)) continue;
     if (known.insert(item.id).second) found.items.push_back({view.mailbox.id, folder->second, std::move(item)});

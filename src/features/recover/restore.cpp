@@ -17,10 +17,6 @@ namespace {
 using mailboxes::FolderPath;
 using mailboxes::ItemHead;
 
-bool is_below(const FolderPath& path, const FolderPath& top) {
-  return path.size() >= top.size() && std::equal(top.begin(), top.end(), path.begin());
-}
-
 // Where the items of a folder go: below `to` they keep what lies below `from`, whose own name they keep too.
 FolderPath target_path(const FolderPath& path, const RestoreRequest& request) {
   if (request.to.empty()) return path;
@@ -79,7 +75,7 @@ Result<std::vector<Group>> select(BackupBook& book, const RestoreRequest& reques
   std::vector<Group> groups;
   bool is_known = request.from.empty();
   for (const FolderRow& folder : folders) {
-    if (!is_below(folder.folder.path, request.from)) continue;
+    if (!mailboxes::is_below(folder.folder.path, request.from)) continue;
     is_known = true;
     Group group{target_path(folder.folder.path, request), {}};
     ASSIGN_OR_RETURN(group.items, book.items_as_of(folder, request.as_of, deadline));
