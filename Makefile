@@ -5,7 +5,7 @@ export MAILHOLD_CORPORA ?= $(abspath $(CURDIR)/../shared/corpora)
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
 PROGRAMS := mailhold keyd tokend ledgerd brokerd authd apid resolverd scannerd searchd gatewayd linkd workerd gossipd mailhold-witness mailhold-verify
 
-.PHONY: run test check bench bench-seal bench-keys bench-broker bench-gateway bench-recover fuzz soak mutants canaries fmt fresh peers programs
+.PHONY: run test check bench bench-seal bench-broker bench-gateway bench-recover fuzz soak mutants canaries fmt fresh peers programs
 
 run: programs peers
 	$(AS_ROOT) /usr/bin/python3 packaging/demo/demo.py
@@ -31,7 +31,7 @@ check:
 	packaging/setup build test
 	tools/check
 
-bench: bench-seal bench-keys bench-broker bench-gateway bench-recover
+bench: bench-seal bench-broker bench-gateway bench-recover
 
 bench-seal: programs
 	ninja -C build/release seal_bench && build/release/bin/seal_bench
@@ -39,13 +39,11 @@ bench-seal: programs
 # Each prints lines "bench NAME ours= peer= unit= ratio= bar= ok|short".
 bench-broker: programs peers
 	packaging/setup test
-	ninja -C build/release ledger_bench assertion_bench session_worker
+	ninja -C build/release ledger_bench keys_bench assertion_bench session_worker
 	@mkdir -p run/bench
 	build/release/bin/ledger_bench run/bench
+	build/release/bin/keys_bench
 	$(AS_ROOT) /usr/bin/python3 bench/broker_bench.py
-
-bench-keys: programs
-	ninja -C build/release keys_bench && build/release/bin/keys_bench
 
 bench-gateway: programs peers
 	ninja -C build/release smtp_load smtp_sink

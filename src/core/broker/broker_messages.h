@@ -33,7 +33,7 @@ struct WorkReport {
   std::string type;                             // one of work_report_types
   std::map<std::string, std::uint64_t> counts;  // small letters and '_', at most 16
 };
-inline constexpr std::string_view work_report_types[] = {"backup.proved", "backup.expired", "mailbox.removed"};
+inline constexpr std::string_view work_report_types[] = {"backup.proved", "backup.expired", "backup.searched", "mailbox.removed"};
 std::string encode(const WorkReport& report);
 Result<WorkReport> parse_work_report(std::string_view bytes);  // corrupt; denied: another type
 

@@ -97,6 +97,7 @@ Result<FoundItems> Finding::find(const std::vector<Mailbox>& mailboxes, std::str
     views[mailbox.id] = std::move(view);
   }
   const Id only = mailboxes.size() == 1 ? mailboxes.front().id : Id();
+  RETURN_IF_ERROR(rules_.report(mailboxes.front().tenant, only, "backup.searched", {{"mailboxes", mailboxes.size()}}, deadline));
   // What the index finds may be gone, moved, or elsewhere: more is asked for until there is enough.
   for (std::uint32_t hits_max = hits_first;; hits_max = std::min(hits_max * 8, search::hits_max)) {
     found.items.clear();

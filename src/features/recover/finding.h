@@ -1,5 +1,6 @@
 // Finding: items of backed-up mailboxes by words, as of a moment. What the index finds is looked up in the book, so that an
-// item that was not there at that moment, or is of a mailbox that is gone, is never shown. Any thread.
+// item that was not there at that moment, or is of a mailbox that is gone, is never shown. That somebody asks stands in the
+// ledger before the index is asked (backup.searched); what was asked does not. Any thread.
 //
 // The verbs backup.find, and restore.start with a query: docs/guide/backup.md.
 #pragma once
@@ -8,6 +9,7 @@
 #include <string>
 
 #include "features/recover/indexing.h"
+#include "features/recover/retention.h"
 #include "features/search/query.h"
 
 namespace mailhold::recover {
@@ -28,10 +30,11 @@ struct FoundItems {
 
 class Finding {
  public:
-  Finding(BackupBook& book, search::SearchClient& search, Indexing& indexing)
-      : book_(book), search_(search), indexing_(indexing) {}
+  Finding(BackupBook& book, search::SearchClient& search, Indexing& indexing, BackupRules& rules)
+      : book_(book), search_(search), indexing_(indexing), rules_(rules) {}
 
   // In these mailboxes, which are one tenant's. `moment` 0: of each, its last sync. invalid_input: says where in the query.
+  // Without the ledger nothing is looked for.
   Result<FoundItems> find(const std::vector<Mailbox>& mailboxes, std::string_view query, Milliseconds moment, std::uint32_t limit,
                           const Deadline& deadline);
 
@@ -52,6 +55,7 @@ class Finding {
   BackupBook& book_;
   search::SearchClient& search_;
   Indexing& indexing_;
+  BackupRules& rules_;
 };
 
 }  // namespace mailhold::recover

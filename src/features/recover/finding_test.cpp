@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/log.h"
+#include "fakes/backup_rules.h"
 #include "fakes/recover_fixture.h"
 #include "features/scanning/worker.h"
 #include "features/search/searcher.h"
@@ -51,7 +52,7 @@ class FindingTest : public RecoverFixture {
     search_ =
         std::make_unique<search::SearchClient>([this](const Id& of, const Deadline& deadline) { return open(of, deadline); });
     indexing_ = std::make_unique<Indexing>(Indexing::Parts{*book, *store, *scanners_, *search_});
-    finding_ = std::make_unique<Finding>(*book, *search_, *indexing_);
+    finding_ = std::make_unique<Finding>(*book, *search_, *indexing_, rules_);
   }
   void stop() {
     finding_.reset();
@@ -100,6 +101,7 @@ class FindingTest : public RecoverFixture {
   std::unique_ptr<scanning::ScannerPool> scanners_;
   std::unique_ptr<search::SearchClient> search_;
   std::unique_ptr<Indexing> indexing_;
+  TestRules rules_;
   std::unique_ptr<Finding> finding_;
   std::vector<std::jthread> searchers_;
 };
@@ -133,6 +135,20 @@ TEST_F(FindingTest, items_are_found_as_of_a_moment) {
   EXPECT_EQ(folders_of("subject:soup"), Folders{});
   EXPECT_EQ(folders_of("subject:soup", first), Folders{"INBOX"});
   EXPECT_EQ(folders_of("subject:salad", first), Folders{});
+}
+
+TEST_F(FindingTest, that_somebody_asks_stands_in_the_ledger_before_and_without_it_nothing_is_looked_for) {
+  fill(2, 0);
+  synced();
+  ASSERT_TRUE(take_in());
+  EXPECT_EQ(folders_of("hello").size(), 2U);
+  EXPECT_EQ(ask({{"tenant", tenant.text()}, {"query", "nobodywrotethis"}}).at("items").as_array().size(), 0U);
+  EXPECT_TRUE(ask({{"mailbox", mailbox.name}, {"query", "\"open"}}).contains("error"));
+  const std::vector<std::pair<std::string, std::map<std::string, std::uint64_t>>> asked(2,
+                                                                                        {"backup.searched", {{"mailboxes", 1}}});
+  EXPECT_EQ(rules_.reports, asked);
+  rules_.is_away = true;
+  EXPECT_EQ(ask({{"mailbox", mailbox.name}, {"query", "hello"}}).at("error"), "unavailable");
 }
 
 TEST_F(FindingTest, a_lost_index_is_made_again_and_a_known_one_goes_on) {

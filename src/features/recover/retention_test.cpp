@@ -2,6 +2,7 @@
 
 #include <fstream>
 
+#include "fakes/backup_rules.h"
 #include "fakes/recover_fixture.h"
 
 namespace mailhold::recover {
@@ -10,23 +11,6 @@ namespace {
 constexpr Milliseconds day = 86'400'000;
 
 // brokerd, as far as retention asks it.
-class TestRules final : public BackupRules {
- public:
-  Result<access::Keeping> of(Id, const Deadline&) override {
-    if (is_away) return Error{ErrorKind::unavailable, "brokerd is away"};
-    return keeping;
-  }
-  Status report(Id, Id mailbox, const std::string& type, const std::map<std::string, std::uint64_t>& counts,
-                const Deadline&) override {
-    reports.emplace_back(type, counts);
-    if (type == "mailbox.removed") std::erase_if(keeping.removals, [&](const auto& each) { return each.mailbox == mailbox; });
-    return done();
-  }
-  bool is_away = false;
-  access::Keeping keeping;
-  std::vector<std::pair<std::string, std::map<std::string, std::uint64_t>>> reports;
-};
-
 class RetentionTest : public RecoverFixture {
  protected:
   void SetUp() override {

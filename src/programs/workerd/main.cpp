@@ -125,7 +125,7 @@ Status serve(ipc::Daemon& daemon) {
   recover::RetentionJob retention_job(
       retention, std::chrono::seconds(std::max<std::int64_t>(1, settings.number("backup.retention_seconds"))));
   recover::Indexing indexing({*book, *store, scanners, search});
-  recover::Finding finding(*book, search, indexing);
+  recover::Finding finding(*book, search, indexing, rules);
   BrokerPermits permits(brokerd);
   recover::Exports exports({*book, *store, worker_keys, permits, system_clock()});
   recover::ExportVerbs export_verbs(exports);

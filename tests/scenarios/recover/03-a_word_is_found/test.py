@@ -123,6 +123,12 @@ class WordIsFound(ConnectionWorld):
             with self.assertRaisesRegex(CommandFailed, place):
                 self.ask_for(query)
 
+    def test_2_that_somebody_asked_stands_in_the_ledger(self):
+        asked = [entry["event"] for entry in self.ledger_entries(self.tenant) if entry["event"].get("t") == "backup.searched"]
+        self.assertGreaterEqual(len(asked), 18)
+        self.assertEqual({entry["mailbox"] for entry in asked}, {self.mailbox()["mailbox"]})
+        self.assertNotIn("soup", str(asked))
+
     def test_3_no_tenant_finds_or_holds_what_is_anothers(self):
         self.assertEqual(self.find(f'"{FOREIGN}"', mailbox=DAN), [("INBOX", "2024-03-01")])
         everywhere = self.mailhold.cli("backup", "find", "--tenant", "other.test", "soup")
