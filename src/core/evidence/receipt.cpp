@@ -1,5 +1,7 @@
 #include "core/evidence/receipt.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "platform/crypto/ed25519.h"
 #include "platform/crypto/hash.h"
@@ -12,10 +14,10 @@ constexpr std::string_view signature_domain = "mailhold-receipt-v1\n";
 
 Error denied(const std::string& what) { return Error{ErrorKind::denied, "receipt: " + what}; }
 
-Status check_signature_and_times(const Receipt& receipt, const tlog::NoteKey& log_key, Milliseconds now) {
+Status check_signature_and_times(const Receipt& receipt, const tlog::NoteKey& log_key, Milliseconds now,
+                                 BatchSignatures& signatures) {
   if (receipt.origin != log_key.name) return denied("of another log");
-  if (!crypto::ed25519_verify(log_key.public_key, receipt.signed_bytes(), receipt.signature))
-    return denied("signature does not verify");
+  if (!signatures.hold(log_key.public_key, receipt.signed_bytes(), receipt.signature)) return denied("signature does not verify");
   if (receipt.expires < receipt.time || receipt.expires - receipt.time > receipt_life) return denied("lives too long");
   if (receipt.time > now + receipt_clock_skew_max) return denied("from the future");
   if (now >= receipt.expires) return denied("expired");
@@ -82,8 +84,35 @@ Result<Receipt> Receipt::parse(std::string_view bytes) {
   return receipt;
 }
 
+bool BatchSignatures::hold(std::string_view public_key, std::string_view bytes, std::string_view signature) {
+  {
+    const std::lock_guard lock(mutex_);
+    const bool is_known = std::any_of(known_.begin(), known_.end(), [&](const Known& each) {
+      return each.signature == signature && each.bytes == bytes && each.public_key == public_key;
+    });
+    if (is_known) return true;
+    ++checks_;
+  }
+  if (!crypto::ed25519_verify(public_key, bytes, signature)) return false;
+  const std::lock_guard lock(mutex_);
+  known_.push_front({std::string(signature), std::string(bytes), std::string(public_key)});
+  if (known_.size() > known_max) known_.pop_back();
+  return true;
+}
+
+std::uint64_t BatchSignatures::checks() const {
+  const std::lock_guard lock(mutex_);
+  return checks_;
+}
+
 Result<Entry> verify_receipt(const Receipt& receipt, const tlog::NoteKey& log_key, const Expected& expected, Milliseconds now) {
-  RETURN_IF_ERROR(check_signature_and_times(receipt, log_key, now));
+  BatchSignatures none_known;
+  return verify_receipt(receipt, log_key, expected, now, none_known);
+}
+
+Result<Entry> verify_receipt(const Receipt& receipt, const tlog::NoteKey& log_key, const Expected& expected, Milliseconds now,
+                             BatchSignatures& signatures) {
+  RETURN_IF_ERROR(check_signature_and_times(receipt, log_key, now, signatures));
   if (!tlog::verify_inclusion(receipt.leaf(), receipt.index, receipt.size, receipt.proof, receipt.root)) {
     return denied("entry is not in the signed tree");
   }

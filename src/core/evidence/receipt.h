@@ -3,6 +3,9 @@
 // Design: docs/formats/ledger.md, "Receipts"
 #pragma once
 
+#include <cstdint>
+#include <deque>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -42,5 +45,27 @@ using Expected = Entry;
 // future, entry not in the signed tree, clear text not the one of the entry, or any expectation not met.
 // That a receipt is used once only is for the caller to see to, by leaf().
 Result<Entry> verify_receipt(const Receipt& receipt, const tlog::NoteKey& log_key, const Expected& expected, Milliseconds now);
+
+// The signatures under the last batches that were found to be right. All receipts of a batch carry the same one, and checking it
+// takes several times what the rest of a receipt does. One is known again only with exactly the key and the bytes, times
+// included, that it was checked with; of one that does not hold nothing is kept. Any thread.
+class BatchSignatures {
+ public:
+  static constexpr std::size_t known_max = 64;
+  bool hold(std::string_view public_key, std::string_view bytes, std::string_view signature);
+  std::uint64_t checks() const;  // how many were not known and had to be checked
+
+ private:
+  struct Known {
+    std::string signature, bytes, public_key;
+  };
+  mutable std::mutex mutex_;
+  std::deque<Known> known_;  // guarded by mutex_, as is the next; the newest first
+  std::uint64_t checks_ = 0;
+};
+
+// As above, for whoever sees many receipts.
+Result<Entry> verify_receipt(const Receipt& receipt, const tlog::NoteKey& log_key, const Expected& expected, Milliseconds now,
+                             BatchSignatures& signatures);
 
 }  // namespace mailhold::ledger

@@ -4,6 +4,8 @@
 
 #include <boost/json.hpp>
 #include <future>
+#include <set>
+#include <thread>
 
 #include "base/text.h"
 #include "core/ledger/ledger_client.h"
@@ -110,6 +112,74 @@ TEST_F(LedgerClientAndService, a_receipt_with_any_changed_byte_is_refused) {
     EXPECT_FALSE(receipt && verify_receipt(*receipt, test_key(), expected(), clock.now())) << "byte " << i;
   }
   for (std::size_t length = 0; length < bytes.size(); ++length) EXPECT_FALSE(Receipt::parse(bytes.substr(0, length))) << length;
+}
+
+TEST_F(LedgerClientAndService, the_signature_of_a_batch_is_checked_with_the_first_of_its_receipts) {
+  ASSERT_TRUE(client.append(intent(), soon()));  // the hour's key
+  std::vector<Receipt> receipts(40);
+  {
+    std::vector<std::jthread> threads;
+    for (Receipt& each : receipts) threads.emplace_back([&] { each = *client.append(intent(), soon()); });
+  }
+  BatchSignatures signatures;
+  std::set<std::string> different;
+  for (const Receipt& each : receipts) {
+    different.insert(each.signature);
+    for (int time = 0; time < 2; ++time) ASSERT_TRUE(verify_receipt(each, test_key(), expected(), clock.now(), signatures));
+    EXPECT_EQ(signatures.checks(), different.size());
+  }
+}
+
+TEST_F(LedgerClientAndService, a_known_signature_stands_for_nothing_but_what_it_was_checked_with) {
+  const Receipt receipt = *client.append(intent(), soon());
+  Entry export_intent = intent();
+  export_intent.fields["purpose"] = "backup.read";
+  const Receipt other = *client.append(export_intent, soon());
+  BatchSignatures signatures;
+  ASSERT_TRUE(verify_receipt(receipt, test_key(), expected(), clock.now(), signatures));
+  const auto refused = [&](const Receipt& what, const tlog::NoteKey& key, const Expected& wanted, Milliseconds now) {
+    return !verify_receipt(what, key, wanted, now, signatures);
+  };
+  // The other entry as a tree of its own under the known signature.
+  Receipt forged = other;
+  forged.signature = receipt.signature;
+  forged.index = 0;
+  forged.size = 1;
+  forged.proof.clear();
+  forged.root = forged.leaf();
+  Expected wanted = expected();
+  wanted.fields["purpose"] = "backup.read";
+  EXPECT_TRUE(refused(forged, test_key(), wanted, clock.now()));
+  Receipt longer = receipt;
+  longer.time += 1000;
+  longer.expires += 1000;
+  EXPECT_TRUE(refused(longer, test_key(), expected(), clock.now()));
+  EXPECT_TRUE(refused(receipt, {test_key().name, test_signer('x').public_key()}, expected(), clock.now())) << "another key";
+  EXPECT_TRUE(refused(receipt, test_key(), expected(), receipt.expires)) << "expired";
+}
+
+TEST_F(LedgerClientAndService, of_a_signature_that_does_not_hold_nothing_is_kept) {
+  Receipt receipt = *client.append(intent(), soon());
+  receipt.signature[5] ^= 1;
+  BatchSignatures signatures;
+  for (std::uint64_t time = 1; time <= 3; ++time) {
+    EXPECT_FALSE(verify_receipt(receipt, test_key(), expected(), clock.now(), signatures));
+    EXPECT_EQ(signatures.checks(), time);
+  }
+}
+
+TEST_F(LedgerClientAndService, the_oldest_of_many_signatures_is_forgotten) {
+  BatchSignatures signatures;
+  std::vector<Receipt> receipts;
+  for (std::size_t i = 0; i <= BatchSignatures::known_max; ++i) receipts.push_back(*client.append(intent(), soon()));
+  const auto checks_for = [&](const Receipt& receipt) {
+    const std::uint64_t before = signatures.checks();
+    EXPECT_TRUE(verify_receipt(receipt, test_key(), expected(), clock.now(), signatures));
+    return signatures.checks() - before;
+  };
+  for (const Receipt& each : receipts) EXPECT_EQ(checks_for(each), 1U);
+  EXPECT_EQ(checks_for(receipts[1]), 0U);
+  EXPECT_EQ(checks_for(receipts[0]), 1U);
 }
 
 TEST_F(LedgerClientAndService, proof_and_text_of_another_entry_do_not_fit) {

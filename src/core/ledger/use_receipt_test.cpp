@@ -59,6 +59,7 @@ class UseReceipt : public testing::Test {
   TemporaryFolder folder;
   SharedClock clock{1'795'000'000'000};
   Log log{settings_in(folder.path()), test_signer(), clock};
+  const UseVerifier verify_use;
 };
 
 TEST_F(UseReceipt, T16_opens_exactly_the_use_it_was_written_for_once_and_in_its_time) {

@@ -142,7 +142,7 @@ Status serve(ipc::Daemon& daemon) {
       log_error("keyd",
                 "the folder of keys.host_state does not exist: no seal is opened until it does and keyd is started again");
   }
-  keys::KeyService service(std::move(chosen), ledger::verify_use);
+  keys::KeyService service(std::move(chosen), ledger::UseVerifier());
   sandbox::enter_or_exit(sandbox::profile_of("keyd", directories));
   keys::KeyDoor door(service);
   std::jthread watching;
