@@ -1,9 +1,9 @@
 #include "platform/crypto/secret_memory.h"
 
 #include <openssl/crypto.h>
-#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,9 +11,9 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "base/secret_text.h"
 #include "platform/crypto/secret_arena.h"
@@ -76,76 +76,77 @@ void* openssl_realloc(void* block, std::size_t bytes, const char* file, int line
   return larger;
 }
 
-// Threads whose stacks lie in the arena. They are made when they are first needed and stay, waiting, until the process ends.
-class SecretThreads {
+thread_local const std::function<void()>* errand = nullptr;  // what this thread has gone to a secret stack for
+
+// The thread goes back to a stack that can be read, so it takes nothing with it: what the work left in registers that a caller
+// must not count on is cleared.
+[[gnu::noinline, gnu::zero_call_used_regs("all")]] void do_errand() noexcept { (*errand)(); }
+
+// Stacks that lie in the arena. A thread that has work for one goes over to it and comes back, which wakes nobody. They are made
+// when they are first needed and stay.
+class SecretStacks {
  public:
   bool run(const std::function<void()>& work) {
-    Job job{work};
-    std::unique_lock lock(mutex_);
-    if (idle_ <= waiting_.size() && threads_ < threads_max_ && !start() && threads_ == 0) return false;
-    waiting_.push_back(&job);
-    work_.notify_one();
-    done_.wait(lock, [&job] { return job.is_done; });
+    if (errand != nullptr) {  // it is on one
+      work();
+      return true;
+    }
+    void* const stack = take();
+    if (stack == nullptr) return false;
+    go_there(stack, work);
+    give_back(stack);
     return true;
   }
 
  private:
-  struct Job {
-    const std::function<void()>& work;
-    bool is_done = false;
-  };
   static constexpr std::size_t stack_bytes = 128 << 10;
 
-  static void* begin(void* threads) {
-    static_cast<SecretThreads*>(threads)->loop();
-    return nullptr;
+  static void go_there(void* stack, const std::function<void()>& work) {
+    ucontext_t here, there;
+    ::getcontext(&there);
+    there.uc_stack.ss_sp = stack;
+    there.uc_stack.ss_size = stack_bytes;
+    there.uc_link = &here;
+    ::makecontext(&there, do_errand, 0);
+    errand = &work;
+    if (::swapcontext(&here, &there) != 0) std::abort();
+    errand = nullptr;
   }
 
-  bool start() {
+  void* take() {
+    std::unique_lock lock(mutex_);
+    if (idle_.empty() && made_ < made_max_ && !make() && made_ == 0) return nullptr;
+    given_back_.wait(lock, [this] { return !idle_.empty(); });
+    void* const stack = idle_.back();
+    idle_.pop_back();
+    return stack;
+  }
+
+  void give_back(void* stack) {
+    {
+      const std::lock_guard lock(mutex_);
+      idle_.push_back(stack);
+    }
+    given_back_.notify_one();
+  }
+
+  bool make() {
     void* const stack = arena->take(stack_bytes, 0);
     if (stack == nullptr) return false;
-    pthread_attr_t attributes;
-    pthread_t thread;
-    ::pthread_attr_init(&attributes);
-    const bool is_started = ::pthread_attr_setstack(&attributes, stack, stack_bytes) == 0 &&
-                            ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0 &&
-                            ::pthread_create(&thread, &attributes, begin, this) == 0;
-    ::pthread_attr_destroy(&attributes);
-    if (!is_started) {
-      arena->give_back(stack);
-      return false;
-    }
     ::mprotect(stack, SecretArena::page_size, PROT_NONE);  // an overflow ends the process instead of changing keys
-    ++threads_;
-    ++idle_;
+    idle_.push_back(stack);
+    ++made_;
     return true;
   }
 
-  void loop() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      work_.wait(lock, [this] { return !waiting_.empty(); });
-      Job* const job = waiting_.front();
-      waiting_.pop_front();
-      --idle_;
-      lock.unlock();
-      job->work();
-      lock.lock();
-      ++idle_;
-      job->is_done = true;
-      done_.notify_all();
-    }
-  }
-
-  const unsigned threads_max_ = std::clamp(std::thread::hardware_concurrency(), 1U, 4U);
+  const unsigned made_max_ = std::clamp(std::thread::hardware_concurrency(), 1U, 4U);
   std::mutex mutex_;
-  std::condition_variable work_, done_;
-  std::deque<Job*> waiting_;
-  unsigned threads_ = 0;
-  std::size_t idle_ = 0;
+  std::condition_variable given_back_;
+  std::vector<void*> idle_;  // guarded by mutex_, as is the next
+  unsigned made_ = 0;
 };
 
-SecretThreads* threads = nullptr;  // with the arena
+SecretStacks* stacks = nullptr;  // with the arena
 
 }  // namespace
 
@@ -178,7 +179,7 @@ bool keep_secrets_in_secret_memory(std::size_t bytes_least, std::size_t bytes_mo
   if (mapping.pages == nullptr) std::abort();
   arena = new SecretArena(mapping.pages, bytes_most);
   arena_is_secret = mapping.is_secret;
-  threads = new SecretThreads;
+  stacks = new SecretStacks;
   keep_secret_texts_in({take_for_text, give_back_of_text});
   return CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) == 1;
 }
@@ -192,7 +193,7 @@ SecretScope::SecretScope() : refusals_before_(refusals) { ++scopes; }
 SecretScope::~SecretScope() { --scopes; }
 
 bool on_secret_stack(const std::function<void()>& work) {
-  if (threads != nullptr) return threads->run(work);
+  if (stacks != nullptr) return stacks->run(work);
   work();
   return true;
 }

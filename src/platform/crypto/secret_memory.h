@@ -48,8 +48,9 @@ class SecretScope {
   const unsigned refusals_before_;
 };
 
-// Runs `work` on a stack in secret memory, if the program has such memory, and waits for it. For what computes with numbers of
-// private keys: OpenSSL copies exponents to the stack. Any thread. False: no room for such a stack; `work` was not run.
+// Runs `work` in this thread on a stack in secret memory, if the program has such memory. For what computes with numbers of
+// private keys: OpenSSL copies exponents to the stack. Any thread; up to four at once, others wait. `work` throws nothing and has
+// 120 KiB. False: no room for such a stack; `work` was not run.
 bool on_secret_stack(const std::function<void()>& work);
 
 }  // namespace mailhold::crypto
