@@ -4,6 +4,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <tuple>
+
 #include "base/log.h"
 #include "core/supervisor/attachment.h"
 #include "core/supervisor/spawn.h"
@@ -56,35 +58,37 @@ void AuthdPool::end_zygote() {
   if (zygote_pid_ > 0) ::kill(zygote_pid_, SIGKILL);
 }
 
-Result<AuthdPool::Authd> AuthdPool::start_process() {
-  if (program_.attached) {
-    ASSIGN_OR_RETURN(ipc::OwnedFd connection, attach(settings_, program_));
-    return Authd{{}, std::make_unique<ipc::Channel>(std::move(connection)), {}};
-  }
+// A copy of the zygote whose end of the control channel is `control`.
+Result<ipc::OwnedFd> AuthdPool::copy_zygote(const ipc::OwnedFd& control) {
   if (!zygote_) RETURN_IF_ERROR(start_zygote());
-  ASSIGN_OR_RETURN(auto control, ipc::Channel::socket_pair());
   next_user_ = (next_user_ + 1) % authd_users;
   const auto user = static_cast<uid_t>(settings_.number("mailhold.users_first") + program_.user + next_user_);
-  Result<ipc::Copy> copy = ipc::make_copy(*zygote_, user, control.second.get(), soon());
-  if (!copy) {
-    if (copy.error().kind != ErrorKind::limit_exceeded) end_zygote();
-    return copy.error();
-  }
-  return Authd{std::move(copy->process), std::make_unique<ipc::Channel>(std::move(control.first)), {}};
+  Result<ipc::Copy> copy = ipc::make_copy(*zygote_, user, control.get(), soon());
+  if (copy) return std::move(copy->process);
+  if (copy.error().kind != ErrorKind::limit_exceeded) end_zygote();
+  return copy.error();
 }
 
-// Its channels: brokerd calls it, it calls keyd.
+// Its channels: brokerd calls it, it calls keyd. A copy finds its whole start in its channel, so that it waits for none of it.
 Status AuthdPool::start() {
   ASSIGN_OR_RETURN(auto job, ipc::Channel::socket_pair());
   ASSIGN_OR_RETURN(auto keys, ipc::Channel::socket_pair());
-  ASSIGN_OR_RETURN(Authd authd, start_process());
-  authd.broker_end = std::move(job.first);
+  ipc::OwnedFd ours, of_copy;
+  if (program_.attached) {
+    ASSIGN_OR_RETURN(ours, attach(settings_, program_));
+  } else {
+    ASSIGN_OR_RETURN(std::tie(ours, of_copy), ipc::Channel::socket_pair());
+  }
+  Authd authd{{}, std::make_unique<ipc::Channel>(std::move(ours)), std::move(job.first)};
   const int job_end[] = {job.second.get()};
   const int key_end[] = {keys.first.get()};
   RETURN_IF_ERROR(authd.control->send(ipc::StartMessage().encode(), soon()));  // it needs no settings
   RETURN_IF_ERROR(authd.control->send(ipc::encode_peer("brokerd", ipc::Side::serves), job_end, soon()));
   RETURN_IF_ERROR(authd.control->send(ipc::encode_peer("keyd", ipc::Side::calls), key_end, soon()));
   RETURN_IF_ERROR(authd.control->send(ipc::encode_go(), soon()));
+  if (!program_.attached) {
+    ASSIGN_OR_RETURN(authd.process, copy_zygote(of_copy));
+  }
   give_to_keyd_(keys.second.get());
   waiting_.push_back(std::move(authd));
   return done();

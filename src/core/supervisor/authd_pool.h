@@ -50,7 +50,7 @@ class AuthdPool {
   Status start_zygote();
   void end_zygote();
   Status start();
-  Result<Authd> start_process();
+  Result<ipc::OwnedFd> copy_zygote(const ipc::OwnedFd& control);  // its pidfd
 
   const Settings& settings_;
   const Program program_;
