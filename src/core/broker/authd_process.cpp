@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "platform/crypto/prepare.h"
 #include "platform/ipc/zygote.h"
+#include "platform/net/tls_client.h"
 #include "platform/net/tls_rehearsal.h"
 #include "platform/sandbox/profiles.h"
 
@@ -21,6 +22,12 @@ int refuse(const Error& error) {
   return 78;
 }
 
+// Its own copy of the system's, not one that brokerd gives it: whoever names the authorities decides where secrets go.
+void keep_anchors() {
+  if (const Status kept = net::keep_system_anchors(net::system_anchors_file); !kept)
+    log_warning("authd", kept.error().detail + ": no server is verified whose authority is the system's");
+}
+
 int serve_in_jail(const Serve& serve, const std::function<Status()>& close_the_jail) {
   const auto daemon = ipc::Daemon::start("authd", ipc::Threads::one);
   if (const Status closed = close_the_jail(); !closed) return refuse(closed.error());
@@ -32,6 +39,8 @@ int serve_in_jail(const Serve& serve, const std::function<Status()>& close_the_j
 Status prepare(const sandbox::Profile& zygote, const sandbox::PreparedProfile& jail) {
   crypto::prepare();
   ipc::put_code_on_huge_pages();
+  keep_anchors();
+  (void)net::TlsClient::create({"anchors.invalid", "system", {}});  // parses them for all copies
   RETURN_IF_ERROR(net::rehearse_tls());
   RETURN_IF_ERROR(sandbox::keep_capabilities({CAP_SETUID, CAP_SETGID}));
   RETURN_IF_ERROR(sandbox::enter(zygote));
@@ -56,6 +65,7 @@ int make_copies(const Serve& serve) {
 
 int run_authd(int count, char** words, const Serve& serve) {
   if (count == 2 && words[1] == std::string_view("zygote")) return make_copies(serve);
+  keep_anchors();
   return serve_in_jail(serve, [] { return sandbox::enter(sandbox::profile_of("authd", {})); });
 }
 

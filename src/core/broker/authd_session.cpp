@@ -74,7 +74,7 @@ Result<std::unique_ptr<SmtpSession>> AuthdSession::open(const AuthdJob& job, ipc
     return Error{ErrorKind::denied, "no credential goes anywhere without TLS"};
   net::TlsPeer peer;
   peer.name = route.name.empty() ? route.host : route.name;
-  peer.ca_file = route.ca_file == "system" ? job.anchors : route.ca_file;
+  peer.ca_file = route.ca_file;
   peer.pins = route.pins;
   if (peer.ca_file.empty() && peer.pins.empty())
     return Error{ErrorKind::denied, "no credential goes to a server that is not verified"};

@@ -119,13 +119,8 @@ Result<ipc::OwnedFd> Broker::open_session(const OpenSession& request, const Dead
   auto pair = ipc::Channel::socket_pair();
   if (!pair) return failed(pair.error());
 
-  const AuthdJob job{route,
-                     route.ca_file == "system" ? settings_.system_ca : "",
-                     policy_of(route),
-                     std::string(submit_purpose),
-                     receipt.encode(),
-                     settings_.our_name,
-                     to_hex(receipt.leaf().bytes())};
+  const AuthdJob job{
+      route, policy_of(route), std::string(submit_purpose), receipt.encode(), settings_.our_name, to_hex(receipt.leaf().bytes())};
   auto authd = std::make_shared<ipc::Client>("authd", std::move(fresh->channel), ipc::Replies::by_caller);
   std::vector<int> fds{socket->get(), pair->second.get()};
   if (token_socket.is_open()) fds.push_back(token_socket.get());

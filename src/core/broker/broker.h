@@ -34,7 +34,6 @@ struct BrokerSettings {
   std::string region;
   std::string our_name;            // mailhold.hostname
   net::Networks allowed_networks;  // broker.allowed_networks: private and loopback destinations
-  std::string system_ca;           // PEM text of the system's trust anchors, read before the sandbox
 };
 
 // A single-use authd process: how it is called, and how it is ended.

@@ -95,19 +95,13 @@ Result<ExportMade> parse_export_made(std::string_view bytes) {
 
 std::string encode(const ConnectionJob& job) {
   ByteWriter writer;
-  return writer.text(access::write_connection(job.connection))
-      .text(job.anchors)
-      .text(job.purpose)
-      .text(job.receipt)
-      .text(job.use_id)
-      .take();
+  return writer.text(access::write_connection(job.connection)).text(job.purpose).text(job.receipt).text(job.use_id).take();
 }
 
 Result<ConnectionJob> parse_connection_job(std::string_view bytes) {
   ByteReader reader(bytes);
   ConnectionJob job;
   ASSIGN_OR_RETURN(job.connection, access::parse_connection(reader.text()));
-  job.anchors = reader.text();
   job.purpose = reader.text();
   job.receipt = reader.text();
   job.use_id = reader.text();
@@ -118,20 +112,13 @@ Result<ConnectionJob> parse_connection_job(std::string_view bytes) {
 std::string encode(const AuthdJob& job) {
   ByteWriter writer;
   access::write_route(writer, job.route);
-  return writer.text(job.anchors)
-      .text(job.policy)
-      .text(job.purpose)
-      .text(job.receipt)
-      .text(job.our_name)
-      .text(job.envelope_id)
-      .take();
+  return writer.text(job.policy).text(job.purpose).text(job.receipt).text(job.our_name).text(job.envelope_id).take();
 }
 
 Result<AuthdJob> parse_authd_job(std::string_view bytes) {
   ByteReader reader(bytes);
   AuthdJob job;
   ASSIGN_OR_RETURN(job.route, access::read_route(reader));
-  job.anchors = reader.text();
   job.policy = reader.text();
   job.purpose = reader.text();
   job.receipt = reader.text();

@@ -78,8 +78,7 @@ enum class AuthdMethod : std::uint16_t {
 
 struct AuthdJob {
   access::Route route;
-  std::string anchors;  // PEM text for a route whose CA is "system"; authd can open no file
-  std::string policy;   // policy_of(route): the secret opens for this destination only
+  std::string policy;  // policy_of(route): the secret opens for this destination only
   std::string purpose;
   std::string receipt;   // of the intent in the ledger
   std::string our_name;  // for EHLO
@@ -90,7 +89,6 @@ Result<AuthdJob> parse_authd_job(std::string_view bytes);  // corrupt
 
 struct ConnectionJob {
   access::Connection connection;
-  std::string anchors;  // PEM text for a connection whose CA is "system"
   std::string purpose;
   std::string receipt;  // of the intent in the ledger
   std::string use_id;   // the leaf of the intent in hex: told to servers that take such a thing

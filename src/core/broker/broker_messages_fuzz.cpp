@@ -29,7 +29,7 @@ access::Operation route_operation() {
 
 std::vector<std::string> fuzz_seeds() {
   const Id id = Id::from_bytes("tenant--tenant--");
-  broker::AuthdJob job{{}, "anchors", "policy", "route.submit", "receipt", "us.example", "id"};
+  broker::AuthdJob job{{}, "policy", "route.submit", "receipt", "us.example", "id"};
   job.route.id = job.route.tenant = id;
   job.route.kind = access::RouteKind::relay;
   job.route.host = "mx.example";

@@ -95,7 +95,7 @@ class BrokerOperations : public testing::Test {
   const std::unique_ptr<PermitBook> permits_ = *PermitBook::open(*records_, *connections_, clock_, soon());
   NoResolver resolver_;
   Broker broker_{
-      {"eu", "mail.test", {}, ""},
+      {"eu", "mail.test", {}},
       {*people_, *routes_, keys_, ledger_, resolver_, *approvals_, *connections_, *usage_, *keeping_, *permits_, {}, clock_}};
 };
 

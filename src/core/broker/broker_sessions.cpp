@@ -145,8 +145,7 @@ Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, cons
   auto meter = ipc::Channel::socket_pair();
   if (!worker || !meter) return failed(Error{ErrorKind::unavailable, "no channel"});
 
-  const ConnectionJob job{connection, connection.ca == "system" ? settings_.system_ca : "", request.purpose, receipt.encode(),
-                          to_hex(receipt.leaf().bytes())};
+  const ConnectionJob job{connection, request.purpose, receipt.encode(), to_hex(receipt.leaf().bytes())};
   Open open{std::make_shared<ipc::Client>("authd", std::move(fresh->channel), ipc::Replies::by_caller),
             fresh->process,
             connection.tenant,

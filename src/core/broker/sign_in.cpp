@@ -30,8 +30,7 @@ Result<SecretText> ConnectionSecret::plain() { return ask("smtp_plain", {}); }
 Result<SecretText> ConnectionSecret::token(const Deadline& deadline) {
   const access::Connection& connection = job_.connection;
   if (connection.sign_in == access::SignIn::assertion) {
-    TokenEndpoint endpoint{connection.token_host, connection.token_port, connection.ca == "system" ? job_.anchors : connection.ca,
-                           std::move(token_server_), job_.use_id};
+    TokenEndpoint endpoint{connection.token_host, connection.token_port, connection.ca, std::move(token_server_), job_.use_id};
     return ask_for_token(std::move(endpoint), [this] { return ask("client_assertion", {}); }, deadline);
   }
   ASSIGN_OR_RETURN(const SecretText message, plain());
@@ -65,7 +64,7 @@ Result<std::shared_ptr<net::TlsClient>> tls_client_for(const ConnectionJob& job)
   const access::Connection& connection = job.connection;
   net::TlsPeer peer;
   peer.name = connection.name.empty() ? connection.host : connection.name;
-  peer.ca_file = connection.ca == "system" ? job.anchors : connection.ca;
+  peer.ca_file = connection.ca;
   peer.pins = connection.pins;
   if (peer.ca_file.empty() && peer.pins.empty())
     return Error{ErrorKind::denied, "no credential goes to a server that is not verified"};

@@ -41,8 +41,7 @@ void SmtpSignIn::offer_to(smtp::ClientSettings& settings, const Deadline& deadli
 Result<SecretText> SmtpSignIn::xoauth2(const Deadline& deadline) {
   const access::Route& route = job_.route;
   if (route.sign_in == access::SignIn::assertion) {
-    TokenEndpoint endpoint{route.token_host, route.token_port, route.ca_file == "system" ? job_.anchors : route.ca_file,
-                           std::move(token_server_), job_.envelope_id};
+    TokenEndpoint endpoint{route.token_host, route.token_port, route.ca_file, std::move(token_server_), job_.envelope_id};
     ASSIGN_OR_RETURN(const SecretText token,
                      ask_for_token(std::move(endpoint), [this] { return ask("client_assertion"); }, deadline));
     ASSIGN_OR_RETURN(const SecretText message, sasl::xoauth2(route.user, token.reveal()));

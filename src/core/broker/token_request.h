@@ -18,7 +18,7 @@ namespace mailhold::broker {
 struct TokenEndpoint {
   std::string host;
   std::uint16_t port = 443;
-  std::string ca;        // PEM text that verifies it, for this host's name
+  std::string ca;        // "system" or PEM text, that verifies it for this host's name
   ipc::OwnedFd socket;   // connected, no TLS yet
   std::string use_id{};  // the leaf of the intent in hex: told as client-request-id, so that their log and ours can be compared
 };

@@ -11,6 +11,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
+#include <iterator>
+#include <mutex>
 #include <optional>
 
 #include "base/text.h"
@@ -253,6 +256,19 @@ class OpenSslClient final : public TlsClient {
   const Anchors anchors_;  // none: the chain is not verified
 };
 
+// What keep_system_anchors() has read. Parsing costs some milliseconds, so it is done once for all clients.
+struct KeptAnchors {
+  bool are_kept = false;
+  std::string text;
+  std::mutex mutex;
+  Anchors store;  // guarded by mutex; null: not asked for yet
+};
+
+KeptAnchors& kept_anchors() {
+  static KeptAnchors kept;
+  return kept;
+}
+
 // A PEM text is taken as it is: a sandboxed process can open no file.
 Status load_anchors(X509_STORE* store, const std::string& ca_file) {
   if (ca_file == "system") {
@@ -274,6 +290,25 @@ Status load_anchors(X509_STORE* store, const std::string& ca_file) {
   return done();
 }
 
+Result<Anchors> make_anchors(const std::string& ca_file) {
+  Anchors anchors(::X509_STORE_new());
+  if (anchors == nullptr) return Error{ErrorKind::unavailable, openssl_error()};
+  RETURN_IF_ERROR(load_anchors(anchors.get(), ca_file));
+  return anchors;
+}
+
+Result<Anchors> anchors_of(const std::string& ca_file) {
+  KeptAnchors& kept = kept_anchors();
+  if (ca_file != "system" || !kept.are_kept) return make_anchors(ca_file);
+  if (kept.text.empty()) return Error{ErrorKind::invalid_input, "the system's trust anchors could not be read"};
+  const std::lock_guard lock(kept.mutex);
+  if (kept.store == nullptr) {
+    ASSIGN_OR_RETURN(kept.store, make_anchors(kept.text));
+  }
+  ::X509_STORE_up_ref(kept.store.get());
+  return Anchors(kept.store.get());
+}
+
 }  // namespace
 
 Result<std::shared_ptr<TlsClient>> TlsClient::create(TlsPeer peer) {
@@ -286,11 +321,19 @@ Result<std::shared_ptr<TlsClient>> TlsClient::create(TlsPeer peer) {
   Anchors anchors;
   if (peer.pins.empty() && !peer.ca_file.empty()) {
     if (peer.name.empty()) return Error{ErrorKind::invalid_input, "a name is needed to verify a certificate"};
-    anchors.reset(::X509_STORE_new());
-    if (anchors == nullptr) return Error{ErrorKind::unavailable, openssl_error()};
-    RETURN_IF_ERROR(load_anchors(anchors.get(), peer.ca_file));
+    ASSIGN_OR_RETURN(anchors, anchors_of(peer.ca_file));
   }
   return std::shared_ptr<TlsClient>(std::make_shared<OpenSslClient>(std::move(peer), std::move(anchors)));
+}
+
+Status keep_system_anchors(const std::string& file) {
+  KeptAnchors& kept = kept_anchors();
+  std::ifstream bytes(file, std::ios::binary);
+  kept.text.assign(std::istreambuf_iterator<char>(bytes), {});
+  kept.store.reset();
+  kept.are_kept = true;
+  if (kept.text.empty()) return Error{ErrorKind::unavailable, "the system's trust anchors cannot be read: " + file};
+  return done();
 }
 
 Result<std::string> pin_of_certificate(std::string_view pem) {

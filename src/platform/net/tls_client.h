@@ -30,6 +30,12 @@ class TlsClient {
   virtual Result<std::unique_ptr<Stream>> start(std::unique_ptr<Stream> plain, const Deadline& deadline) = 0;
 };
 
+// For a process that can open no file later: reads the distribution's trust anchors, which "system" means from then on, in this
+// process and in its copies. They are parsed with the first client that needs them. unavailable: the file cannot be read; then
+// such a client cannot be made. Before there is a second thread.
+inline constexpr const char* system_anchors_file = "/etc/ssl/certs/ca-certificates.crt";
+Status keep_system_anchors(const std::string& file);
+
 // SHA-256 of the public key of a PEM certificate, as 64 hex digits; invalid_input if there is none.
 Result<std::string> pin_of_certificate(std::string_view pem);
 

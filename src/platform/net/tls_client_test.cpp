@@ -132,6 +132,35 @@ TEST_F(TlsClientTest, the_chain_and_the_name_must_hold) {
   EXPECT_TRUE(start(expired, {.name = "mx.example", .ca_file = {}, .pins = {}}));  // opportunistic: nothing is verified
 }
 
+// For the whole process and for good, so in one of its own.
+TEST_F(TlsClientTest, the_system_s_anchors_are_those_that_were_kept) {
+  const Pair pair = certificate_for("DNS:mx.example");
+  const std::string anchors = ca_file(pair);
+  EXPECT_EXIT(
+      {
+        EXPECT_TRUE(keep_system_anchors(anchors));
+        std::filesystem::remove(anchors);  // nothing is read later
+        for (int time = 0; time < 2; ++time) EXPECT_TRUE(start(pair, {.name = "mx.example", .ca_file = "system", .pins = {}}));
+        EXPECT_EQ(start(pair, {.name = "other.example", .ca_file = "system", .pins = {}}).error().kind, ErrorKind::denied);
+        const Pair other = certificate_for("DNS:mx.example");
+        EXPECT_EQ(start(other, {.name = "mx.example", .ca_file = "system", .pins = {}}).error().kind, ErrorKind::denied);
+        EXPECT_TRUE(start(other, {.name = "mx.example", .ca_file = other.certificate, .pins = {}}));
+        std::_Exit(HasFailure() ? 1 : 0);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST_F(TlsClientTest, without_the_system_s_anchors_no_client_is_made_for_them) {
+  EXPECT_EXIT(
+      {
+        EXPECT_EQ(keep_system_anchors("/no/such/file").error().kind, ErrorKind::unavailable);
+        EXPECT_EQ(TlsClient::create({.name = "mx.example", .ca_file = "system", .pins = {}}).error().kind,
+                  ErrorKind::invalid_input);
+        std::_Exit(HasFailure() ? 1 : 0);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
 TEST_F(TlsClientTest, what_is_no_tls_is_unavailable) {
   int ends[2];
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);

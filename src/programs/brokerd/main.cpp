@@ -1,7 +1,4 @@
 // brokerd: people, routes and the way to tenants' servers. Wiring only.
-#include <fstream>
-#include <iterator>
-
 #include "base/bytes.h"
 #include "base/log.h"
 #include "core/broker/broker.h"
@@ -44,8 +41,6 @@ Status serve(ipc::Daemon& daemon) {
   chosen.region = settings.text("mailhold.region");
   chosen.our_name = settings.text("mailhold.hostname");
   ASSIGN_OR_RETURN(chosen.allowed_networks, net::Networks::parse(settings.text("broker.allowed_networks")));
-  std::ifstream anchors("/etc/ssl/certs/ca-certificates.crt", std::ios::binary);
-  chosen.system_ca.assign(std::istreambuf_iterator<char>(anchors), {});
   sandbox::enter_or_exit(sandbox::profile_of("brokerd", daemon.directories()));
 
   ASSIGN_OR_RETURN(const auto records, records::open_sqlite(daemon.directory("broker") + "/broker.db", deadline));
