@@ -17,7 +17,6 @@
 #include <optional>
 
 #include "base/text.h"
-#include "platform/net/client_library.h"
 
 namespace mailhold::net {
 namespace {
@@ -186,7 +185,7 @@ class TlsStream final : public Stream {
 // set for each connection.
 SSL_CTX* client_context() {
   static const Context context = [] {
-    Context made(::SSL_CTX_new_ex(client_library(), nullptr, ::TLS_client_method()));
+    Context made(::SSL_CTX_new(::TLS_client_method()));
     if (made == nullptr) return made;
     ::SSL_CTX_set_min_proto_version(made.get(), TLS1_2_VERSION);
     ::SSL_CTX_set_options(made.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
@@ -273,23 +272,17 @@ KeptAnchors& kept_anchors() {
 // A PEM text is taken as it is: a sandboxed process can open no file.
 Status load_anchors(X509_STORE* store, const std::string& ca_file) {
   if (ca_file == "system") {
-    if (::X509_STORE_set_default_paths_ex(store, client_library(), nullptr) == 1) return done();
+    if (::X509_STORE_set_default_paths(store) == 1) return done();
     return Error{ErrorKind::invalid_input, "cannot read the system's trust anchors: " + openssl_error()};
   }
   if (!ca_file.starts_with("-----BEGIN")) {
-    if (::X509_STORE_load_file_ex(store, ca_file.c_str(), client_library(), nullptr) == 1) return done();
+    if (::X509_STORE_load_file(store, ca_file.c_str()) == 1) return done();
     return Error{ErrorKind::invalid_input, "cannot read the CA file " + ca_file + ": " + openssl_error()};
   }
   BIO* text = ::BIO_new_mem_buf(ca_file.data(), static_cast<int>(ca_file.size()));
   int anchors = 0;
-  for (;;) {
-    X509* anchor = ::X509_new_ex(client_library(), nullptr);
-    if (::PEM_read_bio_X509(text, &anchor, nullptr, nullptr) == nullptr) {
-      ::X509_free(anchor);
-      break;
-    }
+  for (X509* anchor = nullptr; (anchor = ::PEM_read_bio_X509(text, nullptr, nullptr, nullptr)) != nullptr; ::X509_free(anchor)) {
     anchors += ::X509_STORE_add_cert(store, anchor);
-    ::X509_free(anchor);
   }
   ::BIO_free(text);
   ::ERR_clear_error();  // the end of the text is reported as an error

@@ -1,7 +1,6 @@
 #include "platform/net/tls_client.h"
 
 #include <gtest/gtest.h>
-#include <openssl/decoder.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
@@ -11,7 +10,6 @@
 #include <fstream>
 #include <thread>
 
-#include "platform/net/client_library.h"
 #include "platform/net/tls_server.h"
 
 namespace mailhold::net {
@@ -33,7 +31,8 @@ std::string taken(BIO* bio) {
 }
 
 // A self-signed certificate for that name; it can be its own trust anchor.
-Pair certificate_for(const std::string& alternative_name, long seconds = 3600, EVP_PKEY* key = EVP_EC_gen("P-256")) {
+Pair certificate_for(const std::string& alternative_name, long seconds = 3600) {
+  EVP_PKEY* key = EVP_EC_gen("P-256");
   X509* certificate = X509_new();
   X509_set_version(certificate, 2);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
@@ -46,7 +45,7 @@ Pair certificate_for(const std::string& alternative_name, long seconds = 3600, E
   X509_EXTENSION* names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, alternative_name.c_str());
   X509_add_ext(certificate, names, -1);
   X509_EXTENSION_free(names);
-  X509_sign(certificate, key, EVP_PKEY_is_a(key, "ED25519") == 1 ? nullptr : EVP_sha256());
+  X509_sign(certificate, key, EVP_sha256());
   BIO* certificate_out = BIO_new(BIO_s_mem());
   BIO* key_out = BIO_new(BIO_s_mem());
   PEM_write_bio_X509(certificate_out, certificate);
@@ -160,34 +159,6 @@ TEST_F(TlsClientTest, without_the_system_s_anchors_no_client_is_made_for_them) {
         std::_Exit(HasFailure() ? 1 : 0);
       },
       testing::ExitedWithCode(0), "");
-}
-
-TEST_F(TlsClientTest, certificates_may_have_keys_of_all_kinds_that_are_in_use) {
-  EVP_PKEY* const keys[] = {EVP_EC_gen("P-256"), EVP_EC_gen("P-384"), EVP_RSA_gen(2048),
-                            EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")};
-  for (EVP_PKEY* const key : keys) {
-    const std::string kind = EVP_PKEY_get0_type_name(key);
-    const Pair pair = certificate_for("DNS:mx.example", 3600, key);
-    EXPECT_TRUE(start(pair, {.name = "mx.example", .ca_file = pair.certificate, .pins = {}})) << kind;
-    EXPECT_TRUE(start(pair, {.name = {}, .ca_file = {}, .pins = {*pin_of_certificate(pair.certificate)}})) << kind;
-    const Pair other = certificate_for("DNS:mx.example");
-    EXPECT_EQ(start(pair, {.name = "mx.example", .ca_file = other.certificate, .pins = {}}).error().kind, ErrorKind::denied)
-        << kind;
-  }
-}
-
-TEST(ClientLibrary, reads_keys_of_certificates_and_no_others) {
-  ASSERT_NE(client_library(), nullptr);
-  const auto decoders = [](const char* structure, int selection) {
-    EVP_PKEY* key = nullptr;
-    OSSL_DECODER_CTX* context =
-        OSSL_DECODER_CTX_new_for_pkey(&key, "DER", structure, nullptr, selection, client_library(), nullptr);
-    const int count = OSSL_DECODER_CTX_get_num_decoders(context);
-    OSSL_DECODER_CTX_free(context);
-    return count;
-  };
-  EXPECT_EQ(decoders("SubjectPublicKeyInfo", EVP_PKEY_PUBLIC_KEY), 5);
-  EXPECT_EQ(decoders("PrivateKeyInfo", EVP_PKEY_KEYPAIR), 0);
 }
 
 TEST_F(TlsClientTest, what_is_no_tls_is_unavailable) {
