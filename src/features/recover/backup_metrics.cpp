@@ -47,6 +47,14 @@ void count_proof(const ProofRecord& proof, bool came_to_its_end) {
   count("mailhold_backup_proofs_total", "Proofs of mailboxes, by outcome.", 1, {{"outcome", outcome}});
 }
 
+void count_documents(std::uint32_t read, std::uint32_t unreadable) {
+  if (read + unreadable == 0) return;  // most messages
+  constexpr const char* name = "mailhold_search_documents_total";
+  constexpr const char* help = "Documents among attachments that were indexed, by whether all of their text was read.";
+  count(name, help, read, {{"outcome", "read"}});
+  count(name, help, unreadable, {{"outcome", "unreadable"}});
+}
+
 void count_expired(const Expired& expired) {
   count("mailhold_retention_versions_total", "Versions of items that retention deleted.", expired.versions);
   count("mailhold_retention_contents_total", "Contents that nothing can open any more.", expired.contents);

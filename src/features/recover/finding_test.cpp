@@ -3,8 +3,11 @@
 #include <boost/json.hpp>
 
 #include "base/log.h"
+#include "base/metrics.h"
+#include "base/text.h"
 #include "fakes/backup_rules.h"
 #include "fakes/recover_fixture.h"
+#include "fakes/stored_zip.h"
 #include "features/scanning/worker.h"
 #include "features/search/searcher.h"
 
@@ -149,6 +152,22 @@ TEST_F(FindingTest, that_somebody_asks_stands_in_the_ledger_before_and_without_i
   EXPECT_EQ(rules_.reports, asked);
   rules_.is_away = true;
   EXPECT_EQ(ask({{"mailbox", mailbox.name}, {"query", "hello"}}).at("error"), "unavailable");
+}
+
+TEST_F(FindingTest, words_of_documents_are_found_and_a_document_nobody_read_is_known) {
+  const std::string docx = to_base64(stored_zip({{"word/document.xml", "<d><p><t>chalk cliffs</t></p></d>"}}));
+  const std::string begin = "Content-Type: application/octet-stream; name=a\r\nContent-Transfer-Encoding: base64\r\nSubject: ";
+  server.folders["INBOX"].add(begin + "office\r\n\r\n" + docx + "\r\n", {});
+  server.folders["Archive/2026"].add(begin + "PDF\r\n\r\n" + to_base64("%PDF-1.4") + "\r\n", {});  // no program reads it here
+  synced();
+  ASSERT_TRUE(take_in());
+  EXPECT_EQ(folders_of("\"chalk cliffs\""), Folders{"INBOX"});
+  EXPECT_EQ(folders_of("attachment:cliffs has:attachment"), Folders{"INBOX"});
+  EXPECT_EQ(folders_of("has:unreadable"), Folders{"Archive/2026"});
+  EXPECT_EQ(folders_of("has:attachment -has:unreadable"), Folders{"INBOX"});
+  const std::string told = metrics_text(metrics().families());
+  EXPECT_NE(told.find("mailhold_search_documents_total{outcome=\"read\"} 1\n"), std::string::npos) << told;
+  EXPECT_NE(told.find("mailhold_search_documents_total{outcome=\"unreadable\"} 1\n"), std::string::npos);
 }
 
 TEST_F(FindingTest, a_lost_index_is_made_again_and_a_known_one_goes_on) {

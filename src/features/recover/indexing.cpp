@@ -1,6 +1,7 @@
 #include "features/recover/indexing.h"
 
 #include "base/log.h"
+#include "features/recover/backup_metrics.h"
 
 namespace mailhold::recover {
 namespace {
@@ -103,7 +104,9 @@ Result<std::optional<search::Document>> Indexing::document_of(const ItemRow& ite
       parts_.scanners.extract(item.tenant, *content, Deadline::after(message_time, deadline.stop));
   if (!text && text.error().kind != ErrorKind::limit_exceeded) return text.error();
   search::Document document{mailbox.id, item.message, item.head.received_at, false, {}};
+  document.has_unreadable = !text || text->documents_unread > 0;
   if (text) {
+    count_documents(text->documents_read, text->documents_unread);
     document.has_attachment = text->has_attachment;
     document.texts = {std::move(text->senders), std::move(text->recipients),       std::move(text->subject),
                       std::move(text->body),    std::move(text->attachment_names), std::move(text->attachment_text)};

@@ -1,5 +1,7 @@
 #include "features/scanning/extract.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "base/utf8.h"
 #include "formats/html/html_text.h"
@@ -17,7 +19,8 @@ constexpr std::size_t part_bytes_max = 4U << 20;  // of one part, looked at for 
 
 class Extraction {
  public:
-  explicit Extraction(std::string_view bytes) : bytes_(bytes), message_(mime::parse(bytes, {500, 30, 5000})) {}
+  Extraction(std::string_view bytes, DocumentPrograms* programs)
+      : bytes_(bytes), message_(mime::parse(bytes, {500, 30, 5000})), documents_(programs) {}
 
   ExtractedText run() {
     text_.complete = true;
@@ -30,22 +33,24 @@ class Extraction {
       if (reading.kind == mime::ReadingKind::primary) add_content(message_.parts[reading.part], reading.bytes);
     });
     text_.complete = text_.complete && whole;
+    if (!whole) ++text_.documents_unread;  // what is behind the limit may be one
     return std::move(text_);
   }
 
  private:
-  // Cuts at a character. Text beyond the limit is left out.
-  void append(std::string& to, std::string_view text, std::size_t bytes_max) {
+  // Cuts at a character. False: text beyond the limit is left out.
+  bool append(std::string& to, std::string_view text, std::size_t bytes_max) {
     for (std::size_t at = 0; at < text.size();) {
       const char32_t c = next_code_point(text, at);
       if (to.size() + 4 > bytes_max) {
         text_.complete = false;
-        return;
+        return false;
       }
       const bool is_control = (c < 0x20 && c != '\n') || (c >= 0x7F && c < 0xA0);
       append_utf8(to, is_control ? U' ' : c);
     }
     if (to.size() < bytes_max) to += '\n';
+    return true;
   }
 
   void add_fields(std::string& to, const mime::Part& part, std::initializer_list<std::string_view> names) {
@@ -74,8 +79,7 @@ class Extraction {
   }
 
   void add_part(const mime::Part& part) {
-    if (part.parent == mime::no_part) return;
-    if (message_.parts[static_cast<std::size_t>(part.parent)].is_message()) {
+    if (part.parent != mime::no_part && message_.parts[static_cast<std::size_t>(part.parent)].is_message()) {
       // A message inside: what its reader sees counts as its text.
       for (const std::string_view name : {"subject", "from", "to", "cc"}) add_fields(text_.body, part, {name});
     }
@@ -86,6 +90,7 @@ class Extraction {
 
   void add_content(const mime::Part& part, std::string_view decoded) {
     if (!part.is_text()) {
+      if (add_document(decoded)) return;
       // Images and the like hold no words; of other kinds nobody has read them.
       text_.complete = text_.complete && (part.type.starts_with("image/") || part.type.starts_with("audio/"));
       return;
@@ -101,13 +106,28 @@ class Extraction {
            attached ? extracted_attachment_bytes_max : extracted_body_bytes_max);
   }
 
+  // False: it is none.
+  bool add_document(std::string_view bytes) {
+    const std::size_t used = text_.attachment_text.size();
+    const std::size_t left = extracted_attachment_bytes_max - std::min(used, extracted_attachment_bytes_max);
+    const std::optional<DocumentText> document = documents_.read(bytes, left);
+    if (!document) return false;
+    const std::string& text = document->text;
+    const bool fits = text.empty() || append(text_.attachment_text, text, extracted_attachment_bytes_max);
+    const bool whole = fits && document->whole;
+    text_.complete = text_.complete && whole;
+    ++(whole ? text_.documents_read : text_.documents_unread);
+    return true;
+  }
+
   const std::string_view bytes_;
   mime::Message message_;
+  Documents documents_;
   ExtractedText text_;
 };
 
 }  // namespace
 
-ExtractedText extract_text(std::string_view message) { return Extraction(message).run(); }
+ExtractedText extract_text(std::string_view message, DocumentPrograms* programs) { return Extraction(message, programs).run(); }
 
 }  // namespace mailhold::scanning

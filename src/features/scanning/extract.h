@@ -4,8 +4,11 @@
 // Design: docs/flows/search.md
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "features/scanning/document_text.h"
 
 namespace mailhold::scanning {
 
@@ -19,13 +22,16 @@ struct ExtractedText {
   std::string subject;
   std::string body;              // text and HTML bodies, also those of messages inside
   std::string attachment_names;  // one on each line
-  std::string attachment_text;   // of attachments that are text
+  std::string attachment_text;   // of attachments that are text, and of documents
+  std::uint32_t documents_read = 0;
+  std::uint32_t documents_unread = 0;  // or not to their ends
 };
 
 inline constexpr std::size_t extracted_header_bytes_max = 32U << 10;       // of senders, recipients, subject and names, each
 inline constexpr std::size_t extracted_body_bytes_max = 256U << 10;        // of the body
 inline constexpr std::size_t extracted_attachment_bytes_max = 512U << 10;  // of attachments
 
-ExtractedText extract_text(std::string_view message);
+// Documents are read with `programs`; nullptr leaves them all unread.
+ExtractedText extract_text(std::string_view message, DocumentPrograms* programs = nullptr);
 
 }  // namespace mailhold::scanning

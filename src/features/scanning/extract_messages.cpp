@@ -10,7 +10,7 @@ namespace mailhold::scanning {
 namespace {
 
 constexpr auto kind = static_cast<std::uint8_t>(FrameKind::extract);
-constexpr std::uint16_t version = 1;
+constexpr std::uint16_t version = 2;
 constexpr std::uint64_t time_max = 3'600'000;
 
 Error malformed(const char* what) { return {ErrorKind::corrupt, std::string("extraction frame: ") + what}; }
@@ -26,7 +26,7 @@ bool is_clean(std::string_view text, std::size_t bytes_max) {
 std::string encode_extract(const ExtractCall& call) {
   ByteWriter writer;
   writer.u8(kind).u16(version).raw(call.tenant.bytes()).u64(static_cast<std::uint64_t>(call.time_left.count()));
-  return writer.text(call.content).take();
+  return writer.u8(call.reads_documents ? 1 : 0).text(call.content).take();
 }
 
 Result<ExtractCall> parse_extract(std::string_view frame) {
@@ -35,15 +35,19 @@ Result<ExtractCall> parse_extract(std::string_view frame) {
   ExtractCall call;
   call.tenant = Id::from_bytes(reader.raw(Id::size));
   call.time_left = std::chrono::milliseconds(std::min<std::uint64_t>(reader.u64(), time_max));
+  const std::uint8_t documents = reader.u8();
+  call.reads_documents = documents == 1;
   call.content = reader.text();
   RETURN_IF_ERROR(reader.finish());
+  if (documents > 1) return malformed("a flag that is none");
   return call;
 }
 
 std::string encode_extracted(const ExtractedText& text) {
   ByteWriter writer;
   writer.u8(kind).u8(text.complete ? 1 : 0).u8(text.has_attachment ? 1 : 0).text(text.senders).text(text.recipients);
-  return writer.text(text.subject).text(text.body).text(text.attachment_names).text(text.attachment_text).take();
+  writer.text(text.subject).text(text.body).text(text.attachment_names).text(text.attachment_text);
+  return writer.u32(text.documents_read).u32(text.documents_unread).take();
 }
 
 Result<ExtractedText> parse_extracted(std::string_view frame) {
@@ -65,7 +69,10 @@ Result<ExtractedText> parse_extracted(std::string_view frame) {
     if (!is_clean(read, bytes_max)) return malformed("a text that is too long or none");
     *field = read;
   }
+  text.documents_read = reader.u32();
+  text.documents_unread = reader.u32();
   RETURN_IF_ERROR(reader.finish());
+  if (std::max(text.documents_read, text.documents_unread) > extracted_documents_max) return malformed("too many documents");
   return text;
 }
 

@@ -18,7 +18,12 @@ struct ExtractCall {
   Id tenant;
   std::string_view content;  // a view into the parsed bytes
   std::chrono::milliseconds time_left{};
+  bool reads_documents = true;
 };
+
+// So many documents of a message can be counted, and so many programs asked for.
+inline constexpr std::uint32_t extracted_documents_max = 500;
+inline constexpr std::size_t extract_programs_max = 32;
 
 std::string encode_extract(const ExtractCall& call);
 Result<ExtractCall> parse_extract(std::string_view frame);

@@ -5,11 +5,20 @@
 
 using namespace mailhold;
 
+namespace {
+class Echo final : public scanning::DocumentPrograms {
+  scanning::DocumentText read_pdf(std::string_view document, std::size_t bytes_max) override {
+    return {std::string(document.substr(0, bytes_max)), true};
+  }
+};
+}  // namespace
+
 std::vector<std::string> fuzz_seeds() {
-  scanning::ExtractedText text{true,      true,    "Ann <ann@a.example>\n", "bob@b.example\n", "Bericht für März\n", "body\n",
-                               "a.txt\n", "text\n"};
+  scanning::ExtractedText text{
+      true, true, "Ann <ann@a.example>\n", "bob@b.example\n", "Bericht für März\n", "body\n", "a.txt\n", "text\n", 1, 2};
   return {scanning::encode_extracted(text), scanning::encode_extracted({}),
-          scanning::encode_extract({Id::random(), "Subject: x\r\n\r\ny\r\n", std::chrono::milliseconds(100)})};
+          scanning::encode_extract({Id::random(), "Subject: x\r\n\r\ny\r\n", std::chrono::milliseconds(100)}),
+          "Subject: x\r\nContent-Type: application/pdf\r\n\r\n%PDF-1.4 y\r\n"};
 }
 
 // What workerd reads of a worker, what a worker reads of workerd, and the text of any message at all.
@@ -23,6 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   }
   (void)scanning::parse_extract(frame);
   // Whatever is extracted is what the other side takes.
-  if (!scanning::parse_extracted(scanning::encode_extracted(scanning::extract_text(frame)))) std::abort();
+  Echo programs;
+  if (!scanning::parse_extracted(scanning::encode_extracted(scanning::extract_text(frame, &programs)))) std::abort();
   return 0;
 }

@@ -19,7 +19,7 @@ TEST(ExtractTest, WhatAReaderSeesIsText) {
       "YXR0YWNoZWQgd29yZHM=\r\n"
       "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\nFrom: in@e.example\r\n\r\ninside\r\n"
       "--b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; "
-      "filename*=utf-8''Pl%C3%A4ne.pdf\r\n\r\n%PDF\r\n--b--\r\n");
+      "filename*=utf-8''Pl%C3%A4ne.pdf\r\n\r\n%PDF-1.4\r\n--b--\r\n");
   EXPECT_EQ(text.senders, "Jürgen <j@a.example>\n");
   EXPECT_EQ(text.recipients, "bob@b.example, Eve <eve@c.example>\ndan@d.example\n");
   EXPECT_EQ(text.subject, "Grüße again\n");
@@ -32,7 +32,49 @@ TEST(ExtractTest, WhatAReaderSeesIsText) {
   EXPECT_EQ(text.attachment_names, "notes.txt\nPläne.pdf\n");
   EXPECT_EQ(text.attachment_text, "attached words\n");
   EXPECT_TRUE(text.has_attachment);
-  EXPECT_FALSE(text.complete);  // nobody read the PDF
+  EXPECT_FALSE(text.complete);
+  EXPECT_EQ(text.documents_unread, 1U);  // nobody read the PDF
+}
+
+class OneWord final : public DocumentPrograms {
+ public:
+  DocumentText read_pdf(std::string_view document, std::size_t bytes_max) override {
+    ++asked;
+    given = document;
+    return {std::string("word\x01\xff of it").substr(0, bytes_max), true};
+  }
+  int asked = 0;
+  std::string given;
+};
+
+TEST(ExtractTest, DocumentsAreToldByWhatIsInThem) {
+  OneWord programs;
+  const auto of = [&](const std::string& type, const std::string& bytes) {
+    return extract_text("Content-Type: " + type + "\r\n\r\n" + bytes, &programs);
+  };
+  ExtractedText text = of("application/octet-stream", "\r\n%PDF-1.7 rest");
+  EXPECT_EQ(programs.given, "\r\n%PDF-1.7 rest");
+  EXPECT_EQ(text.attachment_text, "word \xef\xbf\xbd of it\n");
+  EXPECT_EQ(text.documents_read, 1U);
+  EXPECT_TRUE(text.complete);
+  EXPECT_TRUE(parse_extracted(encode_extracted(text)));
+  text = of("application/pdf", "nothing of the kind");
+  EXPECT_EQ(text.documents_read + text.documents_unread, 0U);
+  EXPECT_FALSE(text.complete);
+  text = of("application/pdf; name=alone.pdf", "%PDF-1.4");  // as scanners send it
+  EXPECT_TRUE(text.has_attachment);
+  EXPECT_EQ(text.attachment_names, "alone.pdf\n");
+  text = of("image/png", "\x89PNG");
+  EXPECT_TRUE(text.complete);
+  EXPECT_EQ(programs.asked, 2);
+  std::string many = "Content-Type: multipart/mixed; boundary=b\r\n\r\n";
+  for (int i = 0; i < 100; ++i) many += "--b\r\nContent-Type: application/pdf\r\n\r\n%PDF-\r\n";
+  text = extract_text(many + "--b--\r\n", &programs);
+  EXPECT_EQ(text.documents_read, 32U);
+  EXPECT_EQ(text.documents_unread, 68U);
+  // What was not even decoded may be a document.
+  const std::string large = "Content-Type: application/x-other\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+  EXPECT_EQ(extract_text(large + std::string(48U << 20, 'A')).documents_unread, 1U);
 }
 
 TEST(ExtractTest, TextsHaveLimits) {
@@ -54,6 +96,10 @@ TEST(ExtractTest, AnAnswerThatAWorkerCouldNotGiveIsRefused) {
     text.body = bad;
     EXPECT_EQ(parse_extracted(encode_extracted(text)).error().kind, ErrorKind::corrupt);
   }
+  text.body = "fine\n";
+  text.documents_unread = extracted_documents_max + 1;
+  EXPECT_EQ(parse_extracted(encode_extracted(text)).error().kind, ErrorKind::corrupt);
+  text.documents_unread = 0;
   text.body = std::string(extracted_body_bytes_max + 1, 'a');
   EXPECT_EQ(parse_extracted(encode_extracted(text)).error().kind, ErrorKind::corrupt);
 }

@@ -45,7 +45,7 @@ std::vector<std::string> read_texts(ByteReader& reader) {
 }  // namespace
 
 Result<FrameKind> kind_of(std::string_view frame) {
-  if (frame.empty() || frame[0] < 1 || frame[0] > 6) return out_of_bounds("unknown kind");
+  if (frame.empty() || frame[0] < 1 || frame[0] > 7) return out_of_bounds("unknown kind");
   return static_cast<FrameKind>(frame[0]);
 }
 
@@ -214,5 +214,6 @@ Result<Comparison> parse_comparison(std::string_view frame) {
 }
 
 std::string encode_clamd(bool granted) { return begin(FrameKind::clamd).u8(granted ? 1 : 0).take(); }
+std::string encode_program(bool granted) { return begin(FrameKind::program).u8(granted ? 1 : 0).take(); }
 
 }  // namespace mailhold::scanning

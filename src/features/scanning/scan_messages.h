@@ -26,6 +26,7 @@ enum class FrameKind : std::uint8_t {
   clamd = 4,    // worker: asks; gateway: u8 1 and one descriptor, or u8 0
   compare = 5,  // workerd: two contents; worker: whether they mean the same, which ends the dialogue
   extract = 6,  // workerd: a message; worker: its text, which ends the dialogue (extract_messages.h)
+  program = 7,  // worker: asks for a program that reads a PDF; workerd: u8 1 and its socket, or u8 0
 };
 
 struct ScanCall {
@@ -47,6 +48,7 @@ std::string encode_urls(std::span<const std::string> urls);
 Result<std::vector<std::string>> parse_urls(std::string_view frame);
 
 std::string encode_clamd(bool granted);
+std::string encode_program(bool granted);
 
 std::string encode_result(const ScanResult& result);
 // corrupt unless every text, count and offset is within its bounds: splices sorted, apart, within a message of that
@@ -62,7 +64,8 @@ Result<Comparison> parse_comparison(std::string_view frame);  // corrupt unless 
 Result<FrameKind> kind_of(std::string_view frame);
 
 // The zygote: methods of scannerd's channel, for gatewayd-in and workerd.
-inline constexpr std::uint16_t method_new_worker = 1;   // tenant (16 bytes) -> u64 number, with the gateway's end of the socket
-inline constexpr std::uint16_t method_kill_worker = 2;  // u64 number -> nothing
+inline constexpr std::uint16_t method_new_worker = 1;     // tenant (16 bytes) -> u64 number, with the gateway's end of the socket
+inline constexpr std::uint16_t method_kill_worker = 2;    // u64 number -> nothing
+inline constexpr std::uint16_t method_start_program = 3;  // nothing -> the socket of a document program; for workerd
 
 }  // namespace mailhold::scanning

@@ -46,7 +46,8 @@ class Conversation {
         case FrameKind::wrap: RETURN_IF_ERROR(answer_urls(frame.bytes)); break;
         case FrameKind::clamd: RETURN_IF_ERROR(answer_clamd()); break;
         case FrameKind::compare:
-        case FrameKind::extract: return Error{ErrorKind::corrupt, "a worker answers what was not asked"};
+        case FrameKind::extract:
+        case FrameKind::program: return Error{ErrorKind::corrupt, "a worker answers what was not asked"};
       }
     }
     return Error{ErrorKind::corrupt, "a worker asks without end"};
@@ -116,16 +117,22 @@ class ScannerPool::Workers {
   Result<ExtractedText> extract(const Id& tenant, std::string_view content, const Deadline& deadline) {
     if (content.size() > settings_.limits.message_bytes_max)
       return Error{ErrorKind::limit_exceeded, "the message is bigger than is scanned"};
+    std::size_t new_workers = 0;
+    Status programs = done();
     const auto converse = [&](Worker& worker, const Deadline& attempt) -> Result<ExtractedText> {
-      RETURN_IF_ERROR(worker.channel->send(encode_extract({tenant, content, attempt.left()}), attempt));
-      ASSIGN_OR_RETURN(const ipc::Frame frame, worker.channel->receive(attempt));
-      if (!frame.fds.empty()) return Error{ErrorKind::corrupt, "a worker sent a descriptor"};
-      return parse_extracted(frame.bytes);
+      if (worker.served == 0) ++new_workers;
+      // What ended the others may be a document; the rest of the message shall have its text.
+      const bool reads_documents = new_workers < settings_.attempts_max;
+      RETURN_IF_ERROR(worker.channel->send(encode_extract({tenant, content, attempt.left(), reads_documents}), attempt));
+      return take_text(worker, attempt, programs);
     };
     ASSIGN_OR_RETURN(std::optional<ExtractedText> result, with_worker<ExtractedText>(tenant, converse, deadline));
+    if (!programs && programs.error().is_temporary()) return programs.error();
     if (result) return std::move(*result);
     log_warning("scanning", "a message ended every worker it was given; it has no text");
-    return ExtractedText();
+    ExtractedText none;
+    none.documents_unread = 1;
+    return none;
   }
 
   Result<Comparison> compare(const CompareRequest& request, const Deadline& deadline) {
@@ -151,6 +158,27 @@ class ScannerPool::Workers {
   }
 
  private:
+  // The answer of a worker that was asked for text, and until then the programs that it asks for. `programs`: whether they were
+  // to be had.
+  Result<ExtractedText> take_text(Worker& worker, const Deadline& deadline, Status& programs) {
+    for (std::size_t asked = 0; asked <= extract_programs_max; ++asked) {
+      ASSIGN_OR_RETURN(const ipc::Frame frame, worker.channel->receive(deadline));
+      if (!frame.fds.empty()) return Error{ErrorKind::corrupt, "a worker sent a descriptor"};
+      ASSIGN_OR_RETURN(const FrameKind kind, kind_of(frame.bytes));
+      if (kind != FrameKind::program) return parse_extracted(frame.bytes);
+      const Result<int> program = source_->start_program(deadline);
+      if (!program) {
+        programs = program.error();
+        RETURN_IF_ERROR(worker.channel->send(encode_program(false), deadline));
+        continue;
+      }
+      const ipc::OwnedFd socket(*program);
+      const int descriptor = socket.get();
+      RETURN_IF_ERROR(worker.channel->send(encode_program(true), std::span<const int>(&descriptor, 1), deadline));
+    }
+    return Error{ErrorKind::corrupt, "a worker asks for programs without end"};
+  }
+
   // What a conversation with a worker of the tenant comes to; nothing if every worker it was given ended in it.
   template <class Answer, class Converse>
   Result<std::optional<Answer>> with_worker(const Id& tenant, const Converse& converse, const Deadline& deadline) {

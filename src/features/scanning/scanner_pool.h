@@ -35,6 +35,9 @@ class WorkerSource {
   virtual ~WorkerSource() = default;
   virtual Result<WorkerHandle> start_worker(const Id& tenant, const Deadline&) = 0;  // unavailable when the zygote is away
   virtual void kill_worker(std::uint64_t number) = 0;                                // no wait; unknown numbers are ignored
+  // The socket of a started program that reads one document (document_program.h); the caller closes it. unsupported: there is
+  // none here; unavailable: not now.
+  virtual Result<int> start_program(const Deadline&) { return Error{ErrorKind::unsupported, "no document programs"}; }
 };
 
 // The zygote behind a channel to scannerd. The client must outlive the source.
@@ -68,8 +71,9 @@ class ScannerPool {
   // The result of compare_contents in a worker of request.tenant. Contents that killed every worker they were given are not
   // readable. Errors as scan; limit_exceeded: one of the contents is longer than compared_bytes_max.
   Result<Comparison> compare(const CompareRequest& request, const Deadline& deadline);
-  // The text of a message, out of a worker of that tenant. A message that killed every worker it was given comes back without
-  // text, as incomplete. Errors as above.
+  // The text of a message, out of a worker of that tenant. One that killed all workers but the last has its documents left
+  // alone by that; one that killed every worker comes back without text, as incomplete and with an unread document. Errors as
+  // above; unavailable also while no document program can be started though there is one.
   Result<ExtractedText> extract(const Id& tenant, std::string_view content, const Deadline& deadline);
 
   PoolCounts counts() const;

@@ -24,6 +24,7 @@ void ScanningService::handle(const std::shared_ptr<ipc::Call>& call) {
       if (is_of(number, call->peer)) source_.kill_worker(number);
       return call->reply();
     }
+    case method_start_program: return start_program(*call);
     default: return call->fail({ErrorKind::unsupported, "no such method"});
   }
 }
@@ -51,6 +52,17 @@ void ScanningService::start(ipc::Call& call, std::string_view body) {
   call.reply(ByteWriter().u64(handle->number).view(), std::span<const int>(&descriptor, 1));
 }
 
+// Of no tenant: it reads one document and ends.
+void ScanningService::start_program(ipc::Call& call) {
+  if (call.peer != "workerd") return call.fail({ErrorKind::denied, "only workerd has documents read"});
+  if (programs_ == nullptr) return call.fail({ErrorKind::unsupported, "the program that reads documents is not installed"});
+  const Result<WorkerHandle> handle = programs_->start_worker(Id(), Deadline::after(start_time_max));
+  if (!handle) return call.fail(handle.error());
+  const ipc::OwnedFd socket(handle->socket);
+  const int descriptor = socket.get();
+  call.reply({}, std::span<const int>(&descriptor, 1));
+}
+
 namespace {
 
 class RemoteWorkers final : public WorkerSource {
@@ -66,6 +78,12 @@ class RemoteWorkers final : public WorkerSource {
     if (reply.fds.size() != 1) return Error{ErrorKind::unavailable, "scannerd gave no socket"};
     handle.socket = reply.fds.front().release();
     return handle;
+  }
+
+  Result<int> start_program(const Deadline& deadline) override {
+    ASSIGN_OR_RETURN(ipc::Frame reply, scannerd_.call(method_start_program, {}, deadline));
+    if (reply.fds.size() != 1) return Error{ErrorKind::unavailable, "scannerd gave no socket"};
+    return reply.fds.front().release();
   }
 
   void kill_worker(std::uint64_t number) override {

@@ -2,10 +2,12 @@
 
 #include <sys/time.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "base/dns_answer.h"
 #include "base/log.h"
+#include "features/scanning/document_program.h"
 #include "features/scanning/extract_messages.h"
 #include "features/scanning/scan_messages.h"
 #include "platform/dns/answer_cache.h"
@@ -16,6 +18,7 @@ namespace {
 constexpr std::chrono::milliseconds idle_max{24 * 3600 * 1000};
 constexpr std::chrono::milliseconds answer_max{60'000};
 constexpr std::size_t kept_answers_max = 256;
+constexpr std::chrono::milliseconds document_time_max{12'000};  // for one; a program has less by itself
 
 // SIGPROF ends the process when this much CPU is used; zero: no limit.
 void limit_cpu(std::chrono::seconds limit) {
@@ -103,14 +106,40 @@ bool compare_one(ipc::Channel& channel, std::string_view frame, const Id& tenant
   return bool(channel.send(encode_comparison(comparison), Deadline::after(answer_max)));
 }
 
+// Asks for a program for each document. All of them together take two thirds of the message's time at most, so that the rest of
+// it still gets its text in time.
+class ProgramsOverChannel final : public DocumentPrograms {
+ public:
+  ProgramsOverChannel(ipc::Channel& channel, std::chrono::milliseconds time_left)
+      : channel_(channel), deadline_(Deadline::after(time_left * 2 / 3)) {}
+
+  DocumentText read_pdf(std::string_view document, std::size_t bytes_max) override {
+    if (failed_ || deadline_.left().count() == 0) return {};
+    Result<ipc::Frame> reply = channel_.send(encode_program(true), deadline_) ? channel_.receive(deadline_)
+                                                                              : Result<ipc::Frame>(Error{ErrorKind::unavailable});
+    failed_ = !reply;
+    if (!reply || reply->fds.size() != 1) return {};
+    const Deadline deadline = Deadline::after(std::min(deadline_.left(), document_time_max));
+    return read_by_program(std::move(reply->fds.front()), document, bytes_max, deadline);
+  }
+
+  bool failed() const { return failed_; }
+
+ private:
+  ipc::Channel& channel_;
+  const Deadline deadline_;
+  bool failed_ = false;  // workerd is away
+};
+
 // False when the worker must end, as below.
 bool serve_extract(ipc::Channel& channel, std::string_view frame, const Id& tenant, const WorkerSettings& settings) {
   const auto call = parse_extract(frame);
   if (!call || call->tenant != tenant) return false;
   limit_cpu(settings.cpu_max);
-  const ExtractedText text = extract_text(call->content);
+  ProgramsOverChannel programs(channel, call->time_left);
+  const ExtractedText text = extract_text(call->content, call->reads_documents ? &programs : nullptr);
   limit_cpu(std::chrono::seconds(0));
-  return bool(channel.send(encode_extracted(text), Deadline::after(call->time_left)));
+  return !programs.failed() && bool(channel.send(encode_extracted(text), Deadline::after(call->time_left)));
 }
 
 // False when the worker must end.

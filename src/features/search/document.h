@@ -34,6 +34,7 @@ struct Document {
   Milliseconds received = 0;
   bool has_attachment = false;
   Texts texts;
+  bool has_unreadable = false;  // a document among the attachments, whose text is not all there
 };
 
 // How far the versions of items of a mailbox have been taken in, in the order of (since, item).

@@ -142,8 +142,9 @@ class Parser {
 
   Status take_condition(const Name& name, const Value& value, std::size_t place, bool negated) {
     if (name.typed == "has") {
-      if (value.text != "attachment") return error(place, "has: is for attachment only");
-      (negated ? unwanted_ : wanted_).push_back(quoted(mark_of_attachment()));
+      const bool unreadable = value.text == "unreadable";
+      if (!unreadable && value.text != "attachment") return error(place, "has: is for attachment and unreadable only");
+      (negated ? unwanted_ : wanted_).push_back(quoted(unreadable ? mark_of_unreadable() : mark_of_attachment()));
       return done();
     }
     if (name.typed == "folder") {

@@ -4,7 +4,7 @@
 //   from: to: subject: attachment:          a word or "phrase" in senders, recipients, subject, names and texts of attachments
 //   folder:"Projects/2026"                  in that folder or below it
 //   after:2026-01-01 before:2026-02-01      received on that day or later; before that day (UTC)
-//   has:attachment
+//   has:attachment has:unreadable           an attachment; a document among them whose text could not be read, or not to its end
 //
 // Upper and lower case are the same, and so are letters with and without accents. An error says at which character, and
 // never quotes the text: it may go into a log.

@@ -30,6 +30,9 @@ TEST(QueryTest, ConditionsAreNoWords) {
   EXPECT_EQ(parsed->words,
             "\"\xee\x80\x80"
             "a\"");
+  EXPECT_EQ(words_of("-has:unreadable word"),
+            "((\"word\")) NOT (\"\xee\x80\x80"
+            "u\")");
   // With conditions alone, every document counts.
   EXPECT_EQ(words_of("after:2026-01-02"),
             "\"\xee\x80\x80"
@@ -49,7 +52,7 @@ TEST(QueryTest, AnErrorSaysWhereAndNotWhat) {
   EXPECT_EQ(words_of("a -"), "the query, at character 4: a word is missing");
   EXPECT_EQ(words_of("--- a"), "the query, at character 2: there is no word in this");
   EXPECT_EQ(words_of("before:yesterday"), "the query, at character 8: not a time like 2026-11-22 or 2026-11-22T15:04:05Z");
-  EXPECT_EQ(words_of("has:wings"), "the query, at character 5: has: is for attachment only");
+  EXPECT_EQ(words_of("has:wings"), "the query, at character 5: has: is for attachment and unreadable only");
   EXPECT_EQ(words_of("-folder:a b"), "the query, at character 1: only words and has: can be ruled out");
   EXPECT_EQ(words_of("folder:a folder:b"), "the query, at character 17: a second folder:");
   EXPECT_EQ(words_of("after:2026-02-01 before:2026-01-01"),

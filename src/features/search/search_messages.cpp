@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t words_bytes_max = 64U << 10;  // a query of 4 KiB, with its quotation marks and columns
 constexpr std::size_t cursor_bytes = 2 * Id::size + 8;
+constexpr std::uint8_t with_attachment = 1, with_unreadable = 2;
 
 Error malformed() { return {ErrorKind::corrupt, "a malformed message about search"}; }
 
@@ -26,7 +27,9 @@ Cursor read_cursor(ByteReader& reader) {
 void write(ByteWriter& writer, const Document& document) {
   const Texts& texts = document.texts;
   writer.raw(document.mailbox.bytes()).raw(document.message.bytes()).u64(static_cast<std::uint64_t>(document.received));
-  writer.u8(document.has_attachment ? 1 : 0).text(texts.senders).text(texts.recipients).text(texts.subject).text(texts.body);
+  writer.u8(static_cast<std::uint8_t>((document.has_attachment ? with_attachment : 0) +
+                                      (document.has_unreadable ? with_unreadable : 0)));
+  writer.text(texts.senders).text(texts.recipients).text(texts.subject).text(texts.body);
   writer.text(texts.attachment_names).text(texts.attachment_text);
 }
 
@@ -35,7 +38,9 @@ Document read_document(ByteReader& reader) {
   document.mailbox = Id::from_bytes(reader.raw(Id::size));
   document.message = Id::from_bytes(reader.raw(Id::size));
   document.received = static_cast<Milliseconds>(reader.u64());
-  document.has_attachment = reader.u8() != 0;
+  const std::uint8_t marks = reader.u8();
+  document.has_attachment = (marks & with_attachment) != 0;
+  document.has_unreadable = (marks & with_unreadable) != 0;
   Texts& texts = document.texts;
   for (std::string* text :
        {&texts.senders, &texts.recipients, &texts.subject, &texts.body, &texts.attachment_names, &texts.attachment_text})

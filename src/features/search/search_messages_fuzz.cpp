@@ -7,7 +7,7 @@ using namespace mailhold;
 
 std::vector<std::string> fuzz_seeds() {
   const Id id = Id::random();
-  search::Document document{id, id, 5, true, {"ann", "bob", "subject", "body", "a.txt", "text"}};
+  search::Document document{id, id, 5, true, {"ann", "bob", "subject", "body", "a.txt", "text"}, true};
   return {search::encode_ask(search::Ask::add, search::encode(search::Batch{{id, 7, id}, {document, document}})),
           search::encode_ask(search::Ask::find, search::encode(search::Question{"\"a\"", 1, 2, 3})),
           search::encode(search::Batch{{id, 7, id}, {document}}),

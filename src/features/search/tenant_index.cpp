@@ -20,7 +20,8 @@
 namespace mailhold::search {
 namespace {
 
-constexpr std::uint8_t manifest_version = 1;
+// 2: attachments that are documents have their text. What an earlier one names is built anew.
+constexpr std::uint8_t manifest_version = 2;
 constexpr std::size_t segments_max = 4096;
 
 Error corrupt(const std::string& what) { return {ErrorKind::corrupt, "index: " + what}; }
@@ -55,23 +56,31 @@ TenantIndex::~TenantIndex() = default;
 
 Status TenantIndex::load() {
   const Result<std::string> row = read_file(place_.folder / "manifest");
-  if (!row && row.error().kind == ErrorKind::not_found) {
-    const Id journal = Id::random();
-    RETURN_IF_ERROR(write_manifest(journal));
-    return begin_journal(journal);
-  }
+  if (!row && row.error().kind == ErrorKind::not_found) return begin();
   if (!row) return row.error();
   ASSIGN_OR_RETURN(const sealed::RowHeader header, sealed::read_row_header(*row));
   generation_ = header.version;
   ASSIGN_OR_RETURN(
       const std::string bytes,
       sealed::open(place_.key.reveal(), place_.context(sealed::Kind::index_journal, place_.tenant, 2, generation_), *row));
+  if (!bytes.empty() && static_cast<std::uint8_t>(bytes.front()) < manifest_version) {
+    RETURN_IF_ERROR(begin());
+    remove_unnamed();
+    return done();
+  }
   Id journal;
   RETURN_IF_ERROR(read_manifest(bytes, journal));
   for (const Part& part : parts_) RETURN_IF_ERROR(opened(part.id));
   RETURN_IF_ERROR(begin_journal(journal));
   remove_unnamed();
   return done();
+}
+
+// As an empty one.
+Status TenantIndex::begin() {
+  const Id journal = Id::random();
+  RETURN_IF_ERROR(write_manifest(journal));
+  return begin_journal(journal);
 }
 
 Status TenantIndex::read_manifest(std::string_view bytes, Id& journal) {

@@ -56,6 +56,7 @@ class TenantIndex {
   };
   TenantIndex(Place place, const IndexLimits& limits) : place_(std::move(place)), limits_(limits) {}
   Status load();
+  Status begin();
   Status read_manifest(std::string_view bytes, Id& journal);
   Status write_manifest(Id journal);
   Status begin_journal(Id journal);

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "features/search/query.h"
+#include "formats/sealed/sealed.h"
 
 namespace mailhold::search {
 namespace {
@@ -83,6 +84,7 @@ TEST_F(TenantIndexTest, WhatWasAddedIsFoundByEachOfItsTexts) {
   Document one = document("The quick brown fox", 5000);
   one.texts = {"Ann Müller <ann@example.com>", "bob@example.com", "Annual report", one.texts.body, "plan.txt", "Wednesday"};
   one.has_attachment = true;
+  one.has_unreadable = true;
   const Id message = add(one);
   const Id other = add("another fox", 6000);
   for (int round = 0; round < 3; ++round) {
@@ -99,6 +101,8 @@ TEST_F(TenantIndexTest, WhatWasAddedIsFoundByEachOfItsTexts) {
     EXPECT_EQ(find("attachment:plan attachment:wednesday"), Ids{message});
     EXPECT_EQ(find("has:attachment"), Ids{message});
     EXPECT_EQ(find("-has:attachment"), Ids{other});
+    EXPECT_EQ(find("has:unreadable"), Ids{message});
+    EXPECT_EQ(find("-has:unreadable"), Ids{other});
     EXPECT_EQ(find("fox before:1970-01-01T00:00:06Z"), Ids{message});
     EXPECT_EQ(find("fox after:1970-01-01T00:00:06Z"), Ids{other});
     EXPECT_EQ(find("after:1970-01-01T00:00:01Z", mailbox_, 1), Ids{other});
@@ -108,6 +112,37 @@ TEST_F(TenantIndexTest, WhatWasAddedIsFoundByEachOfItsTexts) {
   }
   EXPECT_EQ(index_->figures().segments, 1U);
   EXPECT_EQ(index_->figures().documents, 2U);
+}
+
+TEST_F(TenantIndexTest, AnIndexOfBeforeDocumentsWereReadIsBuiltAnew) {
+  add("in a segment");
+  ASSERT_TRUE(index_->flush());
+  add("in the journal");
+  index_.reset();
+  const std::string row = read(folder_ / "manifest");
+  const auto header = sealed::read_row_header(row);
+  ASSERT_TRUE(header);
+  const Place here = place(tenant_);
+  const auto context = here.context(sealed::Kind::index_journal, tenant_, 2, header->version);
+  auto manifest = sealed::open(here.key.reveal(), context, row);
+  ASSERT_TRUE(manifest);
+  (*manifest)[0] = 1;
+  write(folder_ / "manifest", sealed::seal(here.key.reveal(), context, *manifest));
+  ASSERT_TRUE(reopen());
+  EXPECT_TRUE(index_->cursors().empty());  // so that everything comes again
+  EXPECT_EQ(find("in"), Ids{});
+  EXPECT_TRUE(files(".segment").empty());
+  EXPECT_EQ(files(".journal").size(), 1U);
+  const Id again = add("in it again");
+  ASSERT_TRUE(reopen());
+  EXPECT_EQ(find("in"), Ids{again});
+  // One of a version to come is left alone.
+  index_.reset();
+  const auto later_header = sealed::read_row_header(read(folder_ / "manifest"));
+  const auto later_context = here.context(sealed::Kind::index_journal, tenant_, 2, later_header->version);
+  (*manifest)[0] = 3;
+  write(folder_ / "manifest", sealed::seal(here.key.reveal(), later_context, *manifest));
+  EXPECT_EQ(reopen().error().kind, ErrorKind::corrupt);
 }
 
 TEST_F(TenantIndexTest, AJournalOutlivesTheProcessAndItsLastRecordMayBeTorn) {

@@ -39,11 +39,13 @@ std::string indexable(std::string_view text) {
 
 std::string mark_of_all() { return std::string(mark) + "all"; }
 std::string mark_of_attachment() { return std::string(mark) + "a"; }
+std::string mark_of_unreadable() { return std::string(mark) + "u"; }
 std::string mark_of(Id mailbox) { return std::string(mark) + "m" + mailbox.text(); }
 
 std::string marks_of(const Document& document) {
   std::string marks = mark_of_all() + " " + mark_of(document.mailbox);
   if (document.has_attachment) marks += " " + mark_of_attachment();
+  if (document.has_unreadable) marks += " " + mark_of_unreadable();
   return marks;
 }
 

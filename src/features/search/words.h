@@ -20,6 +20,7 @@ std::string indexable(std::string_view text);
 std::string marks_of(const Document& document);
 std::string mark_of_all();
 std::string mark_of_attachment();
+std::string mark_of_unreadable();
 std::string mark_of(Id mailbox);
 
 }  // namespace mailhold::search

@@ -13,7 +13,8 @@ namespace mailhold::sandbox {
 namespace {
 
 constexpr std::uint64_t reading = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-constexpr std::uint64_t file_only = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE;
+constexpr std::uint64_t running = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE;
+constexpr std::uint64_t file_only = running | LANDLOCK_ACCESS_FS_WRITE_FILE;
 
 // Rights of the first kernel version with Landlock, and those that later ones added.
 std::uint64_t known_rights(long version) {
@@ -63,6 +64,9 @@ Status restrict_files(const Profile& profile) {
   }
   for (const std::string& path : profile.writable) {
     if (outcome) outcome = add_rule(ruleset, path, writing(version), truncate);
+  }
+  for (const std::string& path : profile.runnable) {
+    if (outcome) outcome = add_rule(ruleset, path, running, 0);
   }
   if (outcome && ::syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) {
     outcome = Error{ErrorKind::unsupported, std::string("landlock: ") + std::strerror(errno)};

@@ -103,6 +103,16 @@ const Attempt attempts[] = {
        void* page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
        return page != MAP_FAILED && ::mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0;
      }},
+    {"map_runnable_memory_of_its_own",
+     [] { return ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED; }},
+    {"fill_a_file_and_map_it_runnable",
+     [] {
+       const int fd = static_cast<int>(call(SYS_memfd_create, at("x"), 0));
+       return fd >= 0 && ::write(fd, stack_space, 4096) == 4096 &&
+              ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) != MAP_FAILED;
+     }},
+    {"make_a_library_writable",
+     [] { return ::open("/lib/x86_64-linux-gnu/libc.so.6", O_RDWR) >= 0 || ::open("/etc/ld.so.cache", O_RDWR) >= 0; }},
     {"pkey_mprotect",
      [] { return call(SYS_pkey_mprotect, reinterpret_cast<long>(stack_space) & ~4095L, 4096, PROT_EXEC, -1) == 0; }},
     {"share_memory_by_sysv", [] { return call(SYS_shmget, 0, 4096, 01600) >= 0; }},
@@ -348,6 +358,42 @@ TEST(T12_copies, what_the_zygote_may_do_beyond_authd_ends_a_copy) {
       EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) << attempt.name << (jail == &*copies ? " in a copy" : "");
     }
   }
+}
+
+// The exit code of a program that was started in the jail of documents; -1: it was not.
+int run_as_document_program(std::initializer_list<const char*> words) {
+  const auto jail = PreparedProfile::make(profile_of("document-program", {}));
+  EXPECT_TRUE(jail);
+  std::vector<char*> arguments;
+  for (const char* word : words) arguments.push_back(const_cast<char*>(word));
+  arguments.push_back(nullptr);
+  char* const environment[] = {nullptr};
+  constexpr int not_started = 99;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!jail->tighten()) ::_exit(exit_no_layers);
+    ::execve(arguments.front(), arguments.data(), environment);
+    ::_exit(errno == EACCES ? not_started : exit_got_through);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status));
+  return WEXITSTATUS(status) == not_started ? -1 : WEXITSTATUS(status);
+}
+
+TEST(T12_document_program, is_the_only_one_that_runs_and_reads_no_file_that_is_not_public) {
+  ASSERT_EQ(::access("/usr/bin/pdftotext", X_OK), 0) << "packaging/setup run";
+  EXPECT_EQ(run_as_document_program({"/usr/bin/pdftotext", "-v"}), 0);
+  for (const char* other : {"/bin/true", "/bin/sh", "/usr/bin/pdfinfo", "/usr/bin/python3", "/proc/self/exe"})
+    EXPECT_EQ(run_as_document_program({other}), -1) << other;
+  // The loader may be run, since the kernel runs every program by it, and finds nothing that it could load.
+  constexpr int exit_of_the_loader = 127;
+  EXPECT_EQ(run_as_document_program({"/lib64/ld-linux-x86-64.so.2", "/bin/true"}), exit_of_the_loader);
+  EXPECT_EQ(run_as_document_program({"/lib64/ld-linux-x86-64.so.2", "/usr/bin/pdfinfo"}), exit_of_the_loader);
+  constexpr int exit_unreadable = 1;
+  const std::string sample = std::string(MAILHOLD_SOURCE_DIR) + "/tests/samples/words.pdf";
+  ASSERT_EQ(::access(sample.c_str(), R_OK), 0);
+  EXPECT_EQ(run_as_document_program({"/usr/bin/pdftotext", "-q", sample.c_str(), "-"}), exit_unreadable);
 }
 
 TEST(Sandbox, a_profile_that_is_not_the_narrower_one_is_none_for_copies) {

@@ -79,8 +79,9 @@ Result<PreparedProfile> PreparedProfile::make(Profile profile) {
 }
 
 Result<PreparedProfile> PreparedProfile::make_for_copies(Profile profile, const Profile& zygote) {
-  if (profile.readable != zygote.readable || profile.writable != zygote.writable || profile.violation != zygote.violation ||
-      profile.open_files_max != zygote.open_files_max || profile.address_space_bytes_max != zygote.address_space_bytes_max)
+  if (profile.readable != zygote.readable || profile.writable != zygote.writable || profile.runnable != zygote.runnable ||
+      profile.violation != zygote.violation || profile.open_files_max != zygote.open_files_max ||
+      profile.address_space_bytes_max != zygote.address_space_bytes_max)
     return Error{ErrorKind::bug, "sandbox: " + profile.name + " is not what copies of " + zygote.name + " can become"};
   ASSIGN_OR_RETURN(CallFilter calls, make_call_filter_of_copies(profile, zygote));
   return PreparedProfile(std::move(profile), std::make_shared<const CallFilter>(std::move(calls)), true);

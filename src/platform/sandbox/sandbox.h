@@ -29,6 +29,7 @@ enum class Right : std::uint32_t {
   fork = 1 << 5,          // copies of itself; never another program
   tighten = 1 << 6,       // put further layers on itself or its copies
   change_user = 1 << 7,   // give copies of itself other users; needs the capabilities for it as well
+  run = 1 << 8,           // become one of the runnable programs, which opens its libraries below the readable folders
 };
 
 enum class Violation { kill, refuse };  // the process ends by SIGSYS, or the call fails with EPERM
@@ -41,7 +42,8 @@ struct Profile {
   Violation violation = Violation::kill;
   std::uint64_t address_space_bytes_max = 0;  // 0: no limit
   std::uint64_t open_files_max = 1024;
-  bool lock_memory = false;  // no page of it is swapped out; a loud line where the kernel refuses
+  bool lock_memory = false;             // no page of it is swapped out; a loud line where the kernel refuses
+  std::vector<std::string> runnable{};  // files; with Right::run
 };
 
 // unsupported: the kernel lacks a layer. bug: an attempt that must be refused was not.

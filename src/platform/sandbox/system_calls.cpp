@@ -95,7 +95,6 @@ constexpr std::initializer_list<const char*> everybody = {"read",
                                                           "pselect6",
                                                           "mlock",
                                                           "munlock",
-                                                          "memfd_create",
                                                           "ftruncate"};
 
 constexpr std::initializer_list<const char*> with_files = {"openat",          "open",
@@ -124,6 +123,10 @@ constexpr std::initializer_list<const char*> with_accept = {"accept4",     "acce
 constexpr std::initializer_list<const char*> with_connect = {"connect",     "bind",     "setsockopt", "getsockname",
                                                              "getpeername", "recvmmsg", "sendmmsg"};
 constexpr std::initializer_list<const char*> with_connect_unix = {"connect"};
+// No file of its own, which it could fill and then run.
+constexpr std::initializer_list<const char*> without_run = {"memfd_create"};
+constexpr std::initializer_list<const char*> with_run = {"execve", "openat",     "newfstatat",
+                                                         "access", "getdents64", "set_tid_address"};
 constexpr std::initializer_list<const char*> with_fork = {"wait4", "waitid", "kill", "close_range"};
 constexpr std::initializer_list<const char*> with_change_of_user = {"setgroups", "setresgid", "setresuid"};
 constexpr std::array tightening_options = {PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_SET_DUMPABLE, PR_SET_SECCOMP,
@@ -188,6 +191,16 @@ void allow_memory_without_exec(Filter& filter) {
   filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(mprotect), {argument_bits_are(2, PROT_EXEC, 0)});
 }
 
+// A program maps the code of its libraries. That stays code of packages: nothing that can be written can be mapped so, since
+// whoever has this right may write no file and make none.
+void allow_start_of_programs(Filter& filter) {
+  constexpr scmp_datum_t set_thread_pointer = 0x1002;  // ARCH_SET_FS
+  filter.allow(with_run);
+  filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(arch_prctl), {argument_is(0, set_thread_pointer)});
+  filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(mmap),
+              {argument_bits_are(2, PROT_EXEC | PROT_WRITE, PROT_EXEC), argument_bits_are(3, MAP_ANONYMOUS, 0)});
+}
+
 void allow_descriptor_control(Filter& filter) {
   for (const int command :
        {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_DUPFD_CLOEXEC, F_OFD_SETLK, F_OFD_GETLK}) {
@@ -229,6 +242,10 @@ Result<CallFilter> make_call_filter(const Profile& profile) {
   filter.allow(everybody);
   allow_memory_without_exec(filter);
   allow_descriptor_control(filter);
+  if (has(profile, Right::run))
+    allow_start_of_programs(filter);
+  else
+    filter.allow(without_run);
   // The C library tries clone3 first and takes clone when there is none; only clone's flags can be looked at.
   filter.rule(SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), {});
   // Only ever a question about the terminal (isatty): no.

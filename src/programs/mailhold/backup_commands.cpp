@@ -121,7 +121,7 @@ std::vector<Command> backup_commands() {
   Command finding{
       "backup",
       "find",
-      "Find items by words, from: to: subject: attachment: folder: after: before: has:attachment",
+      "Find items by words, from: to: subject: attachment: folder: after: before: has:attachment has:unreadable",
       {{"query", "The mailbox (not with --tenant), then what to look for: words, \"a phrase\", from:ann", true, Form::words},
        {"tenant", "In all mailboxes of this tenant (name or id)"},
        at,

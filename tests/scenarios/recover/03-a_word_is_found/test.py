@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""What was backed up of a real Dovecot is found by words of bodies, subjects, people and attachments, by folder and date, as of a moment; what a query finds is put
+"""What was backed up of a real Dovecot is found by words of bodies, subjects, people and attachments, PDF and office files among them, by folder and date, as of a moment; what a query finds is put
 back. The index of a tenant is open to a process of that tenant alone, survives its death and its loss, and nothing of it can be read on the disk.
 """
+import base64
 import os
 import pathlib
 import re
@@ -12,15 +13,16 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[2]), str(HERE.parents[1])]
+import documents
 import memory
 from connection_world import ConnectionWorld
 from mailbox_owner import Owner
 from needles import Finder, needle
-from world import PROGRAMS, CommandFailed, letter, run, wait_for
+from world import PROGRAMS, CommandFailed, descendants, letter, name_of, run, wait_for
 
 HOST = "imap.example.test"
 BEA, DAN = "bea@example.test", "dan@other.test"
-NEEDLES = {name: needle(name) for name in ("subject", "body", "attached", "folder", "question")}
+NEEDLES = {name: needle(name) for name in ("subject", "body", "attached", "folder", "question", "pdf", "docx", "xlsx", "odt")}
 FOREIGN = needle("foreign")
 SPRING, DAY = 1_709_294_400, 86_400  # noon of 1 March 2024
 
@@ -60,6 +62,18 @@ class WordIsFound(ConnectionWorld):
         owner.append("Projects/Plans", letter("Menu", attached, more=mixed, to="eve@e.example"), "", SPRING + 2 * DAY)
         for number in range(40):
             owner.append("Projects", letter(f"Number {number}", "filler text\r\n"), "", SPRING - number * DAY)
+        owner.create("Documents")
+        broken = documents.pdf("never seen")[:100]
+        for day, content in enumerate([documents.pdf(f"About {NEEDLES['pdf']}, H\u00e4user"), documents.docx(NEEDLES["docx"]), documents.xlsx(NEEDLES["xlsx"], 471147),
+                                       documents.odt(NEEDLES["odt"]), broken]):
+            owner.append("Documents", cls.with_document(content), "", SPRING + (10 + day) * DAY)
+
+    @staticmethod
+    def with_document(content):
+        more = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n"
+        encoded = base64.encodebytes(content).decode().replace("\n", "\r\n")
+        return letter("A document", "--b\r\n\r\nplease read\r\n--b\r\nContent-Type: application/octet-stream; name=document\r\nContent-Transfer-Encoding: base64\r\n"
+                      f"\r\n{encoded}--b--\r\n", more=more)
 
     @classmethod
     def add_other_tenant(cls):
@@ -77,8 +91,17 @@ class WordIsFound(ConnectionWorld):
         before = self.mailbox().get("tried_at", "")
         self.mailhold.cli("backup", "run", BEA)
         wait_for("the sync", lambda: self.mailbox().get("tried_at", "") > before and "running" not in self.mailbox())
-        wait_for("the index", lambda: self.ask_for("soup")["complete"])
+        wait_for("the index", lambda: self.ask_for("soup")["complete"], 90)  # what could not be done is tried again after half a minute
         return self.mailbox()["synced_at"]
+
+    def has_document_programs(self):
+        for pid in descendants(self.mailhold.process.pid):
+            try:
+                if name_of(pid) == "pdftotext":
+                    return True
+            except OSError:
+                continue  # it ended meanwhile
+        return False
 
     def ask_for(self, *words, mailbox=BEA):
         return self.mailhold.cli("backup", "find", mailbox, *words)
@@ -104,7 +127,7 @@ class WordIsFound(ConnectionWorld):
         self.assertEqual(self.find(f'subject:"{NEEDLES["subject"]}"'), [self.ABOUT])
         self.assertEqual(self.find(f'attachment:"{NEEDLES["attached"]}"'), [self.MENU])
         self.assertEqual(self.find("attachment:menu.txt"), [self.MENU])
-        self.assertEqual(self.find("has:attachment"), [self.MENU])
+        self.assertEqual(self.find("has:attachment folder:Projects"), [self.MENU])
         self.assertEqual(self.find("from:ann@a.example"), [self.LUNCH])
         self.assertEqual(self.find("from:miller"), [self.LUNCH])
         self.assertEqual(self.find("to:eve@e.example"), [self.MENU])
@@ -117,6 +140,31 @@ class WordIsFound(ConnectionWorld):
         self.assertEqual(self.find("nobodywrotethis"), [])
         self.assertEqual(set(self.ask_for("soup")["items"][0]), {"received_at", "folder", "bytes", "mailbox", "item"})  # nothing of the content
         type(self).first_moment = self.mailbox()["synced_at"]
+
+    def test_1b_words_inside_documents(self):
+        day = {name: [("Documents", f"2024-03-{11 + number}")] for number, name in enumerate(("pdf", "docx", "xlsx", "odt", "broken"))}
+        for name in ("pdf", "docx", "xlsx", "odt"):
+            self.assertEqual(self.find(f'"{NEEDLES[name]}"'), day[name], name)
+            self.assertEqual(self.find(f'attachment:"{NEEDLES[name]}"'), day[name], name)
+            self.assertEqual(self.find(f'subject:"{NEEDLES[name]}"'), [], name)
+        self.assertEqual(self.find("hauser"), day["pdf"])
+        self.assertEqual(self.find("471147"), day["xlsx"])
+        # A document that could not be read costs its own text, and is known.
+        self.assertEqual(self.find("has:unreadable"), day["broken"])
+        self.assertEqual(self.find("please has:unreadable"), day["broken"])
+        self.assertEqual(len(self.find("please read -has:unreadable")), 4)
+        told = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "metrics"], capture_output=True, text=True, check=True).stdout
+        counts = dict(re.findall(r'mailhold_search_documents_total\{[^}]*outcome="(\w+)"[^}]*\} (\d+)', told))
+        self.assertEqual(counts, {"read": "4", "unreadable": "1"}, told)
+        # Each program ended with its document; nobody is left who has seen one.
+        wait_for("the end of the programs", lambda: not self.has_document_programs())
+        # Whoever starts them may die: what was to be read then is read later.
+        for pid in self.pids_of("zygote"):
+            os.kill(pid, signal.SIGKILL)
+        later = needle("later")
+        self.owner.append("Documents", self.with_document(documents.pdf(later)), "", SPRING + 20 * DAY)
+        self.sync()
+        self.assertEqual(self.find(f'"{later}"'), [("Documents", "2024-03-21")])
 
     def test_2_a_mistake_is_named_by_its_place(self):
         for query, place in (('soup "open', "character 6"), ("before:tomorrow", "character 8"), ("from:", "character 6")):
