@@ -64,7 +64,7 @@ class BackupsTest : public RecoverFixture {
     return comes_true([&] { return shown().state == state; });
   }
   boost::json::object ask(boost::json::object request) {
-    const auto answer = BackupVerbs(*backups, *book).answer(boost::json::serialize(request), soon());
+    const auto answer = BackupVerbs(*backups, *book, {}).answer(boost::json::serialize(request), soon());
     if (!answer) return {{"error", std::string(mailhold::name_of(answer.error().kind))}, {"said", answer.error().detail}};
     return boost::json::parse(*answer).as_object();
   }
@@ -210,7 +210,7 @@ TEST_F(BackupsTest, questions_get_clear_answers) {
   EXPECT_EQ(ask({{"verb", "restore.show"}, {"restore", "xyz"}}).at("error"), "invalid_input");
   EXPECT_EQ(ask({{"verb", "mailbox.add"}, {"tenant", tenant.text()}, {"connection", tenant.text()}}).at("error"),
             "invalid_input");
-  EXPECT_EQ(BackupVerbs(*backups, *book).answer("[]", soon()).error().kind, ErrorKind::invalid_input);
+  EXPECT_EQ(BackupVerbs(*backups, *book, {}).answer("[]", soon()).error().kind, ErrorKind::invalid_input);
   EXPECT_EQ(ask({{"verb", "backup.folders"}, {"mailbox", "ann@example.test"}}).at("folders").as_array().size(), 2U);
   EXPECT_EQ(ask({{"verb", "backup.items"}, {"mailbox", "ann@example.test"}, {"folder", "INBOX"}}).at("items").as_array().size(),
             12U);

@@ -127,6 +127,17 @@ TEST_F(DavRecoverTest, an_item_that_changed_since_stays_and_comes_back_beside) {
   EXPECT_EQ(there()["Calendars/Work as it was"], backed_up(now)["Calendars/Work"]);
 }
 
+TEST_F(DavRecoverTest, in_anothers_account_each_collection_has_a_title_that_says_whose_it_was) {
+  mailbox.kind = mailboxes::MailboxKind::dav;
+  ASSERT_TRUE(book->put_mailbox(mailbox, soon()));
+  ASSERT_TRUE(sync());
+  const auto report = restore({.place = "Restored from ann"});
+  ASSERT_TRUE(report) << report.error().detail;
+  EXPECT_TRUE(report->is_exact());
+  EXPECT_EQ(there()["Calendars/Restored from ann: Work"], backed_up(now)["Calendars/Work"]);
+  EXPECT_EQ(there()["Address books/Restored from ann: Friends"], backed_up(now)["Address books/Friends"]);
+}
+
 // As much of a comparison as the fake server asks for; the real one is tested where it lives.
 class ComparesWithoutProduct final : public MeaningComparer {
  public:
