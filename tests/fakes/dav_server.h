@@ -56,6 +56,7 @@ class FakeDavServer final : public mailboxes::SessionSource {
     std::int64_t drop_after_requests = -1;  // then it hangs up, once
     bool rewrites = false;                  // what is put comes back with another PRODID and other lines
     bool drops_after_put = false;           // takes it, and never says so; once
+    bool has_unique_uids = false;           // refuses a second item of one UID in a collection (RFC 4791 section 5.3.2.1)
   };
 
   FakeDavServer() {
@@ -173,6 +174,7 @@ class FakeDavServer final : public mailboxes::SessionSource {
     const std::string& path = request.target;
     if (request.method == "PROPFIND") return propfind(path, std::string(request.field("depth")), request.body);
     if (request.method == "MKCALENDAR" || request.method == "MKCOL") return make(path, request);
+    if (request.method == "DELETE") return {collections.erase(path) > 0 ? 204 : 404, ""};
     const std::string folder = path.substr(0, path.rfind('/') + 1), name = path.substr(path.rfind('/') + 1);
     const auto found = collections.find(folder);
     if (found == collections.end()) return {404, ""};
@@ -186,8 +188,18 @@ class FakeDavServer final : public mailboxes::SessionSource {
     if (request.method != "PUT") return {405, ""};
     if (request.field("if-none-match") != "*") return {400, ""};
     if (found->second.items.contains(name)) return {412, ""};
+    if (ways.has_unique_uids) {
+      for (const auto& [other, item] : found->second.items) {
+        if (uid_of(item.content) == uid_of(request.body)) return {409, ""};
+      }
+    }
     found->second.put(name, ways.rewrites ? rewritten(request.body) : request.body);
     return {201, "", ways.tells_etag_of_put ? "etag: " + etag_of(found->second.items[name]) + "\r\n" : ""};
+  }
+
+  static std::string uid_of(const std::string& content) {
+    const std::size_t at = content.find("\r\nUID:");
+    return at == std::string::npos ? "" : content.substr(at, content.find("\r\n", at + 2) - at);
   }
 
   static std::string rewritten(const std::string& content) {

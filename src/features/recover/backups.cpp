@@ -63,7 +63,8 @@ std::optional<std::function<void(const std::stop_token&)>> Backups::next_job() {
   for (const Mailbox& mailbox : *mailboxes) {
     const auto due = due_.find(mailbox.id);
     if (mailbox.paused || mailbox.connection.is_none()) continue;  // without one: an import
-    if (running_.contains(mailbox.id) || let_go_.contains(mailbox.id)) continue;
+    // Not while its scratch folders are there: they are no part of the mailbox.
+    if (running_.contains(mailbox.id) || proving_.contains(mailbox.id) || let_go_.contains(mailbox.id)) continue;
     if (due != due_.end() && due->second > std::chrono::steady_clock::now()) continue;
     running_[mailbox.id] = {};
     due_[mailbox.id] = under_way;
@@ -73,6 +74,16 @@ std::optional<std::function<void(const std::stop_token&)>> Backups::next_job() {
 }
 
 Result<std::unique_ptr<mailboxes::ScratchTarget>> Backups::open_scratch(const Mailbox& mailbox, const Deadline& deadline) {
+  if (mailbox.kind == mailboxes::MailboxKind::dav) {
+    const auto dial = [&sessions = parts_.sessions, tenant = mailbox.tenant,
+                       connection = mailbox.connection](const Deadline& until) -> Result<std::unique_ptr<net::Stream>> {
+      ASSIGN_OR_RETURN(ipc::OwnedFd socket, sessions.open_http(tenant, connection, "backup.prove", until));
+      return net::stream_over(socket.release());
+    };
+    // By GET alone: a REPORT could name items of other collections, so that the purpose does not have it.
+    ASSIGN_OR_RETURN(auto opened, mailboxes::DavMailbox::open(dial, {.bytes_at_once = 0}, deadline));
+    return std::unique_ptr<mailboxes::ScratchTarget>(std::move(opened));
+  }
   ASSIGN_OR_RETURN(ipc::OwnedFd socket, parts_.sessions.open(mailbox.tenant, mailbox.connection, "backup.prove", deadline));
   ASSIGN_OR_RETURN(auto opened, mailboxes::ImapMailbox::open(net::stream_over(socket.release()), true, {}, deadline));
   return std::unique_ptr<mailboxes::ScratchTarget>(std::move(opened));
