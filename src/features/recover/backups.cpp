@@ -90,7 +90,8 @@ Result<std::unique_ptr<mailboxes::ScratchTarget>> Backups::open_scratch(const Ma
 }
 
 Result<std::unique_ptr<mailboxes::MailboxTarget>> Backups::open(const Mailbox& mailbox, bool writes,
-                                                                mailboxes::SessionSource& sessions, const Deadline& deadline) {
+                                                                mailboxes::SessionSource& sessions, const Deadline& deadline,
+                                                                mailboxes::DavSession::HearRest hear_rest) {
   const Id connection = writes ? mailbox.restore_connection : mailbox.connection;
   const std::string purpose = writes ? "restore.write" : "backup.read";
   if (mailbox.kind == mailboxes::MailboxKind::dav) {
@@ -99,12 +100,13 @@ Result<std::unique_ptr<mailboxes::MailboxTarget>> Backups::open(const Mailbox& m
                        purpose](const Deadline& until) -> Result<std::unique_ptr<net::Stream>> {
       auto socket = sessions.open_http(tenant, connection, purpose, until);
       if (socket) return net::stream_over(socket->release());
-      socket.error().for_peer = reason_without_session(socket.error());
+      if (!socket.error().is_temporary()) socket.error().for_peer = reason_without_session(socket.error());
       return socket.error();
     };
-    auto opened = mailboxes::DavMailbox::open(dial, {}, deadline);
+    auto opened = mailboxes::DavMailbox::open(dial, {.hear_rest = std::move(hear_rest)}, deadline);
     if (opened) return std::unique_ptr<mailboxes::MailboxTarget>(std::move(*opened));
-    if (opened.error().for_peer.empty()) opened.error().for_peer = reason_of_sync(opened.error());
+    if (opened.error().for_peer.empty() && !opened.error().is_temporary())
+      opened.error().for_peer = reason_of_sync(opened.error());
     return opened.error();
   }
   ASSIGN_OR_RETURN(ipc::OwnedFd socket, sessions.open(mailbox.tenant, connection, purpose, deadline));
@@ -118,7 +120,8 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   if (mailbox.synced_at == 0) (void)change(mailbox.id, [](Mailbox& row) { row.state = MailboxState::first_sync; }, deadline);
   SyncProgress progress;
   const auto begun = std::chrono::steady_clock::now();
-  const auto source = open(mailbox, false, parts_.sessions, deadline);
+  std::chrono::seconds rest{0};  // that the server asked for
+  const auto source = open(mailbox, false, parts_.sessions, deadline, [&rest](std::chrono::seconds wanted) { rest = wanted; });
   Status status = source ? done() : Status(source.error());
   if (source) {
     MailboxSync sync({parts_.book, parts_.store, parts_.keys, **source}, mailbox, moment, {}, [&](const SyncProgress& so_far) {
@@ -131,15 +134,30 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   count_sync(progress, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun),
              static_cast<bool>(status));
   if (!status) log_warning("backup", "mailbox " + mailbox.id.text() + ": " + std::string(name_of(status.error().kind)));
-  const std::string reason = status ? "" : source ? reason_of_sync(status.error()) : reason_without_session(status.error());
+  const std::chrono::seconds wait = wait_after(mailbox.id, status, progress.items_new > 0, rest);
+  std::string reason = status ? "" : source ? reason_of_sync(status.error()) : reason_without_session(status.error());
+  if (!status && status.error().is_temporary()) reason += "; tried again in " + std::to_string(wait.count()) + " s";
   if (!stop.stop_requested()) finish_sync(mailbox.id, moment, status, reason, progress);
   const std::lock_guard lock(mutex_);
   running_.erase(mailbox.id);
-  const bool comes_back = !status && status.error().is_temporary();
-  const auto wait = comes_back ? std::min<std::chrono::seconds>(retry_time, settings_.every) : settings_.every;
   // Whoever asked for another sync meanwhile gets it.
   const auto due = due_.find(mailbox.id);
   if (due != due_.end() && due->second == under_way) due->second = std::chrono::steady_clock::now() + wait;
+}
+
+// For how long the mailbox is left alone. What passes by itself is tried again soon, after longer each time unless it got on,
+// and never before the server wants to be asked.
+std::chrono::seconds Backups::wait_after(Id mailbox, const Status& status, bool got_on, std::chrono::seconds rest) {
+  constexpr unsigned doublings_max = 10;
+  const std::lock_guard lock(mutex_);
+  if (status || !status.error().is_temporary()) {
+    failures_.erase(mailbox);
+    return settings_.every;
+  }
+  unsigned& failures = failures_[mailbox];
+  const unsigned before = got_on ? 0 : std::min(failures, doublings_max);
+  failures = before + 1;
+  return std::max(rest, std::min<std::chrono::seconds>(retry_time * (1U << before), settings_.every));
 }
 
 void Backups::finish_sync(Id mailbox, Milliseconds moment, const Status& status, const std::string& reason,

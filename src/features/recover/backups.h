@@ -7,6 +7,7 @@
 #include <deque>
 #include <thread>
 
+#include "features/mailboxes/dav/dav_session.h"
 #include "features/recover/mailbox_sync.h"
 #include "features/recover/proof.h"
 #include "features/recover/restore_permits.h"
@@ -79,7 +80,9 @@ class Backups {
   void sync_one(const Mailbox& mailbox, const std::stop_token& stop);
   void restore_one(Id job, RestoreReport report, bool only_verify, const std::stop_token& stop);
   Result<std::unique_ptr<mailboxes::MailboxTarget>> open(const Mailbox& mailbox, bool writes, mailboxes::SessionSource& sessions,
-                                                         const Deadline& deadline);
+                                                         const Deadline& deadline,
+                                                         mailboxes::DavSession::HearRest hear_rest = {});
+  std::chrono::seconds wait_after(Id mailbox, const Status& status, bool got_on, std::chrono::seconds rest);
   Result<Id> begin_restore(RestoreRequest request, const Deadline& deadline);
   Result<std::unique_ptr<mailboxes::ScratchTarget>> open_scratch(const Mailbox& mailbox, const Deadline& deadline);
   void finish_sync(Id mailbox, Milliseconds moment, const Status& status, const std::string& reason,
@@ -102,6 +105,7 @@ class Backups {
   std::mutex changing_;  // of rows of mailboxes, which are read and written again
   std::condition_variable_any wake_;
   std::map<Id, std::chrono::steady_clock::time_point> due_;  // guarded by mutex_, as all below; mailboxes without one are due
+  std::map<Id, unsigned> failures_;                          // of a mailbox: syncs in a row that broke off without getting on
   std::map<Id, SyncProgress> running_;
   std::set<Id> let_go_;
   std::map<Id, RestoreReport> restoring_;

@@ -51,7 +51,7 @@ void Backups::restore_one(Id job, RestoreReport report, bool only_verify, const 
     mailboxes::SessionSource& sessions = permitted ? *permitted : parts_.sessions;
     const auto open_target = [&](const Deadline& until) {
       auto opened = open(*target, true, sessions, until);
-      if (!opened) reason = reason_without_session(opened.error());
+      if (!opened) reason = reason_without_session(opened.error()) + (opened.error().is_temporary() ? "; run it again" : "");
       return opened;
     };
     Restore restore({parts_.book, parts_.store, open_target, parts_.meaning});

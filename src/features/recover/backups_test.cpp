@@ -94,6 +94,28 @@ TEST_F(BackupsTest, what_passes_by_itself_keeps_the_state_and_is_named) {
   EXPECT_EQ(shown().state, MailboxState::current);
 }
 
+TEST_F(BackupsTest, a_server_that_wants_a_pause_gets_it_and_its_words_are_told) {
+  ASSERT_TRUE(becomes(MailboxState::current));
+  {
+    const std::lock_guard lock(server.mutex);
+    server.folders["INBOX"].add(letter("one more"));
+    server.faults.contents_until_pause = 0;
+  }
+  for (const char* wait : {"in 30 s", "in 60 s", "in 120 s"}) {
+    ASSERT_TRUE(backups->sync_soon(mailbox.id, soon()));
+    ASSERT_TRUE(comes_true([&] { return shown().reason.find(wait) != std::string::npos; })) << shown().reason;
+  }
+  EXPECT_NE(shown().reason.find("[THROTTLED] Request is throttled"), std::string::npos) << shown().reason;
+  EXPECT_EQ(shown().state, MailboxState::current) << "it passes by itself";
+  {
+    const std::lock_guard lock(server.mutex);
+    server.faults.contents_until_pause = -1;
+  }
+  ASSERT_TRUE(backups->sync_soon(mailbox.id, soon()));
+  ASSERT_TRUE(comes_true([&] { return shown().reason.empty(); }));
+  EXPECT_EQ(shown().items, 18U);
+}
+
 TEST_F(BackupsTest, a_paused_mailbox_is_left_alone_until_it_is_resumed) {
   ASSERT_TRUE(becomes(MailboxState::current));
   const Milliseconds before = shown().tried_at;

@@ -23,7 +23,8 @@ class DavRecoverTest : public RecoverFixture {
                        dav.open_http(tenant, mailbox.connection, writes ? "restore.write" : "backup.read", deadline));
       return net::stream_over(socket.release());
     };
-    auto opened = mailboxes::DavMailbox::open(dial, {}, soon());
+    auto opened =
+        mailboxes::DavMailbox::open(dial, {.hear_rest = [this](std::chrono::seconds wanted) { rest = wanted; }}, soon());
     if (!opened) return nullptr;
     return std::move(*opened);
   }
@@ -45,6 +46,7 @@ class DavRecoverTest : public RecoverFixture {
     return picture;
   }
   FakeDavServer dav;
+  std::chrono::seconds rest{0};  // that the server asked for
 };
 
 TEST_F(DavRecoverTest, takes_everything_and_then_only_what_changed) {
@@ -80,6 +82,28 @@ TEST_F(DavRecoverTest, goes_on_exactly_wherever_the_server_broke_off) {
   dav.ways.drop_after_requests = -1;
   ASSERT_TRUE(sync());
   EXPECT_EQ(backed_up(now), there());
+}
+
+TEST_F(DavRecoverTest, a_server_that_has_too_much_to_do_is_come_to_an_end_with_and_says_when_to_come_again) {
+  dav.ways.has_multiget = false;  // each item is a question
+  std::size_t broken = 0;
+  for (; broken < 20; ++broken) {
+    dav.ways.requests_until_pause = 11;
+    rest = {};
+    const Status status = sync();
+    if (status) break;
+    EXPECT_EQ(status.error().kind, ErrorKind::unavailable);
+    EXPECT_EQ(rest, std::chrono::seconds(120));
+    EXPECT_EQ(progress.unreadable, 0U);
+    open_all();
+  }
+  EXPECT_GE(broken, 2U);
+  EXPECT_LT(broken, 20U);
+  EXPECT_EQ(backed_up(now), there());
+  dav.ways.requests_until_pause = 0;
+  EXPECT_EQ(session(false), nullptr);
+  EXPECT_EQ(rest, std::chrono::seconds(120));
+  dav.ways.requests_until_pause = -1;
 }
 
 TEST_F(DavRecoverTest, an_item_that_is_not_given_is_pending_until_it_is_or_changes) {
@@ -129,6 +153,8 @@ TEST_F(DavRecoverTest, an_item_that_changed_since_stays_and_comes_back_beside) {
 }
 
 TEST_F(DavRecoverTest, in_anothers_account_each_collection_has_a_title_that_says_whose_it_was) {
+  mailbox.kind = mailboxes::MailboxKind::dav;
+  ASSERT_TRUE(book->put_mailbox(mailbox, soon()));
   ASSERT_TRUE(sync());
   const auto report = restore({.place = "Restored from ann"});
   ASSERT_TRUE(report) << report.error().detail;

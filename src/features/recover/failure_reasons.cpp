@@ -1,9 +1,18 @@
 #include "features/recover/failure_reasons.h"
 
 namespace mailhold::recover {
+namespace {
+
+constexpr std::size_t said_bytes_max = 200;
+
+std::string said_by_server(const Error& error) {
+  return error.for_peer.empty() ? "" : " (\"" + error.for_peer.substr(0, said_bytes_max) + "\")";
+}
+
+}  // namespace
 
 std::string reason_without_session(const Error& error) {
-  if (error.is_temporary()) return "not reached, and tried again: " + error.detail;
+  if (error.is_temporary()) return "not reached: " + error.detail;
   if (!error.for_peer.empty()) return error.for_peer;
   switch (error.kind) {
     case ErrorKind::limit_exceeded: return "the connection is used up for now: " + error.detail;
@@ -14,7 +23,7 @@ std::string reason_without_session(const Error& error) {
 }
 
 std::string reason_of_sync(const Error& error) {
-  if (error.is_temporary()) return "broken off, and tried again: " + error.detail;
+  if (error.is_temporary()) return "broken off: " + error.detail + said_by_server(error);
   if (!error.for_peer.empty()) return error.for_peer;
   switch (error.kind) {
     case ErrorKind::denied: return "the server refuses to be read: check the permissions of the connection's account";
@@ -27,7 +36,7 @@ std::string reason_of_sync(const Error& error) {
 }
 
 std::string reason_of_restore(const Error& error) {
-  if (error.is_temporary()) return "broken off: " + error.detail + "; run it again";
+  if (error.is_temporary()) return reason_of_sync(error) + "; run it again";
   if (!error.for_peer.empty() && error.kind == ErrorKind::not_found) return error.for_peer;
   return reason_of_sync(error);
 }

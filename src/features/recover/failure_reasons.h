@@ -7,8 +7,9 @@
 
 namespace mailhold::recover {
 
-// Why a session did not come about. What passes by itself is tried again.
+// Why a session did not come about.
 std::string reason_without_session(const Error& error);
+// With the server's own words, where it said some: they are sealed with the mailbox's row.
 std::string reason_of_sync(const Error& error);
 // It ends there: whoever asked runs it again.
 std::string reason_of_restore(const Error& error);

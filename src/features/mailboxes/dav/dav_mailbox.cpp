@@ -31,8 +31,9 @@ Error error_of(int status) {
     case 405:
     case 501: return {ErrorKind::unsupported, what};
     case 408:
-    case 425:
-    case 429: return {ErrorKind::unavailable, what};
+    case 425: return {ErrorKind::unavailable, what};
+    case 429:
+    case 503: return {ErrorKind::unavailable, what + ": it has too much to do"};
     default: return {status >= 500 ? ErrorKind::unavailable : ErrorKind::denied, what};
   }
 }

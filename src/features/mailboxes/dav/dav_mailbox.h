@@ -24,6 +24,7 @@ struct DavSettings {
   std::size_t contents_at_once = 50;       // of a multiget
   std::uint64_t bytes_at_once = 8U << 20;  // of them, as the server tells their size; 0: each item is asked for by GET
   std::size_t answer_bytes_max = 48U << 20;
+  DavSession::HearRest hear_rest{};
 };
 
 class DavMailbox final : public ScratchTarget {
@@ -55,7 +56,8 @@ class DavMailbox final : public ScratchTarget {
   struct State {
     std::string sync_token, ctag;
   };
-  DavMailbox(DavSession::Dial dial, const DavSettings& settings) : session_(std::move(dial)), settings_(settings) {}
+  DavMailbox(DavSession::Dial dial, const DavSettings& settings)
+      : session_(std::move(dial), settings.hear_rest), settings_(settings) {}
   Status discover(const Deadline& deadline);
   Result<dav::Resource> find_properties(std::string path, const std::string& body, const Deadline& deadline);
   Result<dav::Multistatus> propfind(const std::string& path, int depth, const std::string& body, const Deadline& deadline);
