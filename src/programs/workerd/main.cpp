@@ -108,10 +108,12 @@ Status serve(ipc::Daemon& daemon) {
   search::SearchSettings search_settings;
   search_settings.tenants_max = static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("search.tenants_max"), 1, 64));
   search::SearchClient search(search::opened_by(daemon.peer("searchd")), search_settings);
-  recover::Retention retention({*book, *store, rules, system_clock(), [&backups](Id mailbox) { return backups.let_go(mailbox); },
-                                [&search](Id tenant, const std::vector<Id>& contents, const Deadline& deadline) {
-                                  return search.forget(tenant, contents, deadline);
-                                }});
+  recover::Retention retention(
+      {*book, *store, rules, system_clock(), [&backups](Id mailbox) { return backups.let_go(mailbox); },
+       [&search](Id tenant, const std::vector<Id>& contents, const Deadline& deadline) {
+         return search.forget(tenant, contents, deadline);
+       },
+       static_cast<std::uint32_t>(std::clamp<std::int64_t>(settings.number("backup.report_days"), 1, 36'135))});
   recover::RetentionVerbs retention_verbs(retention, rules, *book, system_clock());
   recover::RetentionJob retention_job(
       retention, std::chrono::seconds(std::max<std::int64_t>(1, settings.number("backup.retention_seconds"))));
