@@ -49,13 +49,15 @@ class FakeDavServer final : public mailboxes::SessionSource {
     bool tells_full_urls = false;
     bool tells_etag_of_put = true;
     bool has_well_known = true;
-    bool writes_cr = true;                  // of line ends in XML
-    std::size_t sync_limit = 0;             // answers no more, and 507 for the rest
-    std::uint64_t oldest_token = 0;         // older ones are no longer known
-    std::set<std::string> unreadable{};     // names whose contents are not given
-    std::int64_t drop_after_requests = -1;  // then it hangs up, once
-    bool rewrites = false;                  // what is put comes back with another PRODID and other lines
-    bool drops_after_put = false;           // takes it, and never says so; once
+    bool writes_cr = true;                   // of line ends in XML
+    std::size_t sync_limit = 0;              // answers no more, and 507 for the rest
+    std::uint64_t oldest_token = 0;          // older ones are no longer known
+    std::set<std::string> unreadable{};      // names whose contents are not given
+    std::int64_t drop_after_requests = -1;   // then it hangs up, once
+    bool rewrites = false;                   // what is put comes back with another PRODID and other lines
+    bool drops_after_put = false;            // takes it, and never says so; once
+    std::int64_t requests_until_pause = -1;  // it answers; then it wants to be left alone for two minutes
+    bool has_unique_uids = false;            // refuses a second item of one UID in a collection (RFC 4791 section 5.3.2.1)
   };
 
   FakeDavServer() {
@@ -109,7 +111,9 @@ class FakeDavServer final : public mailboxes::SessionSource {
       requests.push_back(request.method + " " + request.target);
       if (before_answer) before_answer(requests.back());
       if (ways.drop_after_requests >= 0 && ways.drop_after_requests-- == 0) return;
-      const Answer answer = handle(request);
+      const bool is_paused = ways.requests_until_pause == 0;
+      if (ways.requests_until_pause > 0) --ways.requests_until_pause;
+      const Answer answer = is_paused ? Answer{503, "", "retry-after: 120\r\n"} : handle(request);
       if (request.method == "PUT" && std::exchange(ways.drops_after_put, false)) return;
       const std::string close = ways.keeps_connections ? "" : "connection: close\r\n";
       if (!stream->write_all("HTTP/1.1 " + std::to_string(answer.status) + " -\r\ncontent-type: text/xml\r\n" + close +
@@ -173,6 +177,7 @@ class FakeDavServer final : public mailboxes::SessionSource {
     const std::string& path = request.target;
     if (request.method == "PROPFIND") return propfind(path, std::string(request.field("depth")), request.body);
     if (request.method == "MKCALENDAR" || request.method == "MKCOL") return make(path, request);
+    if (request.method == "DELETE") return {collections.erase(path) > 0 ? 204 : 404, ""};
     const std::string folder = path.substr(0, path.rfind('/') + 1), name = path.substr(path.rfind('/') + 1);
     const auto found = collections.find(folder);
     if (found == collections.end()) return {404, ""};
@@ -186,8 +191,18 @@ class FakeDavServer final : public mailboxes::SessionSource {
     if (request.method != "PUT") return {405, ""};
     if (request.field("if-none-match") != "*") return {400, ""};
     if (found->second.items.contains(name)) return {412, ""};
+    if (ways.has_unique_uids) {
+      for (const auto& [other, item] : found->second.items) {
+        if (uid_of(item.content) == uid_of(request.body)) return {409, ""};
+      }
+    }
     found->second.put(name, ways.rewrites ? rewritten(request.body) : request.body);
     return {201, "", ways.tells_etag_of_put ? "etag: " + etag_of(found->second.items[name]) + "\r\n" : ""};
+  }
+
+  static std::string uid_of(const std::string& content) {
+    const std::size_t at = content.find("\r\nUID:");
+    return at == std::string::npos ? "" : content.substr(at, content.find("\r\n", at + 2) - at);
   }
 
   static std::string rewritten(const std::string& content) {

@@ -52,16 +52,17 @@ struct FakeFolder {
 class FakeImapServer final : public mailboxes::SessionSource {
  public:
   struct Faults {
-    std::int64_t drop_after_bytes = -1;  // of what it sends in one session; then it hangs up. One session only
-    std::set<std::uint32_t> unreadable;  // no content is given for these
-    std::set<std::uint32_t> refused;     // a FETCH of contents that names one of these is answered NO
-    bool lies_about_sizes = false;       // RFC822.SIZE
-    bool announces_too_much = false;     // literals end before their announced length
-    bool sends_others_contents = false;  // a content nobody asked for comes along
-    bool hides_new = false;              // CHANGEDSINCE and VANISHED tell nothing
-    bool ignores_dates = false;          // APPEND
-    bool damages_appended = false;       // a byte of what APPEND brings is changed
-    bool drops_after_append = false;     // takes the message and hangs up without an answer, once
+    std::int64_t drop_after_bytes = -1;      // of what it sends in one session; then it hangs up. One session only
+    std::set<std::uint32_t> unreadable;      // no content is given for these
+    std::set<std::uint32_t> refused;         // a FETCH of contents that names one of these is answered NO
+    std::int64_t contents_until_pause = -1;  // it gives; then it wants to be left alone
+    bool lies_about_sizes = false;           // RFC822.SIZE
+    bool announces_too_much = false;         // literals end before their announced length
+    bool sends_others_contents = false;      // a content nobody asked for comes along
+    bool hides_new = false;                  // CHANGEDSINCE and VANISHED tell nothing
+    bool ignores_dates = false;              // APPEND
+    bool damages_appended = false;           // a byte of what APPEND brings is changed
+    bool drops_after_append = false;         // takes the message and hangs up without an answer, once
   };
 
   FakeImapServer(std::string capabilities = "IMAP4rev1 ENABLE UIDPLUS LITERAL+ CONDSTORE QRESYNC SPECIAL-USE LIST-EXTENDED")
@@ -88,7 +89,8 @@ class FakeImapServer final : public mailboxes::SessionSource {
   bool is_away = false;
   std::vector<std::string> purposes;
   std::vector<std::string> commands;  // all of them, without tags
-  std::mutex mutex;                   // guards all of the above while a session runs
+  std::size_t contents_given = 0;
+  std::mutex mutex;  // guards all of the above while a session runs
 
  private:
   bool has(std::string_view capability) const {
@@ -256,7 +258,11 @@ class FakeImapServer final : public mailboxes::SessionSource {
                   std::to_string(server_.faults.lies_about_sizes ? 7 : message.content.size());
         }
         if (wants_content && server_.faults.unreadable.contains(message.uid)) continue;
+        if (wants_content && server_.faults.contents_until_pause == 0)
+          return say(tag_ + " NO [THROTTLED] Request is throttled\r\n");
         if (wants_content) {
+          if (server_.faults.contents_until_pause > 0) --server_.faults.contents_until_pause;
+          ++server_.contents_given;
           line += " BODY[] {" + std::to_string(message.content.size() + (server_.faults.announces_too_much ? 100 : 0)) + "}\r\n" +
                   message.content;
         }

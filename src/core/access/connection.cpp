@@ -80,7 +80,8 @@ Status check_lists(const Connection& connection) {
     if ((connection.kind == ConnectionKind::ldap) != (purpose == "directory.read") && connection.kind != ConnectionKind::http)
       return wrong("directory.read is the purpose of ldap, and its only one");
     if (connection.kind == ConnectionKind::pop3 && purpose == "restore.write") return wrong("nothing can be restored over POP3");
-    if (connection.kind != ConnectionKind::imap && purpose == "backup.prove") return wrong("backup.prove is for imap");
+    const bool takes_folders = connection.kind == ConnectionKind::imap || connection.kind == ConnectionKind::http;
+    if (!takes_folders && purpose == "backup.prove") return wrong("backup.prove is for imap and http");
   }
   for (const Texts* list : {&connection.purposes, &connection.verbs, &connection.mailboxes, &connection.workers}) {
     if (list->size() > list_max || !std::all_of(list->begin(), list->end(), has_no_controls))

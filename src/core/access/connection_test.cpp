@@ -66,6 +66,8 @@ TEST(Connection, what_is_unsound_is_refused) {
   EXPECT_TRUE(refused([](Connection& c) { c.token_host = "login.example.test"; }));
   EXPECT_TRUE(refused([](Connection& c) { c.kind = ConnectionKind::pop3, c.purposes = {"restore.write"}; }));
   EXPECT_TRUE(refused([](Connection& c) { c.kind = ConnectionKind::pop3, c.purposes = {"backup.prove"}; }));
+  EXPECT_FALSE(
+      refused([](Connection& c) { c.kind = ConnectionKind::http, c.verbs = {"GET /**"}, c.purposes = {"backup.prove"}; }));
 }
 
 TEST(Connection, T17_whatever_moves_it_changes_the_policy_of_its_secret) {

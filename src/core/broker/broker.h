@@ -104,15 +104,24 @@ class Broker {
   Result<std::string> carry_out_on_keeping(const Signed& order, const Deadline& deadline);
   Result<std::string> approve(const access::Operation& operation, const Deadline& deadline);
   Status take_report(const WorkReport& report, const Deadline& deadline);
+  Result<std::string> allow(const Signed& order, const std::string& name, const std::string& until_name,
+                            const Deadline& deadline);
   Result<std::string> allow_export(const Signed& order, const Deadline& deadline);
-  Result<std::string> begin_export(std::string_view hash, const Deadline& deadline);    // the operation's bytes
+  Result<std::string> allow_restore(const Signed& order, const Deadline& deadline);
+  Result<std::string> begin_export(std::string_view hash, const Deadline& deadline);   // the operation's bytes
+  Result<std::string> begin_restore(std::string_view hash, const Deadline& deadline);  // the operation's bytes
+  Result<access::Operation> permitted(std::string_view type, std::string_view hash, const Deadline& deadline);
   Result<std::string> record_export(const ExportMade& made, const Deadline& deadline);  // the receipt
+  Status record_restore(const RestoreMade& made, const Deadline& deadline);
   Result<std::string> set_secret(const access::Operation& operation, std::string_view box, const Deadline& deadline);
   Result<std::string> answer_connection_verb(const std::string& verb, Id connection, const Deadline& deadline);
   Result<std::string> list_operations(const Deadline& deadline);
   Result<ipc::OwnedFd> answer_open(Method method, const ipc::Call& call, const Deadline& deadline);
-  Status check_use(const access::Connection& connection, const OpenConnection& request, const std::string& role);
+  Status check_use(const access::Connection& connection, const OpenConnection& request, const std::string& role,
+                   const access::Operation* permit);
+  bool still_counts(const OpenConnection& request, const Deadline& deadline);
   void end_sessions(Id connection);
+  Status withdraw_permits(Id connection, const Deadline& deadline);  // and its sessions end, whatever the outcome
   Result<std::string> answer_verb(std::string_view json, const Deadline& deadline);
   struct Destination {
     std::string host;

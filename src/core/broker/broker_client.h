@@ -27,6 +27,10 @@ class BrokerClient {
   // The encoded receipt of what it came to.
   Result<std::string> record_export(const ExportMade& made, const Deadline& deadline);
 
+  // The same for a restore into another mailbox.
+  Result<access::Operation> begin_restore(std::string_view operation, const Deadline& deadline);
+  Status record_restore(const RestoreMade& made, const Deadline& deadline);
+
   // The channel of submission_messages.h to an authd that is past TLS and AUTH. Errors as Broker::open_session.
   Result<std::shared_ptr<ipc::Channel>> open_session(Id tenant, Id route, Id job, const Deadline& deadline);
 
@@ -37,17 +41,17 @@ class BrokerClient {
   //   http  takes HTTP/1.1 requests without Authorization        ldap  is bound already (ldap_init_fd, LDAP_PROTO_TCP)
   // denied: purpose, program, suspended, the server is not who it must be or refused the credential; limit_exceeded: a cap;
   // unsupported: the connection is of another kind; not_found; unavailable: the ledger, keyd or the server.
-  // `tenant`, if given, is whose data the session will carry: denied for a connection of another one.
+  // `tenant`, if given, is whose data the session will carry: denied for a connection of another one. `permit`, if given, is the
+  // SHA-256 of the operation by which two people have signed for this use; not_found: it counts no more.
   Result<ipc::OwnedFd> open_imap_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline,
-                                         Id tenant = {});
+                                         Id tenant = {}, std::string_view permit = {});
   Result<ipc::OwnedFd> open_pop3_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline);
   Result<ipc::OwnedFd> open_http_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline,
-                                         Id tenant = {});
+                                         Id tenant = {}, std::string_view permit = {});
   Result<ipc::OwnedFd> open_ldap_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline);
 
  private:
-  Result<ipc::OwnedFd> open(access::ConnectionKind kind, Id connection, std::string_view purpose, Id job,
-                            const Deadline& deadline, Id tenant = {});
+  Result<ipc::OwnedFd> open(const OpenConnection& request, const Deadline& deadline);
   std::shared_ptr<ipc::Client> brokerd_;
 };
 

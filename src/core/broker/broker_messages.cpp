@@ -5,6 +5,12 @@
 #include "base/bytes.h"
 
 namespace mailhold::broker {
+namespace {
+
+constexpr std::size_t hash_bytes = 32;
+constexpr std::uint64_t count_max = std::uint64_t{1} << 53;  // as the ledger's numbers
+
+}  // namespace
 
 std::string encode(const OpenSession& request) {
   return ByteWriter().raw(request.tenant.bytes()).raw(request.route.bytes()).raw(request.job.bytes()).take();
@@ -26,7 +32,8 @@ std::string encode(const OpenConnection& request) {
       .u8(static_cast<std::uint8_t>(request.kind))
       .text(request.purpose)
       .raw(request.job.bytes())
-      .raw(request.tenant.bytes());
+      .raw(request.tenant.bytes())
+      .text(request.permit);
   return writer.take();
 }
 
@@ -38,7 +45,10 @@ Result<OpenConnection> parse_open_connection(std::string_view bytes) {
   request.purpose = reader.text();
   request.job = Id::from_bytes(reader.raw(Id::size));
   request.tenant = Id::from_bytes(reader.raw(Id::size));
+  request.permit = reader.text();
   RETURN_IF_ERROR(reader.finish());
+  if (!request.permit.empty() && request.permit.size() != hash_bytes)
+    return Error{ErrorKind::corrupt, "a permit is named by a hash"};
   return request;
 }
 
@@ -77,7 +87,6 @@ std::string encode(const ExportMade& made) {
 }
 
 Result<ExportMade> parse_export_made(std::string_view bytes) {
-  constexpr std::size_t hash_bytes = 32;
   ByteReader reader(bytes);
   ExportMade made;
   made.operation = reader.text();
@@ -86,10 +95,31 @@ Result<ExportMade> parse_export_made(std::string_view bytes) {
   made.failed = reader.u64();
   made.bytes = reader.u64();
   RETURN_IF_ERROR(reader.finish());
-  constexpr std::uint64_t count_max = std::uint64_t{1} << 53;  // as the ledger's numbers
   if (made.operation.size() != hash_bytes || made.manifest_sha256.size() != hash_bytes || made.items >= count_max ||
       made.failed >= count_max || made.bytes >= count_max)
     return Error{ErrorKind::corrupt, "what an export came to does not read"};
+  return made;
+}
+
+std::string encode(const RestoreMade& made) {
+  ByteWriter writer;
+  writer.text(made.operation).u64(made.restored).u64(made.present).u64(made.missing).u64(made.differing);
+  return writer.u8(made.is_dry_run ? 1 : 0).u8(made.is_whole ? 1 : 0).take();
+}
+
+Result<RestoreMade> parse_restore_made(std::string_view bytes) {
+  ByteReader reader(bytes);
+  RestoreMade made;
+  made.operation = reader.text();
+  bool is_sound = made.operation.size() == hash_bytes;
+  for (std::uint64_t* count : {&made.restored, &made.present, &made.missing, &made.differing}) {
+    *count = reader.u64();
+    is_sound = is_sound && *count < count_max;
+  }
+  made.is_dry_run = reader.u8() != 0;
+  made.is_whole = reader.u8() != 0;
+  RETURN_IF_ERROR(reader.finish());
+  if (!is_sound) return Error{ErrorKind::corrupt, "what a restore came to does not read"};
   return made;
 }
 

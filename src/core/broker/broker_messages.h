@@ -24,6 +24,8 @@ enum class Method : std::uint16_t {
   report = 5,           // WorkReport -> (), once it is in the ledger
   begin_export = 6,     // SHA-256 of the operation -> its bytes, once the ledger says that it is acted upon
   record_export = 7,    // ExportMade -> ledger::Receipt of the entry export.made
+  begin_restore = 8,    // as begin_export, of a restore into another mailbox
+  record_restore = 9,   // RestoreMade -> (), once it is in the ledger
 };
 
 // What workerd did by itself, for the ledger: ids and counts.
@@ -49,8 +51,9 @@ struct OpenConnection {
   Id connection;
   access::ConnectionKind kind = access::ConnectionKind::imap;  // that the worker can speak
   std::string purpose;
-  Id job;       // what the session is for; stands in the ledger
-  Id tenant{};  // whose data the session will carry: denied for a connection of another one; none: not checked
+  Id job;                // what the session is for; stands in the ledger
+  Id tenant{};           // whose data the session will carry: denied for a connection of another one; none: not checked
+  std::string permit{};  // SHA-256 of the operation by which two people have signed for it; empty: none
 };
 std::string encode(const OpenConnection& request);
 Result<OpenConnection> parse_open_connection(std::string_view bytes);  // corrupt
@@ -65,6 +68,19 @@ struct ExportMade {
 };
 std::string encode(const ExportMade& made);
 Result<ExportMade> parse_export_made(std::string_view bytes);  // corrupt
+
+// What a restore into another mailbox came to. Which mailboxes these are, the operation says.
+struct RestoreMade {
+  std::string operation;  // SHA-256 of the operation that allowed it
+  std::uint64_t restored = 0;
+  std::uint64_t present = 0;
+  std::uint64_t missing = 0;  // of a dry run
+  std::uint64_t differing = 0;
+  bool is_dry_run = false;
+  bool is_whole = false;  // it came to its end
+};
+std::string encode(const RestoreMade& made);
+Result<RestoreMade> parse_restore_made(std::string_view bytes);  // corrupt
 
 // authd, for brokerd. Each authd answers one `session` or `connection_session`, then one `finish`, and ends.
 enum class AuthdMethod : std::uint16_t {
@@ -112,6 +128,8 @@ Result<SessionReport> parse_session_report(std::string_view bytes);  // corrupt
 std::string policy_of(const access::Route& route);
 
 inline constexpr std::string_view submit_purpose = "route.submit";
+inline constexpr std::string_view restore_purpose = "restore.write";
+inline constexpr std::string_view restore_permit = "restore.allow";  // the operation
 inline constexpr std::string_view intent_type = "use.intent";
 inline constexpr std::string_view outcome_type = "use.outcome";
 inline constexpr std::string_view end_type = "use.end";

@@ -39,13 +39,20 @@ std::vector<std::string> fuzz_seeds() {
           encode(broker::SessionReport{1, 1000, 0, 0, {}, "closed"}),
           encode(route_operation()),
           encode(broker::WorkReport{id, id, "backup.expired", {{"items", 3}, {"bytes", 1000}}}),
-          encode(broker::ExportMade{std::string(32, 'o'), std::string(32, 'm'), 3, 1, 1000})};
+          encode(broker::ExportMade{std::string(32, 'o'), std::string(32, 'm'), 3, 1, 1000}),
+          encode(broker::RestoreMade{std::string(32, 'o'), 3, 1, 0, 1, false, true}),
+          encode(broker::OpenConnection{id, access::ConnectionKind::imap, "restore.write", id, id, std::string(32, 'o')})};
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   if (const auto request = broker::parse_open_session(bytes); request && encode(*request) != bytes) std::abort();
   if (const auto made = broker::parse_export_made(bytes); made && encode(*made) != bytes) std::abort();
+  if (const auto made = broker::parse_restore_made(bytes)) {
+    const auto again = broker::parse_restore_made(encode(*made));
+    if (!again || again->operation != made->operation || again->differing != made->differing) std::abort();
+  }
+  if (const auto request = broker::parse_open_connection(bytes); request && encode(*request) != bytes) std::abort();
   if (const auto report = broker::parse_session_report(bytes); report && encode(*report) != bytes) std::abort();
   if (const auto report = broker::parse_work_report(bytes)) {
     const auto again = broker::parse_work_report(encode(*report));

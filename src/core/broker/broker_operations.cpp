@@ -26,6 +26,7 @@ Result<std::string> Broker::carry_out(const Signed& order, const Deadline& deadl
   if (operation.type == "secret.set") return set_secret(operation, order.box, deadline);
   if (access::is_about_keeping(operation.type)) return carry_out_on_keeping(order, deadline);
   if (operation.type == "export.allow") return allow_export(order, deadline);
+  if (operation.type == restore_permit) return allow_restore(order, deadline);
   ASSIGN_OR_RETURN(const std::string name, operation.argument(subject_of(operation)));
   ASSIGN_OR_RETURN(const Id subject, Id::parse(name));
   if (operation.type == "person.remove") {
@@ -117,7 +118,7 @@ Result<std::string> Broker::carry_out_on_connection(const Signed& order, Id subj
       !gone && gone.error().kind != ErrorKind::not_found)
     return gone.error();
   RETURN_IF_ERROR(parts_.connections.remove(operation.tenant, subject, deadline));
-  end_sessions(subject);
+  RETURN_IF_ERROR(withdraw_permits(subject, deadline));
   return std::string("{}");
 }
 
@@ -129,9 +130,17 @@ Result<std::string> Broker::change_connection(const Signed& order, const access:
     if (waits) return wait_for_second_person(order.operation, json_of(after), deadline);
   }
   RETURN_IF_ERROR(parts_.connections.set(after, deadline));
-  // Whatever was opened under other rules ends: what goes on is what is allowed now.
-  if (before != nullptr && !(*before == after)) end_sessions(after.id);
+  // Whatever was opened or signed for under other rules ends: what goes on is what is allowed now. So does a restore into a
+  // mailbox whose connection was suspended all the while and is suspended once more.
+  if (before != nullptr && (!(*before == after) || order.operation.type == "connection.suspend"))
+    RETURN_IF_ERROR(withdraw_permits(after.id, deadline));
   return json_of(after);
+}
+
+Status Broker::withdraw_permits(Id connection, const Deadline& deadline) {
+  const Status withdrawn = parts_.permits.withdraw(connection, deadline);
+  end_sessions(connection);
+  return withdrawn;
 }
 
 // The second signature: the operation of the first person is carried out as it was signed.

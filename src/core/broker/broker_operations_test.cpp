@@ -69,6 +69,21 @@ class BrokerOperations : public testing::Test {
     const access::Route* found = table.route(route);
     return found == nullptr ? "" : found->host;
   }
+  Id add_connection(Id tenant, std::vector<std::string> purposes) {
+    access::Connection connection;
+    connection.id = Id::random();
+    connection.tenant = tenant;
+    connection.host = "imap.example.test";
+    connection.port = 993;
+    connection.ca = "system";
+    connection.user = "bob";
+    connection.purposes = std::move(purposes);
+    connection.mailboxes = {"*"};
+    connection.suspended = true;
+    const Status set = connections_->set(connection, soon());
+    EXPECT_TRUE(set) << set.error().detail;
+    return connection.id;
+  }
   std::size_t people() { return people_->list(soon())->size(); }
 
   ledger::TemporaryFolder folder_;
@@ -196,6 +211,54 @@ TEST_F(BrokerOperations, an_export_that_reads_oddly_is_refused_before_anybody_si
         Arguments{{"mailbox", mailbox}, {"form", "files"}, {"item", "7"}},
         Arguments{{"mailbox", mailbox}, {"form", "files"}, {"everything", "true"}}})
     EXPECT_EQ(apply("export.allow", tenant_, each, root_).error().kind, ErrorKind::invalid_input);
+}
+
+TEST_F(BrokerOperations, a_restore_into_anothers_mailbox_is_signed_by_two_for_that_mailbox_alone) {
+  ASSERT_TRUE(add(second_, "administrator", tenant_, root_));
+  const Id connection = add_connection(tenant_, {"restore.write"});
+  const Arguments wanted{{"mailbox", Id::random().text()},
+                         {"into", Id::random().text()},
+                         {"connection", connection.text()},
+                         {"at", "2026-11-21T18:00:00.000Z"},
+                         {"folder", "Projects"}};
+  const auto asked = apply("restore.allow", tenant_, wanted, second_);
+  ASSERT_TRUE(waits(asked));
+  EXPECT_EQ(asked->at("into").as_string(), wanted.at("into")) << "the second person sees whose mailbox it is";
+  const std::string hash = *from_hex(std::string(asked->at("waits_for_second_person").as_string()));
+  EXPECT_EQ(permits_->find(hash, soon()).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(approve(*asked, tenant_, second_).error().kind, ErrorKind::denied);
+  const auto allowed = approve(*asked, tenant_, root_);
+  ASSERT_TRUE(allowed) << allowed.error().detail;
+  EXPECT_EQ(allowed->at("restore").as_string(), to_hex(hash));
+  EXPECT_EQ(permits_->find(hash, soon())->arguments, wanted);
+  // Suspending the connection, which was suspended all the while, takes the permit back.
+  ASSERT_TRUE(apply("connection.suspend", tenant_, {{"connection", connection.text()}}, root_));
+  EXPECT_EQ(permits_->find(hash, soon()).error().kind, ErrorKind::not_found);
+}
+
+TEST_F(BrokerOperations, a_restore_that_cannot_be_is_refused_before_anybody_signs_it) {
+  const Id connection = add_connection(tenant_, {"restore.write"}), reading = add_connection(tenant_, {"backup.read"}),
+           foreign = add_connection(Id::random(), {"restore.write"});
+  const std::string mailbox = Id::random().text();
+  const Arguments good{
+      {"mailbox", mailbox}, {"into", Id::random().text()}, {"connection", connection.text()}, {"at", "2026-11-21T18:00:00Z"}};
+  EXPECT_TRUE(apply("restore.allow", tenant_, good, root_));
+  const std::map<std::string, std::string> wrong{{"into", mailbox},      {"mailbox", "alice"},
+                                                 {"at", "yesterday"},    {"connection", reading.text()},
+                                                 {"everything", "true"}, {"overwrite", "no"}};
+  for (const auto& [name, value] : wrong) {
+    Arguments each = good;
+    each[name] = value;
+    EXPECT_EQ(apply("restore.allow", tenant_, each, root_).error().kind, ErrorKind::invalid_input) << name;
+  }
+  for (const char* name : {"mailbox", "into", "connection", "at"}) {
+    Arguments each = good;
+    each.erase(name);
+    EXPECT_EQ(apply("restore.allow", tenant_, each, root_).error().kind, ErrorKind::invalid_input) << name;
+  }
+  Arguments elsewhere = good;
+  elsewhere["connection"] = foreign.text();
+  EXPECT_EQ(apply("restore.allow", tenant_, elsewhere, root_).error().kind, ErrorKind::not_found) << "another tenant's";
 }
 
 TEST_F(BrokerOperations, what_lets_backups_be_deleted_takes_two_and_more_keeping_takes_one) {

@@ -91,10 +91,18 @@ void Broker::end_sessions(Id connection) {
   }
 }
 
-Status Broker::check_use(const access::Connection& connection, const OpenConnection& request, const std::string& role) {
-  if (connection.workers.empty()) return check_connection_use(connection, request, {});
+Status Broker::check_use(const access::Connection& connection, const OpenConnection& request, const std::string& role,
+                         const access::Operation* permit) {
+  if (connection.workers.empty()) return check_connection_use(connection, request, {}, permit);
   ASSIGN_OR_RETURN(const std::string program, parts_.processes.program_hash(role));
-  return check_connection_use(connection, request, program);
+  return check_connection_use(connection, request, program, permit);
+}
+
+// Whether what a session is being opened by was not taken back meanwhile.
+bool Broker::still_counts(const OpenConnection& request, const Deadline& deadline) {
+  if (!request.permit.empty()) return static_cast<bool>(parts_.permits.find(request.permit, deadline));
+  const auto now = parts_.connections.find(request.connection, deadline);
+  return now && !now->suspended;
 }
 
 Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, const std::string& role, const Deadline& deadline) {
@@ -107,7 +115,14 @@ Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, cons
       log_warning("broker", "a refusal could not be recorded: " + std::string(name_of(recorded.error().kind)));
     return error;
   };
-  if (const Status allowed = check_use(connection, request, role); !allowed) return refuse(allowed.error());
+  std::optional<access::Operation> permit;
+  if (!request.permit.empty()) {
+    auto found = parts_.permits.find(request.permit, deadline);
+    if (!found) return refuse(found.error().is_temporary() ? found.error() : Error{ErrorKind::denied, found.error().detail});
+    permit = std::move(*found);
+  }
+  if (const Status allowed = check_use(connection, request, role, permit ? &*permit : nullptr); !allowed)
+    return refuse(allowed.error());
   if (const Status begun = parts_.usage.begin_session(connection, deadline); !begun) return refuse(begun.error());
 
   // Evidence before use: without a durable intent there is no receipt, and without one keyd opens nothing.
@@ -119,6 +134,10 @@ Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, cons
   intent.fields["role"] = role;
   intent.fields["host"] = connection.host;
   intent.fields["port"] = std::int64_t{connection.port};
+  if (permit) {
+    intent.fields["operation"] = to_hex(request.permit);
+    intent.fields["into"] = permit->argument_or("into", "");
+  }
   ASSIGN_OR_RETURN(const ledger::Receipt receipt, parts_.ledger.append(intent, deadline));
 
   ledger::Entry outcome{connection.tenant, connection.id, std::string(outcome_type), {}};
@@ -162,9 +181,8 @@ Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, cons
   outcome.fields["address"] = address;
   RETURN_IF_ERROR(record(outcome, deadline));
   watch(std::move(open));
-  // Suspended meanwhile: whoever did that found no session to end.
-  const auto now = parts_.connections.find(connection.id, deadline);
-  if (!now || now->suspended) end_sessions(connection.id);
+  // Suspended or withdrawn meanwhile: whoever did that found no session to end.
+  if (!still_counts(request, deadline)) end_sessions(connection.id);
   return std::move(worker->first);
 }
 

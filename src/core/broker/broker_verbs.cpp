@@ -203,6 +203,11 @@ void Broker::handle(const std::shared_ptr<ipc::Call>& call) {
     const auto made = parse_export_made(call->body());
     return call->answer(made ? record_export(*made, Deadline::after(30s)) : Result<std::string>(made.error()));
   }
+  if (method == Method::begin_restore) return call->answer(begin_restore(call->body(), Deadline::after(30s)));
+  if (method == Method::record_restore) {
+    const auto made = parse_restore_made(call->body());
+    return call->answer(made ? record_restore(*made, Deadline::after(30s)) : Status(made.error()));
+  }
   const auto session = answer_open(method, *call, Deadline::after(120s));
   if (!session) return call->fail(session.error());
   const int fds[] = {session->get()};

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "formats/http/proof_collection.h"
 
 namespace mailhold::broker {
 namespace {
@@ -61,6 +62,27 @@ bool is_sound_query(std::string_view query) {
                       [](char letter) { return letter == '#' || letter == '\\' || letter <= 0x20 || letter >= 0x7f; });
 }
 
+// A proof finds its way by PROPFIND, which tells names and no contents. It makes and deletes proof collections, and puts into
+// them and gets from them. No REPORT: its body may name items anywhere.
+Status check_proof(std::string_view method, std::string_view target, std::string_view if_none_match) {
+  if (method == "PROPFIND") return done();
+  if (target.find('?') != std::string_view::npos) return refused("backup.prove asks for paths alone");
+  auto segments = segments_of(target);
+  const bool is_whole = segments && segments->size() > 1 && segments->back().empty();
+  if (is_whole) segments->pop_back();
+  if (method == "MKCALENDAR" || method == "MKCOL" || method == "DELETE") {
+    const bool is_its_own = segments && !segments->empty() && http::is_proof_collection(segments->back());
+    return is_its_own ? done() : Status(refused("backup.prove makes and deletes collections of its own alone"));
+  }
+  const bool is_item =
+      segments && !is_whole && segments->size() > 1 && http::is_proof_collection((*segments)[segments->size() - 2]);
+  if ((method != "PUT" && method != "GET") || !is_item)
+    return refused("backup.prove writes and reads in collections of its own alone");
+  if (method == "PUT" && trim(if_none_match) != "*")
+    return refused("backup.prove writes over nothing: PUT needs If-None-Match: *");
+  return done();
+}
+
 }  // namespace
 
 HttpRules::HttpRules(const std::vector<std::string>& templates, std::vector<std::string> mailboxes, std::string purpose)
@@ -74,7 +96,8 @@ HttpRules::HttpRules(const std::vector<std::string>& templates, std::vector<std:
   }
 }
 
-Status HttpRules::check_purpose(std::string_view method, std::string_view if_none_match) const {
+Status HttpRules::check_purpose(std::string_view method, std::string_view target, std::string_view if_none_match) const {
+  if (purpose_ == "backup.prove") return check_proof(method, target, if_none_match);
   const auto is_among = [&](const auto& methods) {
     return std::find(std::begin(methods), std::end(methods), method) != std::end(methods);
   };
@@ -126,7 +149,7 @@ Result<std::string> HttpRules::check_path(std::string_view method, std::string_v
 
 Result<AllowedRequest> HttpRules::check(std::string_view method, std::string_view target, std::string_view body,
                                         std::string_view if_none_match) const {
-  RETURN_IF_ERROR(check_purpose(method, if_none_match));
+  RETURN_IF_ERROR(check_purpose(method, target, if_none_match));
   ASSIGN_OR_RETURN(const std::string mailbox, check_path(method, target));
   const std::string_view path = target.substr(0, target.find('?'));
   if (path.ends_with("/$batch") || to_lower(path).find("batch") != std::string::npos) {
@@ -171,7 +194,7 @@ Result<AllowedRequest> HttpRules::check_batch(std::string_view prefix, std::stri
     }
     const std::string target = std::string(prefix) + std::string(url->as_string());
     if (to_lower(target).find("batch") != std::string::npos) return refused("a batch in a batch");
-    RETURN_IF_ERROR(check_purpose(std::string_view(method->as_string()), {}));
+    RETURN_IF_ERROR(check_purpose(std::string_view(method->as_string()), target, {}));
     ASSIGN_OR_RETURN(std::string mailbox, check_path(std::string_view(method->as_string()), target));
     if (!mailbox.empty()) allowed.mailboxes.push_back(std::move(mailbox));
   }

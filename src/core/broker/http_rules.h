@@ -2,7 +2,8 @@
 // and the parts of a $batch, each judged as if it came alone. Pure; any thread.
 //
 // Whatever the templates say, a purpose keeps its word: backup.read changes nothing; restore.write adds, and never deletes, moves
-// or writes over what is there.
+// or writes over what is there; backup.prove sees names, and else works in collections of its own alone
+// (formats/http/proof_collection.h).
 //
 //   "GET /v1.0/users/{mailbox}/messages/**"   {mailbox}: one of the connection's, *: any one segment, **: whatever follows
 #pragma once
@@ -36,7 +37,7 @@ class HttpRules {
     std::string method;
     std::vector<std::string> segments;
   };
-  Status check_purpose(std::string_view method, std::string_view if_none_match) const;
+  Status check_purpose(std::string_view method, std::string_view target, std::string_view if_none_match) const;
   Result<std::string> check_path(std::string_view method, std::string_view target) const;
   Result<AllowedRequest> check_batch(std::string_view prefix, std::string_view body) const;
 

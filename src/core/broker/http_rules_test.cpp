@@ -53,6 +53,39 @@ TEST(HttpRules, T19_a_purpose_keeps_its_word_whatever_the_templates_say) {
   }
 }
 
+TEST(HttpRules, T19_a_proof_works_in_collections_of_its_own_alone) {
+  std::vector<std::string> templates;
+  for (const char* method :
+       {"GET", "HEAD", "PROPFIND", "REPORT", "PUT", "MKCALENDAR", "MKCOL", "PATCH", "DELETE", "MOVE", "POST"})
+    templates.push_back(std::string(method) + " /**");
+  const HttpRules proves(templates, {"*"}, "backup.prove");
+  const std::string own = "/ann/mailhold-proof-0123456789abcdef0123456789abcdef-1";
+  for (const char* method : {"MKCALENDAR", "MKCOL", "DELETE"}) {
+    EXPECT_TRUE(proves.check(method, own + "/", "")) << method;
+    EXPECT_TRUE(proves.check(method, own, "")) << method;
+    for (const std::string& other : {std::string("/ann/work/"), std::string("/"), own + "/e.ics", own + "/work/", own + "?x=/"})
+      EXPECT_FALSE(proves.check(method, other, "", "*")) << method << " " << other;
+  }
+  EXPECT_TRUE(proves.check("PROPFIND", "/ann/work/", ""));
+  EXPECT_TRUE(proves.check("PUT", own + "/e.ics", "", "*"));
+  EXPECT_FALSE(proves.check("PUT", own + "/e.ics", ""));
+  EXPECT_TRUE(proves.check("GET", own + "/e.ics", ""));
+  for (const std::string& other : {std::string("/ann/work/e.ics"), "/ann/work/e.ics?x=" + own + "/e.ics", own, own + "/",
+                                   own + "/sub/e.ics", own + "/e.ics/"}) {
+    EXPECT_FALSE(proves.check("GET", other, "")) << other;
+    EXPECT_FALSE(proves.check("PUT", other, "", "*")) << other;
+  }
+  for (const char* method : {"HEAD", "REPORT", "PATCH", "MOVE", "POST"})
+    EXPECT_FALSE(proves.check(method, own + "/e.ics", "", "*")) << method;
+  for (const char* name :
+       {"mailhold-proof-", "mailhold-proof-0123456789ABCDEF0123456789abcdef-1", "mailhold-proof-0123456789abcdef0123456789abcdef",
+        "mailhold-proof-0123456789abcdef0123456789abcdef-", "mailhold-proof-0123456789abcdef0123456789abcdef-12345",
+        "x-mailhold-proof-0123456789abcdef0123456789abcdef-1", "mailhold-proof-0123456789abcdef0123456789abcdef-1x"})
+    EXPECT_FALSE(proves.check("DELETE", std::string("/ann/") + name + "/", "")) << name;
+  // What the connection does not allow passes for no purpose.
+  EXPECT_FALSE(HttpRules({"GET /**"}, {"*"}, "backup.prove").check("DELETE", own + "/", ""));
+}
+
 TEST(HttpRules, T19_a_batch_is_judged_part_by_part) {
   const auto batch = [](const std::string& parts) {
     return rules.check("POST", "/v1.0/$batch", R"({"requests":[)" + parts + "]}");

@@ -47,8 +47,24 @@ TEST_F(PermitBookTest, is_found_by_its_hash_until_its_time_is_over) {
   EXPECT_EQ(access::encode(*book_->find(hash_of(allowed), soon())), access::encode(allowed));
   clock_.advance(1);
   EXPECT_EQ(book_->find(hash_of(allowed), soon()).error().kind, ErrorKind::not_found);
+  EXPECT_TRUE(book_->find_used(hash_of(allowed), soon())) << "what was begun in its time is still to be recorded";
+  clock_.advance(permit_kept);
+  EXPECT_EQ(book_->find_used(hash_of(allowed), soon()).error().kind, ErrorKind::not_found);
   ASSERT_TRUE(book_->allow(operation("Other"), soon()));
   EXPECT_EQ((*records_->query("SELECT count(*) FROM permits", {}, soon()))[0][0].number(), 1);
+}
+
+TEST_F(PermitBookTest, those_of_a_connection_are_withdrawn_together) {
+  const Id connection = Id::random();
+  access::Operation first = operation("Projects"), second = operation("Other"), other = operation("Projects");
+  for (access::Operation* each : {&first, &second}) each->arguments["connection"] = connection.text();
+  other.arguments["connection"] = Id::random().text();
+  for (const access::Operation* each : {&first, &second, &other}) ASSERT_TRUE(book_->allow(*each, soon()));
+  ASSERT_TRUE(book_->withdraw(connection, soon()));
+  EXPECT_EQ(book_->find(hash_of(first), soon()).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(book_->find(hash_of(second), soon()).error().kind, ErrorKind::not_found);
+  EXPECT_TRUE(book_->find(hash_of(other), soon()));
+  EXPECT_TRUE(book_->find_used(hash_of(first), soon()));
 }
 
 TEST_F(PermitBookTest, whoever_writes_the_rows_can_allow_nothing) {
@@ -57,6 +73,9 @@ TEST_F(PermitBookTest, whoever_writes_the_rows_can_allow_nothing) {
   const auto bytes = records::Value::bytes_of(hash_of(wide));
   ASSERT_TRUE(records_->execute("UPDATE permits SET operation = $1", {bytes}, soon()));
   EXPECT_EQ(book_->find(hash_of(wide), soon()).error().kind, ErrorKind::corrupt);
+  ASSERT_TRUE(book_->allow(narrow, soon()));
+  ASSERT_TRUE(records_->execute("UPDATE permits SET until = until + 1", {}, soon()));
+  EXPECT_FALSE(book_->find(hash_of(narrow), soon())) << "not for longer either";
 }
 
 TEST_F(PermitBookTest, says_nothing_in_the_clear) {

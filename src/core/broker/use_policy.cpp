@@ -11,6 +11,12 @@ bool contains(const std::vector<std::string>& list, std::string_view text) {
   return std::find(list.begin(), list.end(), text) != list.end();
 }
 
+// A permit is for writing into one mailbox: over the connection that was signed for, and for nothing else.
+bool is_for(const access::Operation& permit, const access::Connection& connection, const OpenConnection& request) {
+  return permit.type == restore_permit && permit.tenant == connection.tenant &&
+         permit.argument_or("connection", "") == connection.id.text() && request.purpose == restore_purpose;
+}
+
 }  // namespace
 
 bool may_call(std::string_view role, Method method) {
@@ -21,7 +27,9 @@ bool may_call(std::string_view role, Method method) {
     case Method::keeping:
     case Method::report:
     case Method::begin_export:
-    case Method::record_export: return role == "workerd";
+    case Method::record_export:
+    case Method::begin_restore:
+    case Method::record_restore: return role == "workerd";
   }
   return false;
 }
@@ -34,10 +42,13 @@ Status check_route_use(const access::Route* route, Id tenant) {
   return done();
 }
 
-Status check_connection_use(const access::Connection& connection, const OpenConnection& request, std::string_view program) {
+Status check_connection_use(const access::Connection& connection, const OpenConnection& request, std::string_view program,
+                            const access::Operation* permit) {
   if (connection.kind != request.kind) return Error{ErrorKind::unsupported, "the connection is of another kind"};
   if (!request.tenant.is_none() && request.tenant != connection.tenant) return denied("the connection is of another tenant");
-  if (connection.suspended) return denied("the connection is suspended");
+  if (permit != nullptr && !is_for(*permit, connection, request)) return denied("what two people have signed is something else");
+  // Who signed knew of the suspension, and suspending it once more withdraws the permit.
+  if (connection.suspended && permit == nullptr) return denied("the connection is suspended");
   if (!contains(connection.purposes, request.purpose)) return denied("the connection is not for this purpose");
   if (!connection.workers.empty() && !contains(connection.workers, program))
     return denied("the program that asks is not one of the connection's workers");

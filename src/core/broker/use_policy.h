@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/result.h"
 #include "core/access/connection.h"
+#include "core/access/operation.h"
 #include "core/access/route.h"
 #include "core/broker/broker_messages.h"
 
@@ -24,9 +25,12 @@ bool may_call(std::string_view role, Method method);
 // not_found for another tenant's route, and for none; denied if it takes no sessions with a credential now.
 Status check_route_use(const access::Route* route, Id tenant);
 
-// `program`: SHA-256 of the program that asks, in hex; looked at only where the connection names its workers.
-// unsupported: another kind of connection; denied: another tenant's, suspended, another purpose, another program.
-Status check_connection_use(const access::Connection& connection, const OpenConnection& request, std::string_view program);
+// `program`: SHA-256 of the program that asks, in hex; looked at only where the connection names its workers. `permit`: what two
+// people have signed for this use, if the request names such a thing; it opens a suspended connection too, and no other one.
+// unsupported: another kind of connection; denied: another tenant's, suspended, another purpose, another program, a permit for
+// something else.
+Status check_connection_use(const access::Connection& connection, const OpenConnection& request, std::string_view program,
+                            const access::Operation* permit);
 
 // limit_exceeded names the cap that is reached, so that no session begins.
 Status check_caps(const access::Caps& caps, const Usage& in_hour, const Usage& in_day);

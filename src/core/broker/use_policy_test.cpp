@@ -53,6 +53,7 @@ struct Case {
   bool route_known = true;
   access::Connection connection;
   OpenConnection asked;
+  std::optional<access::Operation> permit;
   Usage in_hour, in_day;
 };
 
@@ -61,7 +62,7 @@ Usage some_usage(Dice& dice) { return {dice.below(4), dice.below(4), dice.below(
 Case random_case(Dice& dice) {
   Case one;
   one.role = dice.one_in(4) ? dice.of(roles) : roles[dice.below(2)];
-  one.method = static_cast<Method>(dice.below(8));
+  one.method = static_cast<Method>(dice.below(10));
   one.tenant = id_of('t', dice.below(3));
   one.program = dice.of(programs);
   one.folder = dice.of(folders);
@@ -70,6 +71,7 @@ Case random_case(Dice& dice) {
   one.route.kind = static_cast<access::RouteKind>(1 + dice.below(3));
   one.route.tls = static_cast<access::RouteTls>(1 + dice.below(3));
   one.route_known = !dice.one_in(8);
+  one.connection.id = id_of('c', dice.below(2));
   one.connection.tenant = id_of('t', dice.below(3));
   one.connection.kind = static_cast<access::ConnectionKind>(1 + dice.below(4));
   one.connection.purposes = dice.some_of({purposes.begin(), purposes.begin() + 5});
@@ -85,6 +87,17 @@ Case random_case(Dice& dice) {
                dice.of(purposes),
                {},
                dice.one_in(3) ? Id() : id_of('t', dice.below(3))};
+  if (dice.one_in(3)) {
+    const Id named = dice.one_in(4) ? id_of('c', dice.below(2)) : one.connection.id;
+    one.permit = {dice.one_in(8) ? "export.allow" : "restore.allow",
+                  dice.one_in(4) ? id_of('t', dice.below(3)) : one.connection.tenant,
+                  {{"connection", dice.one_in(8) ? "" : named.text()}},
+                  {},
+                  0,
+                  {}};
+    if (!dice.one_in(4)) one.asked.purpose = "restore.write";
+    if (!dice.one_in(4)) one.connection.purposes.emplace_back("restore.write");
+  }
   one.in_hour = some_usage(dice);
   one.in_day = some_usage(dice);
   return one;
@@ -107,8 +120,14 @@ bool model_of_connection(const Case& c) {
   }
   const std::set<std::string> may(c.connection.purposes.begin(), c.connection.purposes.end());
   const std::set<std::string> who(c.connection.workers.begin(), c.connection.workers.end());
-  return c.role == "workerd" && c.asked.kind == c.connection.kind && !c.connection.suspended && may.contains(c.asked.purpose) &&
-         (who.empty() || who.contains(c.program)) && (c.asked.tenant.is_none() || c.asked.tenant == c.connection.tenant);
+  if (c.permit) {
+    const bool is_signed_for =
+        c.permit->type == "restore.allow" && c.permit->arguments.at("connection") == c.connection.id.text();
+    if (!is_signed_for || c.permit->tenant != c.connection.tenant || c.asked.purpose != "restore.write") return false;
+  }
+  return c.role == "workerd" && c.asked.kind == c.connection.kind && (c.permit || !c.connection.suspended) &&
+         may.contains(c.asked.purpose) && (who.empty() || who.contains(c.program)) &&
+         (c.asked.tenant.is_none() || c.asked.tenant == c.connection.tenant);
 }
 bool model_of_folder(const Case& c) {
   for (const std::string& scope : c.connection.mailboxes) {
@@ -120,7 +139,7 @@ bool model_of_folder(const Case& c) {
 // What workerd asks for besides sessions.
 bool is_about_work(Method method) {
   return method == Method::keeping || method == Method::report || method == Method::begin_export ||
-         method == Method::record_export;
+         method == Method::record_export || method == Method::begin_restore || method == Method::record_restore;
 }
 
 bool model(const Case& c) {
@@ -134,22 +153,25 @@ bool policy(const Case& c) {
   if (!may_call(c.role, c.method)) return false;
   if (c.method == Method::routes || is_about_work(c.method)) return true;
   if (c.method == Method::open_session) return static_cast<bool>(check_route_use(c.route_known ? &c.route : nullptr, c.tenant));
-  return check_connection_use(c.connection, c.asked, c.program) && check_caps(c.connection.caps, c.in_hour, c.in_day) &&
-         imap::is_in_scope(c.connection.mailboxes, c.folder);
+  return check_connection_use(c.connection, c.asked, c.program, c.permit ? &*c.permit : nullptr) &&
+         check_caps(c.connection.caps, c.in_hour, c.in_day) && imap::is_in_scope(c.connection.mailboxes, c.folder);
 }
 
 TEST(UsePolicy, T16_a_million_questions_are_answered_as_the_reference_model_says) {
   Dice dice(20'261'122);
   std::map<Method, int> allowed;
+  int by_permit = 0;
   for (int number = 0; number < cases; ++number) {
     const Case one = random_case(dice);
     const bool expected = model(one);
     ASSERT_EQ(policy(one), expected) << "case " << number << ": " << one.role << ", method " << static_cast<int>(one.method)
                                      << ", purpose " << one.asked.purpose;
     if (expected) ++allowed[one.method];
+    by_permit += expected && one.method == Method::open_connection && one.permit && one.connection.suspended ? 1 : 0;
   }
   for (const Method method : {Method::open_session, Method::routes, Method::open_connection})
     EXPECT_GT(allowed[method], 1000) << "the cases do not reach what is allowed";
+  EXPECT_GT(by_permit, 10);
   std::printf("policy: %d questions; allowed: %d sessions of routes, %d of connections\n", cases, allowed[Method::open_session],
               allowed[Method::open_connection]);
 }

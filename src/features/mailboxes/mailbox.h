@@ -149,9 +149,11 @@ std::string scratch_name(Id job);  // "Mailhold proof " and 32 hex digits
 // A session of purpose backup.prove. What it can take away is a whole scratch folder, and nothing else.
 class ScratchTarget : public MailboxTarget {
  public:
-  // Makes it at the top, or below INBOX where the server wants all folders there.
-  virtual Result<Folder> make_scratch(Id job, const Deadline& deadline) = 0;
-  // Empties and deletes it; done if there is none. Nobody's other folder can be named.
+  // A scratch folder for items of a folder like that one. Where items have names one folder cannot take those of two, so that
+  // each call makes another; else all calls give the same one, at the top, or below INBOX where the server wants all folders
+  // there.
+  virtual Result<Folder> make_scratch(Id job, const FolderPath& like, const Deadline& deadline) = 0;
+  // Takes all of the job's away with what is in them; done if there are none. Nobody's other folder can be named.
   virtual Status remove_scratch(Id job, const Deadline& deadline) = 0;
 };
 

@@ -31,7 +31,8 @@ const records::Schema schema{
      "CREATE INDEX backup_items_by_end ON backup_items (folder, until, item, since);"
      "CREATE TABLE backup_leaving (message bytea PRIMARY KEY, tenant bytea NOT NULL);"
      "CREATE TABLE backup_proofs (mailbox bytea PRIMARY KEY, tenant bytea NOT NULL, revision bigint NOT NULL, sealed bytea NOT "
-     "NULL)"}};
+     "NULL)",
+     "ALTER TABLE backup_restores ADD COLUMN noted bigint NOT NULL DEFAULT 0"}};
 
 Value bytes_of(Id id) { return Value::bytes_of(id.bytes()); }
 Value time_of(const std::optional<Milliseconds>& time) { return time ? Value(*time) : Value(); }

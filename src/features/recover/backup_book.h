@@ -151,6 +151,8 @@ class BackupBook {
   Status have_left(const std::vector<Id>& contents, const Deadline& deadline);
   Result<std::uint64_t> count_versions(Id folder, const Deadline& deadline);
   Status remove_folder(const FolderRow& folder, const Deadline& deadline);
+  // Reports of restores that were first seen here `kept` ago or longer go; what is new is seen by the way. How many went.
+  Result<std::uint64_t> remove_old_restores(Milliseconds now, Milliseconds kept, const Deadline& deadline);
   // The row of the mailbox and the reports of its restores; its folders must be gone.
   Status remove_mailbox(Id mailbox, const std::vector<Id>& restores, const Deadline& deadline);
   // Deletions become final in the file. unavailable: a reader is in the way, try again.

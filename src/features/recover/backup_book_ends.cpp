@@ -138,6 +138,17 @@ Status BackupBook::remove_folder(const FolderRow& folder, const Deadline& deadli
   return done();
 }
 
+Result<std::uint64_t> BackupBook::remove_old_restores(Milliseconds now, Milliseconds kept, const Deadline& deadline) {
+  std::uint64_t count = 0;
+  const auto work = [&](records::Session& session) -> Status {
+    RETURN_IF_ERROR(session.execute("UPDATE backup_restores SET noted = $1 WHERE noted = 0", {now}, deadline));
+    ASSIGN_OR_RETURN(count, session.execute("DELETE FROM backup_restores WHERE noted <= $1", {now - kept}, deadline));
+    return done();
+  };
+  RETURN_IF_ERROR(records_.transaction(work, deadline));
+  return count;
+}
+
 Status BackupBook::remove_mailbox(Id mailbox, const std::vector<Id>& restores, const Deadline& deadline) {
   std::vector<Values> jobs;
   for (const Id& job : restores) jobs.push_back({bytes_of(job)});

@@ -23,8 +23,9 @@ Milliseconds time_of(const json::object& request, std::string_view name) {
 }
 
 // By its id, or by its name where that is one's alone.
-Result<Id> mailbox_of(Backups& backups, const json::object& request, const Deadline& deadline) {
-  const std::string named = text_of(request, "mailbox");
+Result<Id> mailbox_of(Backups& backups, const json::object& request, const Deadline& deadline,
+                      std::string_view field = "mailbox") {
+  const std::string named = text_of(request, field);
   if (const auto id = Id::parse(named); id && !id->is_none()) return id;
   ASSIGN_OR_RETURN(const auto views, backups.list(deadline));
   Id found;
@@ -134,6 +135,7 @@ json::object shown_report(Id job, const RestoreReport& report) {
                    {"flags_set", report.count(Outcome::flags_set)},
                    {"equal_in_meaning", report.count_equal_in_meaning()},
                    {"not_as_it_was", std::move(differing)}};
+  if (!report.request.into.is_none()) one["into_mailbox"] = report.request.into.text();
   if (!report.failure.empty()) one["failure"] = report.failure;
   if (report.verified_at != 0) one["verified_at"] = to_iso8601(report.verified_at);
   return one;
@@ -222,19 +224,36 @@ Result<json::object> backup_verb(Backups& backups, BackupBook& book, std::string
   return Error{ErrorKind::not_found, "no such folder at that moment", "no such folder at that moment"};
 }
 
-Result<json::object> restore_verb(Backups& backups, std::string_view verb, const json::object& request,
-                                  const Deadline& deadline) {
+// What two people are about to sign for, with names as ids and the moment as a time: refused where it could not be done.
+Result<json::object> checked_into(Backups& backups, const json::object& request, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const Id from, mailbox_of(backups, request, deadline));
+  ASSIGN_OR_RETURN(const Id into, mailbox_of(backups, request, deadline, "into_mailbox"));
+  ASSIGN_OR_RETURN(const Backups::MailboxPair pair, backups.check_into(from, into, deadline));
+  const Milliseconds at = time_of(request, "at") == 0 ? pair.from.synced_at : time_of(request, "at");
+  return json::object{{"tenant", pair.from.tenant.text()},
+                      {"mailbox", pair.from.id.text()},
+                      {"into", pair.into.id.text()},
+                      {"connection", pair.into.restore_connection.text()},
+                      {"at", to_iso8601(at)}};
+}
+
+Result<json::object> restore_verb(Backups& backups, BackupBook& book, const Backups::FindItems& find, std::string_view verb,
+                                  const json::object& request, const Deadline& deadline) {
+  if (verb == "restore.check") return checked_into(backups, request, deadline);
+  if (verb == "restore.carry-out") {
+    ASSIGN_OR_RETURN(const Id job,
+                     backups.restore_into(text_of(request, "operation"), flag_of(request, "dry_run"), find, deadline));
+    return json::object{{"restore", job.text()}};
+  }
   if (verb == "restore.start") {
     RestoreRequest wanted;
     ASSIGN_OR_RETURN(wanted.mailbox, mailbox_of(backups, request, deadline));
     ASSIGN_OR_RETURN(wanted.item, id_of(request, "item", false));
-    if (const json::value* items = request.if_contains("items"); items != nullptr && items->is_array()) {
-      for (const json::value& each : items->as_array()) {
-        ASSIGN_OR_RETURN(const Id item, Id::parse(each.is_string() ? std::string_view(each.as_string()) : std::string_view()));
-        wanted.items.push_back(item);
-      }
-    }
     wanted.as_of = time_of(request, "at");
+    if (const std::string query = text_of(request, "query"); !query.empty()) {
+      ASSIGN_OR_RETURN(const Mailbox mailbox, book.mailbox(wanted.mailbox, deadline));
+      ASSIGN_OR_RETURN(wanted.items, find(mailbox, query, wanted.as_of, deadline));
+    }
     wanted.from = mailboxes::parse_path(text_of(request, "folder"));
     wanted.to = mailboxes::parse_path(text_of(request, "to"));
     wanted.sets_flags = flag_of(request, "overwrite");
@@ -264,7 +283,7 @@ Result<std::string> BackupVerbs::answer(std::string_view text, const Deadline& d
   Result<json::object> reply = verb.starts_with("mailbox.")  ? mailbox_verb(backups_, verb, request, deadline)
                                : verb.starts_with("backup.") ? backup_verb(backups_, book_, verb, request, deadline)
                                : verb.starts_with("restore.")
-                                   ? restore_verb(backups_, verb, request, deadline)
+                                   ? restore_verb(backups_, book_, find_, verb, request, deadline)
                                    : Result<json::object>(Error{ErrorKind::not_found, "there is no verb " + verb});
   if (!reply) return reply.error();
   return json::serialize(*reply);

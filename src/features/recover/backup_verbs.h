@@ -10,13 +10,16 @@ namespace mailhold::recover {
 
 class BackupVerbs {
  public:
-  BackupVerbs(Backups& backups, BackupBook& book) : backups_(backups), book_(book) {}
+  // `find`: the items of a restore by a query.
+  BackupVerbs(Backups& backups, BackupBook& book, Backups::FindItems find)
+      : backups_(backups), book_(book), find_(std::move(find)) {}
   // invalid_input: not such JSON, or a field is missing. not_found: no such verb, mailbox, folder or restore.
   Result<std::string> answer(std::string_view json, const Deadline& deadline);
 
  private:
   Backups& backups_;
   BackupBook& book_;
+  const Backups::FindItems find_;
 };
 
 }  // namespace mailhold::recover

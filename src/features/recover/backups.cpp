@@ -4,6 +4,7 @@
 #include "features/mailboxes/dav/dav_mailbox.h"
 #include "features/mailboxes/imap/imap_mailbox.h"
 #include "features/recover/backup_metrics.h"
+#include "features/recover/failure_reasons.h"
 
 namespace mailhold::recover {
 namespace {
@@ -15,38 +16,6 @@ constexpr auto retry_time = 30s;  // after a failure that may pass by itself
 constexpr auto row_time = 60s;
 constexpr auto session_time = 4h;                                         // as long as brokerd lets a session live
 constexpr auto under_way = std::chrono::steady_clock::time_point::max();  // a sync that nobody asked for again since it began
-
-// Why a session did not come about, and what to do. What passes by itself is tried again.
-std::string reason_without_session(const Error& error) {
-  if (error.is_temporary()) return "not reached, and tried again: " + error.detail;
-  if (!error.for_peer.empty()) return error.for_peer;
-  switch (error.kind) {
-    case ErrorKind::limit_exceeded: return "the connection is used up for now: " + error.detail;
-    case ErrorKind::corrupt: return "the connection's secret does not open: enter it again (mailhold secret set)";
-    case ErrorKind::not_found: return "the connection or its secret is missing: " + error.detail;
-    default: return "no session: " + error.detail + "; see mailhold connection check";
-  }
-}
-
-std::string reason_of(const Error& error) {
-  if (error.is_temporary()) return "broken off, and tried again: " + error.detail;
-  if (!error.for_peer.empty()) return error.for_peer;
-  switch (error.kind) {
-    case ErrorKind::denied: return "the server refuses to be read: check the permissions of the connection's account";
-    case ErrorKind::not_found: return "a folder is gone: run the backup again";
-    case ErrorKind::corrupt: return "the server breaks its protocol: " + error.detail;
-    case ErrorKind::limit_exceeded: return "a limit was reached: " + error.detail;
-    case ErrorKind::unsupported: return "not supported: " + error.detail;
-    default: return {};
-  }
-}
-
-// It ends there: whoever asked runs it again.
-std::string reason_of_restore(const Error& error) {
-  if (error.is_temporary()) return "broken off: " + error.detail + "; run it again";
-  if (!error.for_peer.empty() && error.kind == ErrorKind::not_found) return error.for_peer;
-  return reason_of(error);
-}
 
 }  // namespace
 
@@ -77,25 +46,6 @@ void Backups::work(const std::stop_token& stop) {
   }
 }
 
-// Restores that the last process did not finish. Without keys they are looked for again.
-void Backups::take_up_restores() {
-  const std::lock_guard lock(mutex_);
-  if (took_up_restores_) return;
-  const Deadline deadline = Deadline::after(row_time);
-  const auto jobs = parts_.book.restores(deadline);
-  if (!jobs) return;
-  for (const Id& job : *jobs) {
-    const auto bytes = parts_.book.restore(job, deadline);
-    if (!bytes && bytes.error().is_temporary()) return;
-    auto report = bytes ? parse_report(*bytes) : Result<RestoreReport>(bytes.error());
-    if (report && !report->is_over && !restoring_.contains(job)) {
-      restoring_[job] = std::move(*report);
-      waiting_.emplace_back(job, false);
-    }
-  }
-  took_up_restores_ = true;
-}
-
 std::optional<std::function<void(const std::stop_token&)>> Backups::next_job() {
   const auto mailboxes = parts_.book.mailboxes(Deadline::after(row_time));
   if (mailboxes) take_up_proofs(*mailboxes);
@@ -113,7 +63,8 @@ std::optional<std::function<void(const std::stop_token&)>> Backups::next_job() {
   for (const Mailbox& mailbox : *mailboxes) {
     const auto due = due_.find(mailbox.id);
     if (mailbox.paused || mailbox.connection.is_none()) continue;  // without one: an import
-    if (running_.contains(mailbox.id) || let_go_.contains(mailbox.id)) continue;
+    // Not while its scratch folders are there: they are no part of the mailbox.
+    if (running_.contains(mailbox.id) || proving_.contains(mailbox.id) || let_go_.contains(mailbox.id)) continue;
     if (due != due_.end() && due->second > std::chrono::steady_clock::now()) continue;
     running_[mailbox.id] = {};
     due_[mailbox.id] = under_way;
@@ -123,29 +74,42 @@ std::optional<std::function<void(const std::stop_token&)>> Backups::next_job() {
 }
 
 Result<std::unique_ptr<mailboxes::ScratchTarget>> Backups::open_scratch(const Mailbox& mailbox, const Deadline& deadline) {
+  if (mailbox.kind == mailboxes::MailboxKind::dav) {
+    const auto dial = [&sessions = parts_.sessions, tenant = mailbox.tenant,
+                       connection = mailbox.connection](const Deadline& until) -> Result<std::unique_ptr<net::Stream>> {
+      ASSIGN_OR_RETURN(ipc::OwnedFd socket, sessions.open_http(tenant, connection, "backup.prove", until));
+      return net::stream_over(socket.release());
+    };
+    // By GET alone: a REPORT could name items of other collections, so that the purpose does not have it.
+    ASSIGN_OR_RETURN(auto opened, mailboxes::DavMailbox::open(dial, {.bytes_at_once = 0}, deadline));
+    return std::unique_ptr<mailboxes::ScratchTarget>(std::move(opened));
+  }
   ASSIGN_OR_RETURN(ipc::OwnedFd socket, parts_.sessions.open(mailbox.tenant, mailbox.connection, "backup.prove", deadline));
   ASSIGN_OR_RETURN(auto opened, mailboxes::ImapMailbox::open(net::stream_over(socket.release()), true, {}, deadline));
   return std::unique_ptr<mailboxes::ScratchTarget>(std::move(opened));
 }
 
-Result<std::unique_ptr<mailboxes::MailboxTarget>> Backups::open(const Mailbox& mailbox, bool writes, const Deadline& deadline) {
+Result<std::unique_ptr<mailboxes::MailboxTarget>> Backups::open(const Mailbox& mailbox, bool writes,
+                                                                mailboxes::SessionSource& sessions, const Deadline& deadline,
+                                                                mailboxes::DavSession::HearRest hear_rest) {
   const Id connection = writes ? mailbox.restore_connection : mailbox.connection;
   const std::string purpose = writes ? "restore.write" : "backup.read";
   if (mailbox.kind == mailboxes::MailboxKind::dav) {
     // Sessions are opened as they are needed, so that a failure in the middle of a sync says what one at its beginning says.
-    const auto dial = [this, tenant = mailbox.tenant, connection,
+    const auto dial = [&sessions, tenant = mailbox.tenant, connection,
                        purpose](const Deadline& until) -> Result<std::unique_ptr<net::Stream>> {
-      auto socket = parts_.sessions.open_http(tenant, connection, purpose, until);
+      auto socket = sessions.open_http(tenant, connection, purpose, until);
       if (socket) return net::stream_over(socket->release());
-      socket.error().for_peer = reason_without_session(socket.error());
+      if (!socket.error().is_temporary()) socket.error().for_peer = reason_without_session(socket.error());
       return socket.error();
     };
-    auto opened = mailboxes::DavMailbox::open(dial, {}, deadline);
+    auto opened = mailboxes::DavMailbox::open(dial, {.hear_rest = std::move(hear_rest)}, deadline);
     if (opened) return std::unique_ptr<mailboxes::MailboxTarget>(std::move(*opened));
-    if (opened.error().for_peer.empty()) opened.error().for_peer = reason_of(opened.error());
+    if (opened.error().for_peer.empty() && !opened.error().is_temporary())
+      opened.error().for_peer = reason_of_sync(opened.error());
     return opened.error();
   }
-  ASSIGN_OR_RETURN(ipc::OwnedFd socket, parts_.sessions.open(mailbox.tenant, connection, purpose, deadline));
+  ASSIGN_OR_RETURN(ipc::OwnedFd socket, sessions.open(mailbox.tenant, connection, purpose, deadline));
   ASSIGN_OR_RETURN(auto opened, mailboxes::ImapMailbox::open(net::stream_over(socket.release()), writes, {}, deadline));
   return std::unique_ptr<mailboxes::MailboxTarget>(std::move(opened));
 }
@@ -156,7 +120,8 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   if (mailbox.synced_at == 0) (void)change(mailbox.id, [](Mailbox& row) { row.state = MailboxState::first_sync; }, deadline);
   SyncProgress progress;
   const auto begun = std::chrono::steady_clock::now();
-  const auto source = open(mailbox, false, deadline);
+  std::chrono::seconds rest{0};  // that the server asked for
+  const auto source = open(mailbox, false, parts_.sessions, deadline, [&rest](std::chrono::seconds wanted) { rest = wanted; });
   Status status = source ? done() : Status(source.error());
   if (source) {
     MailboxSync sync({parts_.book, parts_.store, parts_.keys, **source}, mailbox, moment, {}, [&](const SyncProgress& so_far) {
@@ -169,15 +134,30 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   count_sync(progress, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun),
              static_cast<bool>(status));
   if (!status) log_warning("backup", "mailbox " + mailbox.id.text() + ": " + std::string(name_of(status.error().kind)));
-  const std::string reason = status ? "" : source ? reason_of(status.error()) : reason_without_session(status.error());
+  const std::chrono::seconds wait = wait_after(mailbox.id, status, progress.items_new > 0, rest);
+  std::string reason = status ? "" : source ? reason_of_sync(status.error()) : reason_without_session(status.error());
+  if (!status && status.error().is_temporary()) reason += "; tried again in " + std::to_string(wait.count()) + " s";
   if (!stop.stop_requested()) finish_sync(mailbox.id, moment, status, reason, progress);
   const std::lock_guard lock(mutex_);
   running_.erase(mailbox.id);
-  const bool comes_back = !status && status.error().is_temporary();
-  const auto wait = comes_back ? std::min<std::chrono::seconds>(retry_time, settings_.every) : settings_.every;
   // Whoever asked for another sync meanwhile gets it.
   const auto due = due_.find(mailbox.id);
   if (due != due_.end() && due->second == under_way) due->second = std::chrono::steady_clock::now() + wait;
+}
+
+// For how long the mailbox is left alone. What passes by itself is tried again soon, after longer each time unless it got on,
+// and never before the server wants to be asked.
+std::chrono::seconds Backups::wait_after(Id mailbox, const Status& status, bool got_on, std::chrono::seconds rest) {
+  constexpr unsigned doublings_max = 10;
+  const std::lock_guard lock(mutex_);
+  if (status || !status.error().is_temporary()) {
+    failures_.erase(mailbox);
+    return settings_.every;
+  }
+  unsigned& failures = failures_[mailbox];
+  const unsigned before = got_on ? 0 : std::min(failures, doublings_max);
+  failures = before + 1;
+  return std::max(rest, std::min<std::chrono::seconds>(retry_time * (1U << before), settings_.every));
 }
 
 void Backups::finish_sync(Id mailbox, Milliseconds moment, const Status& status, const std::string& reason,
@@ -217,41 +197,6 @@ void Backups::finish_sync(Id mailbox, Milliseconds moment, const Status& status,
               "the state of mailbox " + mailbox.text() + " cannot be written: " + std::string(name_of(written.error().kind)));
 }
 
-void Backups::restore_one(Id job, RestoreReport report, bool only_verify, const std::stop_token& stop) {
-  const Deadline deadline = Deadline::after(session_time, stop);
-  const auto mailbox = parts_.book.mailbox(report.request.mailbox, deadline);
-  Status status = mailbox ? done() : Status(mailbox.error());
-  std::string reason;
-  if (mailbox) {
-    const auto open_target = [&](const Deadline& until) {
-      auto target = open(*mailbox, true, until);
-      if (!target) reason = reason_without_session(target.error());
-      return target;
-    };
-    Restore restore({parts_.book, parts_.store, open_target, parts_.meaning});
-    const auto progress = [&] {
-      const std::lock_guard lock(mutex_);
-      restoring_[job] = report;
-    };
-    status = only_verify ? restore.verify(report, deadline) : restore.run(report, progress, deadline);
-  }
-  if (stop.stop_requested()) return;  // taken up again at the next start
-  report.is_over = true;
-  report.failure = status ? "" : !reason.empty() ? reason : reason_of_restore(status.error());
-  if (!only_verify) count_restore(report);
-  const Status written = mailbox ? parts_.book.put_restore(mailbox->tenant, job, write_report(report), deadline) : done();
-  if (!written)
-    log_error("backup",
-              "the report of restore " + job.text() + " cannot be written: " + std::string(name_of(written.error().kind)));
-  log_info("backup", "restore " + job.text() + ": " + std::to_string(report.count(Outcome::restored)) + " restored, " +
-                         std::to_string(report.count(Outcome::differs) + report.count(Outcome::failed)) + " not as they were");
-  const std::lock_guard lock(mutex_);
-  if (written)
-    restoring_.erase(job);
-  else
-    restoring_[job] = std::move(report);
-}
-
 Result<std::vector<Backups::View>> Backups::list(const Deadline& deadline) {
   ASSIGN_OR_RETURN(std::vector<Mailbox> mailboxes, parts_.book.mailboxes(deadline));
   const std::lock_guard lock(mutex_);  // before the records are read, so that a proof that ends meanwhile is not missed
@@ -286,8 +231,9 @@ bool Backups::is_let_go(Id mailbox) {
 bool Backups::let_go(Id mailbox) {
   const std::lock_guard lock(changing_);
   const std::lock_guard guard(mutex_);
-  const bool is_restored =
-      std::any_of(restoring_.begin(), restoring_.end(), [&](const auto& each) { return each.second.request.mailbox == mailbox; });
+  const bool is_restored = std::any_of(restoring_.begin(), restoring_.end(), [&](const auto& each) {
+    return each.second.request.mailbox == mailbox || each.second.request.into == mailbox;
+  });
   if (running_.contains(mailbox) || proving_.contains(mailbox) || is_restored) return false;
   let_go_.insert(mailbox);
   return true;
@@ -316,47 +262,6 @@ Result<Id> Backups::add(Mailbox mailbox, const Deadline& deadline) {
   const std::lock_guard lock(mutex_);
   look_again();
   return mailbox.id;
-}
-
-Result<Id> Backups::restore(RestoreRequest request, const Deadline& deadline) {
-  const std::lock_guard changing(changing_);
-  if (is_let_go(request.mailbox))
-    return Error{ErrorKind::not_found, "the mailbox is being removed", "the mailbox is being removed"};
-  ASSIGN_OR_RETURN(const Mailbox mailbox, parts_.book.mailbox(request.mailbox, deadline));
-  if (mailbox.synced_at == 0) return Error{ErrorKind::not_found, "nothing was backed up yet", "nothing was backed up yet"};
-  RestoreReport report;
-  report.request = std::move(request);
-  report.started_at = parts_.clock.now();
-  if (report.request.as_of == 0) report.request.as_of = mailbox.synced_at;
-  const Id job = Id::random();
-  RETURN_IF_ERROR(parts_.book.put_restore(mailbox.tenant, job, write_report(report), deadline));
-  const std::lock_guard lock(mutex_);
-  restoring_[job] = std::move(report);
-  waiting_.emplace_back(job, false);
-  look_again();
-  return job;
-}
-
-Status Backups::verify(Id job, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(RestoreReport report, restore_report(job, deadline));
-  if (!report.is_over || report.request.dry_run)
-    return Error{ErrorKind::denied, "the restore is not over", "the restore is not over, or was a dry run"};
-  report.is_over = false;
-  const std::lock_guard lock(mutex_);
-  restoring_[job] = std::move(report);
-  waiting_.emplace_back(job, true);
-  look_again();
-  return done();
-}
-
-Result<RestoreReport> Backups::restore_report(Id job, const Deadline& deadline) {
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = restoring_.find(job);
-    if (found != restoring_.end()) return found->second;
-  }
-  ASSIGN_OR_RETURN(const std::string bytes, parts_.book.restore(job, deadline));
-  return parse_report(bytes);
 }
 
 }  // namespace mailhold::recover

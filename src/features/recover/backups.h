@@ -7,9 +7,10 @@
 #include <deque>
 #include <thread>
 
+#include "features/mailboxes/dav/dav_session.h"
 #include "features/recover/mailbox_sync.h"
 #include "features/recover/proof.h"
-#include "features/recover/restore.h"
+#include "features/recover/restore_permits.h"
 
 namespace mailhold::recover {
 
@@ -31,6 +32,7 @@ class Backups {
     MeaningComparer* meaning = nullptr;  // as Restore::Parts
     // Into the ledger: that a mailbox was proved, in counts. What fails is logged, and stands in the record in any case.
     std::function<Status(const ProofRecord&, const Deadline&)> report_proof = [](const auto&, const auto&) { return done(); };
+    RestorePermits* permits = nullptr;  // none: nothing is restored into another mailbox
   };
   Backups(BackupSettings settings, Parts parts) : settings_(settings), parts_(parts) {}
   ~Backups() { stop(); }
@@ -58,6 +60,16 @@ class Backups {
 
   // Checked, written down and begun. invalid_input, not_found.
   Result<Id> restore(RestoreRequest request, const Deadline& deadline);
+  // Whether items of one mailbox could go into the other: two of one tenant and kind, of which the other can be restored to.
+  struct MailboxPair {
+    Mailbox from, into;
+  };
+  Result<MailboxPair> check_into(Id from, Id into, const Deadline& deadline);
+  // Begins what two people have signed for (RestorePermits::begin): as often as it counts, since it adds only what is missing.
+  // Errors also as check_into, and of `find`, which answers a query as of a moment.
+  using FindItems =
+      std::function<Result<std::vector<Id>>(const Mailbox&, const std::string& query, Milliseconds, const Deadline&)>;
+  Result<Id> restore_into(const std::string& operation, bool dry_run, const FindItems& find, const Deadline& deadline);
   // Reads back again what that restore put there; restore_report tells the outcome. denied while it runs.
   Status verify(Id job, const Deadline& deadline);
   Result<RestoreReport> restore_report(Id job, const Deadline& deadline);
@@ -67,7 +79,11 @@ class Backups {
   std::optional<std::function<void(const std::stop_token&)>> next_job();
   void sync_one(const Mailbox& mailbox, const std::stop_token& stop);
   void restore_one(Id job, RestoreReport report, bool only_verify, const std::stop_token& stop);
-  Result<std::unique_ptr<mailboxes::MailboxTarget>> open(const Mailbox& mailbox, bool writes, const Deadline& deadline);
+  Result<std::unique_ptr<mailboxes::MailboxTarget>> open(const Mailbox& mailbox, bool writes, mailboxes::SessionSource& sessions,
+                                                         const Deadline& deadline,
+                                                         mailboxes::DavSession::HearRest hear_rest = {});
+  std::chrono::seconds wait_after(Id mailbox, const Status& status, bool got_on, std::chrono::seconds rest);
+  Result<Id> begin_restore(RestoreRequest request, const Deadline& deadline);
   Result<std::unique_ptr<mailboxes::ScratchTarget>> open_scratch(const Mailbox& mailbox, const Deadline& deadline);
   void finish_sync(Id mailbox, Milliseconds moment, const Status& status, const std::string& reason,
                    const SyncProgress& progress);
@@ -89,6 +105,7 @@ class Backups {
   std::mutex changing_;  // of rows of mailboxes, which are read and written again
   std::condition_variable_any wake_;
   std::map<Id, std::chrono::steady_clock::time_point> due_;  // guarded by mutex_, as all below; mailboxes without one are due
+  std::map<Id, unsigned> failures_;                          // of a mailbox: syncs in a row that broke off without getting on
   std::map<Id, SyncProgress> running_;
   std::set<Id> let_go_;
   std::map<Id, RestoreReport> restoring_;

@@ -58,7 +58,8 @@ std::optional<Backups::WaitingProof> Backups::next_proof(const std::vector<Mailb
     const Milliseconds due =
         now - now % milliseconds_in_day + settings_.proof_hour * milliseconds_in_hour + minute_of(mailbox.id);
     const bool is_due = now >= due && now < due + late_at_most && proof_begun_[mailbox.id] < due;
-    if (!is_due || mailbox.paused || mailbox.synced_at == 0 || mailbox.kind != mailboxes::MailboxKind::imap) continue;
+    // What was imported has no server.
+    if (!is_due || mailbox.paused || mailbox.synced_at == 0 || mailbox.connection.is_none()) continue;
     if (running_.contains(mailbox.id) || proving_.contains(mailbox.id) || let_go_.contains(mailbox.id)) continue;
     const Id job = Id::random();
     proving_[mailbox.id] = job;
@@ -70,8 +71,8 @@ std::optional<Backups::WaitingProof> Backups::next_proof(const std::vector<Mailb
 Result<Id> Backups::prove(Id mailbox, std::size_t items, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const Mailbox row, parts_.book.mailbox(mailbox, deadline));
   if (row.synced_at == 0) return Error{ErrorKind::not_found, "nothing was backed up yet", "nothing was backed up yet"};
-  if (row.kind != mailboxes::MailboxKind::imap) {
-    const std::string what = "calendars and contacts are not proved yet";
+  if (row.connection.is_none()) {
+    const std::string what = "what was imported has no server to prove it at";
     return Error{ErrorKind::unsupported, what, what};
   }
   if (items == 0 || items > proof_items_max) {
@@ -96,7 +97,7 @@ void Backups::prove_one(const WaitingProof& wanted, const std::stop_token& stop)
   Status status = record ? done() : Status(record.error());
   if (record) {
     const auto open_target = [&](const Deadline& until) { return open_scratch(*mailbox, until); };
-    Proof proof({parts_.book, parts_.store, open_target, parts_.clock});
+    Proof proof({parts_.book, parts_.store, open_target, parts_.clock, parts_.meaning});
     if (wanted.items > 0) {
       record->job = wanted.job;
       record->started_at = parts_.clock.now();

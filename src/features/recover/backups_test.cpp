@@ -64,7 +64,7 @@ class BackupsTest : public RecoverFixture {
     return comes_true([&] { return shown().state == state; });
   }
   boost::json::object ask(boost::json::object request) {
-    const auto answer = BackupVerbs(*backups, *book).answer(boost::json::serialize(request), soon());
+    const auto answer = BackupVerbs(*backups, *book, {}).answer(boost::json::serialize(request), soon());
     if (!answer) return {{"error", std::string(mailhold::name_of(answer.error().kind))}, {"said", answer.error().detail}};
     return boost::json::parse(*answer).as_object();
   }
@@ -92,6 +92,28 @@ TEST_F(BackupsTest, what_passes_by_itself_keeps_the_state_and_is_named) {
   ASSERT_TRUE(backups->sync_soon(mailbox.id, soon()));
   ASSERT_TRUE(comes_true([&] { return !shown().reason.empty(); }));
   EXPECT_EQ(shown().state, MailboxState::current);
+}
+
+TEST_F(BackupsTest, a_server_that_wants_a_pause_gets_it_and_its_words_are_told) {
+  ASSERT_TRUE(becomes(MailboxState::current));
+  {
+    const std::lock_guard lock(server.mutex);
+    server.folders["INBOX"].add(letter("one more"));
+    server.faults.contents_until_pause = 0;
+  }
+  for (const char* wait : {"in 30 s", "in 60 s", "in 120 s"}) {
+    ASSERT_TRUE(backups->sync_soon(mailbox.id, soon()));
+    ASSERT_TRUE(comes_true([&] { return shown().reason.find(wait) != std::string::npos; })) << shown().reason;
+  }
+  EXPECT_NE(shown().reason.find("[THROTTLED] Request is throttled"), std::string::npos) << shown().reason;
+  EXPECT_EQ(shown().state, MailboxState::current) << "it passes by itself";
+  {
+    const std::lock_guard lock(server.mutex);
+    server.faults.contents_until_pause = -1;
+  }
+  ASSERT_TRUE(backups->sync_soon(mailbox.id, soon()));
+  ASSERT_TRUE(comes_true([&] { return shown().reason.empty(); }));
+  EXPECT_EQ(shown().items, 18U);
 }
 
 TEST_F(BackupsTest, a_paused_mailbox_is_left_alone_until_it_is_resumed) {
@@ -210,7 +232,7 @@ TEST_F(BackupsTest, questions_get_clear_answers) {
   EXPECT_EQ(ask({{"verb", "restore.show"}, {"restore", "xyz"}}).at("error"), "invalid_input");
   EXPECT_EQ(ask({{"verb", "mailbox.add"}, {"tenant", tenant.text()}, {"connection", tenant.text()}}).at("error"),
             "invalid_input");
-  EXPECT_EQ(BackupVerbs(*backups, *book).answer("[]", soon()).error().kind, ErrorKind::invalid_input);
+  EXPECT_EQ(BackupVerbs(*backups, *book, {}).answer("[]", soon()).error().kind, ErrorKind::invalid_input);
   EXPECT_EQ(ask({{"verb", "backup.folders"}, {"mailbox", "ann@example.test"}}).at("folders").as_array().size(), 2U);
   EXPECT_EQ(ask({{"verb", "backup.items"}, {"mailbox", "ann@example.test"}, {"folder", "INBOX"}}).at("items").as_array().size(),
             12U);

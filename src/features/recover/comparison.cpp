@@ -1,12 +1,34 @@
 #include "features/recover/comparison.h"
 
 #include "base/text.h"
+#include "platform/crypto/hash.h"
 
 namespace mailhold::recover {
 
 std::vector<std::string> restorable(std::vector<std::string> flags) {
   std::erase_if(flags, [](const std::string& flag) { return equals_ignoring_case(flag, "\\Deleted"); });
   return flags;
+}
+
+Result<Meaning> meaning_of(const ContentComparer& comparer, TargetFolder& folder, const ItemRow& item, const std::string& id,
+                           const Deadline& deadline) {
+  const bool is_compared = item.form == mailboxes::ContentForm::icalendar || item.form == mailboxes::ContentForm::vcard;
+  if (comparer.meaning == nullptr || !is_compared) return Meaning{};
+  ASSIGN_OR_RETURN(const std::string there, folder.content_of(id, deadline));
+  if (there.empty()) return Meaning{};
+  const Result<std::string> backed_up = comparer.store.retrieve(item.tenant, item.message, deadline);
+  if (!backed_up && backed_up.error().is_temporary()) return backed_up.error();
+  if (!backed_up || crypto::sha256(*backed_up) != item.sha256) return Meaning{};
+  return comparer.meaning->compare(item.tenant, item.form, *backed_up, there, deadline);
+}
+
+Result<std::string> content_difference(const ContentComparer& comparer, TargetFolder& folder, const ItemRow& item,
+                                       const std::string& id, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const std::string sha256, folder.sha256_of(id, deadline));
+  if (sha256 == item.sha256) return std::string();
+  ASSIGN_OR_RETURN(const Meaning meaning, meaning_of(comparer, folder, item, id, deadline));
+  if (meaning.is_equal) return std::string(equal_in_meaning);
+  return meaning.differences.empty() ? "content" : "content: " + meaning.differences;
 }
 
 std::string difference(const ItemRow& item, const mailboxes::ItemHead& head, const std::string& content, bool compares_flags) {

@@ -1,12 +1,30 @@
 // What it means that an item at a server is the one that was backed up. Internal to this room.
 #pragma once
 
+#include "core/store/message_store.h"
 #include "features/recover/backup_book.h"
+#include "features/recover/meaning_comparer.h"
+#include "features/recover/target_folder.h"
 
 namespace mailhold::recover {
 
 // The flags that are put back: \Deleted is not one of them.
 std::vector<std::string> restorable(std::vector<std::string> flags);
+
+// Who can tell whether contents are the same; both outlive it.
+struct ContentComparer {
+  store::MessageStore& store;
+  MeaningComparer* meaning = nullptr;  // none: other bytes are another content
+};
+
+// Whether what the folder has under that id means what was backed up. The bytes are known to differ.
+Result<Meaning> meaning_of(const ContentComparer& comparer, TargetFolder& folder, const ItemRow& item, const std::string& id,
+                           const Deadline& deadline);
+
+// In what the content that the folder gives is another than the one that was backed up: "content: VEVENT.RRULE"; equal_in_meaning
+// if only its bytes are; empty if in nothing.
+Result<std::string> content_difference(const ContentComparer& comparer, TargetFolder& folder, const ItemRow& item,
+                                       const std::string& id, const Deadline& deadline);
 
 // In what an item at the server differs from the one that was backed up; empty if in nothing. `content` says in what
 // its content does; empty if in nothing.

@@ -5,6 +5,7 @@
 #include "fakes/recover_fixture.h"
 #include "features/mailboxes/dav/dav_mailbox.h"
 #include "features/recover/backup_rows.h"
+#include "features/recover/proof.h"
 
 namespace mailhold::recover {
 namespace {
@@ -22,7 +23,8 @@ class DavRecoverTest : public RecoverFixture {
                        dav.open_http(tenant, mailbox.connection, writes ? "restore.write" : "backup.read", deadline));
       return net::stream_over(socket.release());
     };
-    auto opened = mailboxes::DavMailbox::open(dial, {}, soon());
+    auto opened =
+        mailboxes::DavMailbox::open(dial, {.hear_rest = [this](std::chrono::seconds wanted) { rest = wanted; }}, soon());
     if (!opened) return nullptr;
     return std::move(*opened);
   }
@@ -44,6 +46,7 @@ class DavRecoverTest : public RecoverFixture {
     return picture;
   }
   FakeDavServer dav;
+  std::chrono::seconds rest{0};  // that the server asked for
 };
 
 TEST_F(DavRecoverTest, takes_everything_and_then_only_what_changed) {
@@ -79,6 +82,28 @@ TEST_F(DavRecoverTest, goes_on_exactly_wherever_the_server_broke_off) {
   dav.ways.drop_after_requests = -1;
   ASSERT_TRUE(sync());
   EXPECT_EQ(backed_up(now), there());
+}
+
+TEST_F(DavRecoverTest, a_server_that_has_too_much_to_do_is_come_to_an_end_with_and_says_when_to_come_again) {
+  dav.ways.has_multiget = false;  // each item is a question
+  std::size_t broken = 0;
+  for (; broken < 20; ++broken) {
+    dav.ways.requests_until_pause = 11;
+    rest = {};
+    const Status status = sync();
+    if (status) break;
+    EXPECT_EQ(status.error().kind, ErrorKind::unavailable);
+    EXPECT_EQ(rest, std::chrono::seconds(120));
+    EXPECT_EQ(progress.unreadable, 0U);
+    open_all();
+  }
+  EXPECT_GE(broken, 2U);
+  EXPECT_LT(broken, 20U);
+  EXPECT_EQ(backed_up(now), there());
+  dav.ways.requests_until_pause = 0;
+  EXPECT_EQ(session(false), nullptr);
+  EXPECT_EQ(rest, std::chrono::seconds(120));
+  dav.ways.requests_until_pause = -1;
 }
 
 TEST_F(DavRecoverTest, an_item_that_is_not_given_is_pending_until_it_is_or_changes) {
@@ -125,6 +150,17 @@ TEST_F(DavRecoverTest, an_item_that_changed_since_stays_and_comes_back_beside) {
   ASSERT_TRUE(report) << report.error().detail;
   EXPECT_TRUE(report->is_exact());
   EXPECT_EQ(there()["Calendars/Work as it was"], backed_up(now)["Calendars/Work"]);
+}
+
+TEST_F(DavRecoverTest, in_anothers_account_each_collection_has_a_title_that_says_whose_it_was) {
+  mailbox.kind = mailboxes::MailboxKind::dav;
+  ASSERT_TRUE(book->put_mailbox(mailbox, soon()));
+  ASSERT_TRUE(sync());
+  const auto report = restore({.place = "Restored from ann"});
+  ASSERT_TRUE(report) << report.error().detail;
+  EXPECT_TRUE(report->is_exact());
+  EXPECT_EQ(there()["Calendars/Restored from ann: Work"], backed_up(now)["Calendars/Work"]);
+  EXPECT_EQ(there()["Address books/Restored from ann: Friends"], backed_up(now)["Address books/Friends"]);
 }
 
 // As much of a comparison as the fake server asks for; the real one is tested where it lives.
@@ -186,6 +222,109 @@ TEST_F(DavRecoverTest, what_a_server_writes_anew_is_equal_in_meaning_and_what_it
   report = restore();
   ASSERT_TRUE(report);
   EXPECT_FALSE(report->is_exact());
+}
+
+// Events and contacts put back into collections of the proof's own, compared, and taken away.
+class DavProofTest : public DavRecoverTest {
+ protected:
+  void SetUp() override {
+    DavRecoverTest::SetUp();
+    dav.collections["/dav/cal/ann/home/"].name = "Home";
+    // The same event as in the other calendar, under the same name.
+    dav.collections["/dav/cal/ann/home/"].put("e1.ics", event("e1"));
+    dav.ways.has_unique_uids = true;
+    mailbox.kind = mailboxes::MailboxKind::dav;
+    ASSERT_TRUE(sync());
+    mailbox.synced_at = now;
+    ASSERT_TRUE(book->put_mailbox(mailbox, soon()));
+    record.mailbox = mailbox.id;
+    record.tenant = tenant;
+    before = there();
+    dav.requests.clear();
+    dav.purposes.clear();
+  }
+  Status prove(std::size_t count = 30) {
+    record.job = Id::random();
+    const auto open = [this](const Deadline&) -> Result<std::unique_ptr<mailboxes::ScratchTarget>> {
+      const auto dial = [this](const Deadline& deadline) -> Result<std::unique_ptr<net::Stream>> {
+        ASSIGN_OR_RETURN(ipc::OwnedFd socket, dav.open_http(tenant, mailbox.connection, "backup.prove", deadline));
+        return net::stream_over(socket.release());
+      };
+      ASSIGN_OR_RETURN(auto opened, mailboxes::DavMailbox::open(dial, {.bytes_at_once = 0}, soon()));
+      return std::unique_ptr<mailboxes::ScratchTarget>(std::move(opened));
+    };
+    return Proof({*book, *store, open, clock, &comparer}).run(mailbox, count, record, soon());
+  }
+  ManualClock clock{1'800'000'000'000};
+  ComparesWithoutProduct comparer;
+  ProofRecord record;
+  Picture before;
+};
+
+TEST_F(DavProofTest, everything_comes_back_and_nothing_is_left_at_the_server) {
+  for (const bool tells_etag : {true, false}) {
+    dav.ways.tells_etag_of_put = tells_etag;
+    ASSERT_TRUE(prove());
+    EXPECT_EQ(record.outcome, ProofOutcome::passed) << (record.differences.empty() ? "" : record.differences[0].what);
+    EXPECT_EQ(record.items, 14U) << "also the one that another calendar has too";
+    EXPECT_TRUE(record.scratch.is_none());
+    EXPECT_EQ(there(), before);
+  }
+  // What authd lets a proof ask for, and no more.
+  for (const std::string& request : dav.requests)
+    EXPECT_TRUE(request.starts_with("PROPFIND ") || request.find("/mailhold-proof-") != std::string::npos) << request;
+  for (const std::string& request : dav.requests) EXPECT_FALSE(request.starts_with("REPORT")) << request;
+  for (const std::string& purpose : dav.purposes) EXPECT_EQ(purpose, "backup.prove");
+}
+
+TEST_F(DavProofTest, one_of_each_collection_is_among_the_chosen) {
+  for (int round = 0; round < 20; ++round) {
+    const auto chosen = choose_for_proof(*book, mailbox, 3, soon());
+    ASSERT_TRUE(chosen);
+    std::set<mailboxes::FolderPath> folders;
+    for (const ChosenItem& each : *chosen) folders.insert(each.folder);
+    EXPECT_EQ(chosen->size(), 3U);
+    EXPECT_EQ(folders.size(), 3U);
+  }
+  EXPECT_EQ(choose_for_proof(*book, mailbox, 2, soon())->size(), 2U);
+}
+
+TEST_F(DavProofTest, what_a_server_writes_anew_passes_and_what_it_changes_is_named) {
+  dav.ways.rewrites = true;
+  ASSERT_TRUE(prove());
+  EXPECT_EQ(record.outcome, ProofOutcome::passed);
+  EXPECT_EQ(comparer.compared, 14U);
+  dav.before_answer = [&](const std::string& request) {
+    if (!request.starts_with("GET ")) return;
+    for (auto& [path, collection] : dav.collections) {
+      if (path.find("/mailhold-proof-") == std::string::npos) continue;
+      for (auto& [name, item] : collection.items) {
+        const std::size_t at = item.content.find("SUMMARY:e5");
+        if (at != std::string::npos) item.content.replace(at, 10, "SUMMARY:xx");
+      }
+    }
+  };
+  ASSERT_TRUE(prove());
+  EXPECT_EQ(record.outcome, ProofOutcome::failed);
+  ASSERT_EQ(record.differences.size(), 1U);
+  EXPECT_EQ(record.differences[0].what, "content: VEVENT.SUMMARY");
+  EXPECT_EQ(there(), before);
+}
+
+TEST_F(DavProofTest, broken_off_anywhere_the_next_one_takes_away_what_was_left) {
+  std::size_t broken = 0;
+  for (std::int64_t requests = 2; requests < 40; requests += 3) {
+    dav.ways.drop_after_requests = requests;
+    dav.ways.keeps_connections = requests % 2 == 0;
+    broken += prove(6) ? 0 : 1;
+  }
+  EXPECT_GE(broken, 3U);
+  dav.ways.drop_after_requests = -1;
+  open_all();
+  record = book->proof(mailbox, soon()).value();
+  ASSERT_TRUE(prove(6));
+  EXPECT_EQ(record.outcome, ProofOutcome::passed);
+  EXPECT_EQ(there(), before);
 }
 
 TEST_F(DavRecoverTest, broken_off_anywhere_and_begun_again_it_puts_nothing_there_twice) {

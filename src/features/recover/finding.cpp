@@ -16,7 +16,6 @@ constexpr std::uint32_t hits_first = 500;
 Error bad(const std::string& what) { return {ErrorKind::invalid_input, what, what}; }
 
 struct Asked {
-  json::object request;
   std::vector<Mailbox> mailboxes;
   std::string query;
   Milliseconds moment = 0;
@@ -52,12 +51,12 @@ Result<Asked> asked_of(BackupBook& book, std::string_view text, const Deadline& 
   boost::system::error_code problem;
   const json::value parsed = json::parse(json::string_view(text.data(), text.size()), problem);
   if (problem || !parsed.is_object()) return bad("not a JSON object");
+  const json::object& request = parsed.as_object();
   Asked asked;
-  asked.request = parsed.as_object();
-  ASSIGN_OR_RETURN(asked.mailboxes, chosen(book, asked.request, deadline));
-  asked.query = text_of(asked.request, "query");
-  asked.moment = static_cast<Milliseconds>(number_of(asked.request, "at"));
-  if (const std::uint64_t limit = number_of(asked.request, "limit"); limit > 0)
+  ASSIGN_OR_RETURN(asked.mailboxes, chosen(book, request, deadline));
+  asked.query = text_of(request, "query");
+  asked.moment = static_cast<Milliseconds>(number_of(request, "at"));
+  if (const std::uint64_t limit = number_of(request, "limit"); limit > 0)
     asked.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(limit, found_max));
   return asked;
 }
@@ -129,18 +128,16 @@ Result<std::string> Finding::answer(std::string_view text, const Deadline& deadl
   return json::serialize(json::object{{"items", std::move(list)}, {"more", found.more}, {"complete", found.complete}});
 }
 
-Result<std::string> Finding::with_items(std::string_view text, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(Asked asked, asked_of(book_, text, deadline));
-  ASSIGN_OR_RETURN(const FoundItems found, find(asked.mailboxes, asked.query, asked.moment, found_max, deadline));
+Result<std::vector<Id>> Finding::items_of(const Mailbox& mailbox, std::string_view query, Milliseconds moment,
+                                          const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const FoundItems found, find({mailbox}, query, moment, found_max, deadline));
   if (!found.complete)
     return Error{ErrorKind::unavailable, "not everything is indexed yet", "not everything is indexed yet; try again"};
   if (found.more) return bad("more than 10,000 items are found: ask for fewer");
   if (found.items.empty()) return Error{ErrorKind::not_found, "nothing is found", "nothing is found"};
-  json::array items;
-  for (const FoundItem& each : found.items) items.emplace_back(each.item.id.text());
-  asked.request.erase("query");
-  asked.request["items"] = std::move(items);
-  return json::serialize(asked.request);
+  std::vector<Id> items;
+  for (const FoundItem& each : found.items) items.push_back(each.item.id);
+  return items;
 }
 
 }  // namespace mailhold::recover

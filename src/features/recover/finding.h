@@ -2,7 +2,7 @@
 // item that was not there at that moment, or is of a mailbox that is gone, is never shown. That somebody asks stands in the
 // ledger before the index is asked (backup.searched); what was asked does not. Any thread.
 //
-// The verbs backup.find, and restore.start with a query: docs/guide/backup.md.
+// The verb backup.find, and restores by a query: docs/guide/backup.md.
 #pragma once
 
 #include <set>
@@ -40,8 +40,9 @@ class Finding {
 
   // {"verb":"backup.find", "mailbox" or "tenant", "query", "at", "limit"}: JSON in, JSON out, without any content.
   Result<std::string> answer(std::string_view json, const Deadline& deadline);
-  // A restore.start with a query, as one that names the items.
-  Result<std::string> with_items(std::string_view json, const Deadline& deadline);
+  // What a restore by a query puts back; `moment` as above. unavailable: something waits to be indexed; invalid_input: more than
+  // found_max; not_found: nothing.
+  Result<std::vector<Id>> items_of(const Mailbox& mailbox, std::string_view query, Milliseconds moment, const Deadline& deadline);
 
  private:
   struct View {

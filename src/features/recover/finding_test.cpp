@@ -201,12 +201,11 @@ TEST_F(FindingTest, verbs_answer_without_content_and_choose_items_to_restore) {
   EXPECT_EQ(ask({{"query", "hello"}}).at("error"), "invalid_input");
   EXPECT_NE(ask({{"mailbox", mailbox.name}, {"query", "\"open"}}).at("said").as_string().find("character 1"), std::string::npos);
 
-  const auto chosen =
-      finding_->with_items(json::serialize(json::object{{"mailbox", mailbox.name}, {"query", "subject:old"}}), soon());
+  const Mailbox now_synced = *book->mailbox(mailbox.id, soon());
+  const auto chosen = finding_->items_of(now_synced, "subject:old", 0, soon());
   ASSERT_TRUE(chosen);
   RestoreRequest request;
-  const json::value named = json::parse(*chosen);
-  for (const json::value& item : named.at("items").as_array()) request.items.push_back(*Id::parse(item.as_string()));
+  request.items = *chosen;
   ASSERT_EQ(request.items.size(), 2U);
   {
     const std::lock_guard lock(server.mutex);
@@ -218,9 +217,7 @@ TEST_F(FindingTest, verbs_answer_without_content_and_choose_items_to_restore) {
   const auto again = parse_report(write_report(*report));
   ASSERT_TRUE(again);
   EXPECT_EQ(again->request.items, request.items);
-  EXPECT_EQ(
-      finding_->with_items(json::serialize(json::object{{"mailbox", mailbox.name}, {"query", "nothing"}}), soon()).error().kind,
-      ErrorKind::not_found);
+  EXPECT_EQ(finding_->items_of(now_synced, "nothing", 0, soon()).error().kind, ErrorKind::not_found);
 }
 
 }  // namespace

@@ -31,9 +31,15 @@ Status FolderSync::step(bool& more, const Deadline& deadline) {
   if (changes.more && changes.mark == row_.mark) return Error{ErrorKind::corrupt, "the source does not come to an end"};
   FolderStep step;
   step.moment = moment_;
-  RETURN_IF_ERROR(take(changes, step, deadline));
-  const bool counts_otherwise = changes.count && *changes.count != known_.size() + pending_.size();
-  if (!changes.more && counts_otherwise && !was_reconciled_) RETURN_IF_ERROR(reconcile(step, deadline));
+  replaced_.clear();
+  Status taken = take(changes, step, deadline);
+  const bool counts_otherwise = taken && changes.count && *changes.count != known_.size() + pending_.size();
+  if (!changes.more && counts_otherwise && !was_reconciled_) taken = reconcile(step, deadline);
+  if (!taken) {
+    // Why it broke off is what the caller must know; what cannot be kept now is fetched again.
+    (void)keep_part(std::move(step), deadline);
+    return taken;
+  }
   // The contents are durable by now; only then the mark moves, together with the rows.
   row_.mark = changes.mark;
   row_.pending = pending();
@@ -42,6 +48,22 @@ Status FolderSync::step(bool& more, const Deadline& deadline) {
   RETURN_IF_ERROR(parts_.book.apply(step, deadline));
   more = changes.more;
   return done();
+}
+
+// What was fetched before the source broke off becomes rows, so that one which gives little at a time is come to an end with. The
+// mark stays: the next sync is told all of it again, and knows these. What ends another version waits until it is told whole.
+Status FolderSync::keep_part(FolderStep step, const Deadline& deadline) {
+  std::set<Id> changed;
+  for (const auto& [item, since] : step.closed) changed.insert(item);
+  std::erase_if(step.added, [&](const ItemRow& item) {
+    return changed.contains(item.id) || replaced_.contains(mailboxes::item_name(item.head.id));
+  });
+  if (step.added.empty()) return done();
+  step.closed.clear();
+  row_.pending = pending();
+  ++row_.revision;
+  step.folder = row_;
+  return parts_.book.apply(step, deadline);
 }
 
 Status FolderSync::take(const Changes& changes, FolderStep& step, const Deadline& deadline) {
@@ -224,6 +246,7 @@ void FolderSync::take_other_versions(std::string_view name, std::string_view exc
   };
   collect(known_);
   collect(pending_);
+  if (!gone.empty()) replaced_.emplace(name);
   for (const std::string& id : gone) take_gone(id, step);
 }
 

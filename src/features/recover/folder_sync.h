@@ -28,6 +28,7 @@ class FolderSync {
  private:
   using Content = mailboxes::MailboxSource::Content;
   Status take(const mailboxes::Changes& changes, FolderStep& step, const Deadline& deadline);
+  Status keep_part(FolderStep step, const Deadline& deadline);
   Status reconcile(FolderStep& step, const Deadline& deadline);
   Status fetch_new(const std::vector<mailboxes::ItemHead>& heads, FolderStep& step, const Deadline& deadline);
   Status fetch_some(const std::vector<std::string>& ids, FolderStep& step, const Deadline& deadline);
@@ -48,6 +49,7 @@ class FolderSync {
   std::map<std::string, ItemRow> known_;               // by the source's id; what is there now
   std::map<std::string, mailboxes::ItemHead> unread_;  // listed, without content yet
   std::set<std::string> given_;                        // of them, to the queue
+  std::set<std::string, std::less<>> replaced_;        // names of which this step ends another version
   std::map<std::string, bool> pending_;                // listed and not given; whether it is too large
   std::vector<Content> batch_;
   std::uint64_t batch_bytes_ = 0;

@@ -108,6 +108,45 @@ TEST_F(MailboxSyncTest, a_mark_is_never_ahead_of_what_is_kept) {
   EXPECT_EQ(backed_up(now), at_server());
 }
 
+TEST_F(MailboxSyncTest, a_server_that_gives_little_at_a_time_gives_nothing_twice_and_is_come_to_an_end_with) {
+  fill();
+  sync_settings.step_items = 100;  // more than there is: no mark moves before the end of a folder
+  std::size_t broken = 0;
+  for (bool is_over = false; !is_over && broken < 20;) {
+    server.faults.contents_until_pause = 3;
+    const Status status = sync();
+    is_over = static_cast<bool>(status);
+    if (is_over) break;
+    ++broken;
+    EXPECT_EQ(status.error().kind, ErrorKind::unavailable);
+    EXPECT_NE(status.error().for_peer.find("throttled"), std::string::npos);
+    EXPECT_EQ(progress.unreadable, 0U) << "what is given later is not unreadable";
+    open_all();
+  }
+  EXPECT_EQ(broken, 5U) << "17 messages, three at a time";
+  EXPECT_EQ(server.contents_given, 17U);
+  EXPECT_EQ(backed_up(now), at_server());
+}
+
+TEST_F(MailboxSyncTest, what_changed_and_was_not_told_whole_changes_with_the_next_sync) {
+  fill();
+  ASSERT_TRUE(sync());
+  const Milliseconds then = now;
+  const Picture before = at_server();
+  server.folders["INBOX"].mark(2, {"\\Flagged"});
+  server.folders["INBOX"].remove(5);
+  for (int i = 0; i < 3; ++i) server.folders["INBOX"].add(letter("later " + std::to_string(i)));
+  server.faults.contents_until_pause = 1;
+  EXPECT_FALSE(sync());
+  EXPECT_EQ(backed_up(then), before);
+  EXPECT_EQ(backed_up(now)["INBOX"].size(), 13U) << "one is there already; what went and changed waits";
+  server.faults.contents_until_pause = -1;
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), at_server());
+  EXPECT_EQ(backed_up(then), before);
+  EXPECT_EQ(progress.items_new, 2U);
+}
+
 TEST_F(MailboxSyncTest, a_server_that_lies_about_sizes_and_contents_is_not_believed) {
   fill();
   server.faults.lies_about_sizes = true;

@@ -12,6 +12,9 @@
 
 namespace mailhold::recover {
 
+// The bytes at the server are others, and say the same.
+inline constexpr std::string_view equal_in_meaning = "equal in meaning";
+
 struct Meaning {
   bool is_equal = false;
   std::string differences;  // "VEVENT.RRULE, VEVENT.SUMMARY": in what, for people; or why they could not be compared

@@ -23,7 +23,7 @@ std::uint64_t random_below(std::uint64_t count) {
 class Sample {
  public:
   explicit Sample(std::size_t size) : size_(size) {}
-  void offer(const ItemRow& item) {
+  void offer(const ChosenItem& item) {
     ++seen_;
     if (items_.size() < size_) {
       items_.push_back(item);
@@ -31,12 +31,12 @@ class Sample {
       items_[at] = item;
     }
   }
-  const std::vector<ItemRow>& items() const { return items_; }
+  const std::vector<ChosenItem>& items() const { return items_; }
 
  private:
   const std::size_t size_;
   std::uint64_t seen_ = 0;
-  std::vector<ItemRow> items_;
+  std::vector<ChosenItem> items_;
 };
 
 void differs(ProofRecord& record, Id item, std::string what) {
@@ -46,39 +46,47 @@ void differs(ProofRecord& record, Id item, std::string what) {
 
 }  // namespace
 
-Result<std::vector<ItemRow>> choose_for_proof(BackupBook& book, const Mailbox& mailbox, std::size_t count,
-                                              const Deadline& deadline) {
+Result<std::vector<ChosenItem>> choose_for_proof(BackupBook& book, const Mailbox& mailbox, std::size_t count,
+                                                 const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::vector<FolderRow> folders, book.folders_as_of(mailbox, mailbox.synced_at, deadline));
   std::map<mailboxes::SpecialUse, Sample> of_each_use;
-  std::optional<ItemRow> newest, oldest;
-  Sample by_chance(count);
+  std::optional<ChosenItem> newest, oldest;
+  Sample of_each_collection(count), by_chance(count);
   for (const FolderRow& folder : folders) {
     ASSIGN_OR_RETURN(const std::vector<ItemRow> items, book.items_as_of(folder, mailbox.synced_at, deadline));
+    Sample of_this(1);
     for (const ItemRow& item : items) {
-      if (item.form != mailboxes::ContentForm::mime) continue;
-      of_each_use.try_emplace(folder.folder.use, 1).first->second.offer(item);
-      if (!newest || item.head.received_at > newest->head.received_at) newest = item;
-      if (!oldest || item.head.received_at < oldest->head.received_at) oldest = item;
-      by_chance.offer(item);
+      if (item.form == mailboxes::ContentForm::exchange_stream) continue;
+      const ChosenItem offered{item, folder.folder.path};
+      of_this.offer(offered);
+      if (mailbox.kind == mailboxes::MailboxKind::imap)
+        of_each_use.try_emplace(folder.folder.use, 1).first->second.offer(offered);
+      if (!newest || item.head.received_at > newest->item.head.received_at) newest = offered;
+      if (!oldest || item.head.received_at < oldest->item.head.received_at) oldest = offered;
+      by_chance.offer(offered);
     }
+    if (mailbox.kind == mailboxes::MailboxKind::dav && !of_this.items().empty())
+      of_each_collection.offer(of_this.items().front());
   }
-  std::vector<ItemRow> chosen;
+  std::vector<ChosenItem> chosen;
   std::set<Id> known;
-  const auto take = [&](const ItemRow& item) {
-    if (known.insert(item.id).second) chosen.push_back(item);
+  const auto take = [&](const ChosenItem& each) {
+    if (known.insert(each.item.id).second) chosen.push_back(each);
   };
-  if (newest) take(*newest);
-  if (oldest) take(*oldest);
+  // Events and contacts have no date: none of them is the newest.
+  if (newest && mailbox.kind == mailboxes::MailboxKind::imap) take(*newest);
+  if (oldest && mailbox.kind == mailboxes::MailboxKind::imap) take(*oldest);
   for (const auto& [use, sample] : of_each_use) take(sample.items().front());
-  for (const ItemRow& item : by_chance.items()) {
-    if (chosen.size() < count) take(item);
+  for (const ChosenItem& each : of_each_collection.items()) take(each);
+  for (const ChosenItem& each : by_chance.items()) {
+    if (chosen.size() < count) take(each);
   }
   return chosen;
 }
 
 Status Proof::run(const Mailbox& mailbox, std::size_t count, ProofRecord& record, const Deadline& deadline) {
   RETURN_IF_ERROR(clean_up(record, deadline));
-  ASSIGN_OR_RETURN(std::vector<ItemRow> items, choose_for_proof(parts_.book, mailbox, count, deadline));
+  ASSIGN_OR_RETURN(std::vector<ChosenItem> items, choose_for_proof(parts_.book, mailbox, count, deadline));
   if (items.empty()) return Error{ErrorKind::not_found, "nothing was backed up yet", "nothing was backed up yet"};
   ProofRecord found = record;
   found.as_of = mailbox.synced_at;
@@ -87,10 +95,9 @@ Status Proof::run(const Mailbox& mailbox, std::size_t count, ProofRecord& record
   found.scratch = record.scratch = record.job;
   RETURN_IF_ERROR(parts_.book.put_proof(record, deadline));
 
-  mailboxes::FolderPath path;
   Status outcome = done();
-  if (auto added = add_all(std::move(items), path, found, deadline); added)
-    outcome = compare_all(*added, path, found, deadline);
+  if (auto added = add_all(std::move(items), found, deadline); added)
+    outcome = compare_all(*added, found, deadline);
   else
     outcome = added.error();
   const Status cleaned = clean_up(record, deadline);
@@ -111,48 +118,64 @@ Status Proof::clean_up(ProofRecord& record, const Deadline& deadline) {
   return parts_.book.put_proof(record, deadline);
 }
 
-Result<std::vector<Proof::Added>> Proof::add_all(std::vector<ItemRow> items, mailboxes::FolderPath& path, ProofRecord& record,
-                                                 const Deadline& deadline) {
+// In folders of their own all names are free; items of two collections may have the same one.
+Result<Proof::AddedTo> Proof::add_all(std::vector<ChosenItem> items, ProofRecord& record, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const auto target, parts_.open_target(deadline));
-  ASSIGN_OR_RETURN(const mailboxes::Folder folder, target->make_scratch(record.scratch, deadline));
-  path = folder.path;
-  std::vector<Added> added;
-  for (ItemRow& item : items) {
+  std::map<mailboxes::FolderPath, mailboxes::Folder> scratches;  // by the folder that the items are from, if they have names
+  AddedTo added;
+  for (ChosenItem& each : items) {
     if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "the proof was stopped"};
-    ++record.items;
-    record.bytes += item.bytes;
-    Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline);
-    if (!content && content.error().is_temporary()) return content.error();
-    if (!content || crypto::sha256(*content) != item.sha256) {
-      differs(record, item.id, content ? "the backup holds another content" : "the backup does not open");
-      continue;
+    const bool is_named = !mailboxes::item_name(each.item.head.id).empty();
+    const mailboxes::FolderPath like = is_named ? each.folder : mailboxes::FolderPath();
+    if (!scratches.contains(like)) {
+      ASSIGN_OR_RETURN(scratches[like], target->make_scratch(record.scratch, like, deadline));
     }
-    mailboxes::ItemHead head = item.head;
-    head.flags = restorable(head.flags);
-    const Result<std::string> id = target->add(folder, {std::move(head), item.form, std::move(*content)}, deadline);
-    if (!id && id.error().kind != ErrorKind::denied) return id.error();
-    if (id)
-      added.push_back({std::move(item), *id});
-    else
-      differs(record, item.id, "the server refuses it");
+    if (is_named)
+      each.item.head.id = each.item.id.text() + (each.item.form == mailboxes::ContentForm::vcard ? ".vcf" : ".ics") + "\n";
+    const mailboxes::Folder& scratch = scratches.at(like);
+    RETURN_IF_ERROR(add(*target, scratch, std::move(each.item), added[scratch.path], record, deadline));
   }
   return added;
 }
 
-Status Proof::compare_all(const std::vector<Added>& added, const mailboxes::FolderPath& path, ProofRecord& record,
-                          const Deadline& deadline) {
+Status Proof::add(mailboxes::ScratchTarget& target, const mailboxes::Folder& scratch, ItemRow item, std::vector<Added>& added,
+                  ProofRecord& record, const Deadline& deadline) {
+  ++record.items;
+  record.bytes += item.bytes;
+  Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline);
+  if (!content && content.error().is_temporary()) return content.error();
+  if (!content || crypto::sha256(*content) != item.sha256) {
+    differs(record, item.id, content ? "the backup holds another content" : "the backup does not open");
+    return done();
+  }
+  mailboxes::ItemHead head = item.head;
+  head.flags = restorable(head.flags);
+  const Result<std::string> id = target.add(scratch, {std::move(head), item.form, std::move(*content)}, deadline);
+  if (!id && id.error().kind != ErrorKind::denied) return id.error();
+  if (id)
+    added.push_back({std::move(item), *id});
+  else
+    differs(record, item.id, "the server refuses it");
+  return done();
+}
+
+Status Proof::compare_all(const AddedTo& added, ProofRecord& record, const Deadline& deadline) {
   // Another session, so that what is read comes from the server and not from a session's memory.
   ASSIGN_OR_RETURN(const auto target, parts_.open_target(deadline));
-  ASSIGN_OR_RETURN(TargetFolder folder, TargetFolder::open(*target, path, false, deadline));
-  for (const auto& [item, target_id] : added) {
-    ASSIGN_OR_RETURN(const std::optional<mailboxes::ItemHead> there, folder.take_for(item, target_id, deadline));
-    if (!there) {
-      differs(record, item.id, "it is not there");
-      continue;
+  for (const auto& [path, items] : added) {
+    ASSIGN_OR_RETURN(TargetFolder folder, TargetFolder::open(*target, path, false, deadline));
+    for (const auto& [item, target_id] : items) {
+      ASSIGN_OR_RETURN(const std::optional<mailboxes::ItemHead> there, folder.take_for(item, target_id, deadline));
+      if (!there) {
+        differs(record, item.id, "it is not there");
+        continue;
+      }
+      ASSIGN_OR_RETURN(const std::string content,
+                       content_difference({parts_.store, parts_.meaning}, folder, item, there->id, deadline));
+      const bool is_equal = content.empty() || content == equal_in_meaning;
+      if (std::string what = difference(item, *there, is_equal ? "" : content, true); !what.empty())
+        differs(record, item.id, std::move(what));
     }
-    ASSIGN_OR_RETURN(const std::string sha256, folder.sha256_of(there->id, deadline));
-    const std::string content = sha256 == item.sha256 ? "" : "content";
-    if (std::string what = difference(item, *there, content, true); !what.empty()) differs(record, item.id, std::move(what));
   }
   return done();
 }

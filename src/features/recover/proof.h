@@ -1,6 +1,7 @@
-// The proof that a backup can be restored (P27): some items of a mailbox as of its last sync are put into a scratch folder at its
-// server, read back over another session, and compared by content, date and flags with what was backed up; then the folder is
-// taken away. Nothing else of the mailbox is touched: the session can do nothing else.
+// The proof that a backup can be restored (P27): some items of a mailbox as of its last sync are put into scratch folders at its
+// server, read back over another session, and compared by content, date and flags with what was backed up, events and contacts
+// that the server writes anew by what they mean; then the folders are taken away. Nothing else of the mailbox is touched: the
+// session can do nothing else.
 //
 // What the server must be rid of is written down before it is made, so that whoever comes after a kill -9 takes it away.
 // Flow: docs/flows/proof.md
@@ -11,6 +12,7 @@
 #include "core/store/message_store.h"
 #include "features/mailboxes/mailbox.h"
 #include "features/recover/backup_book.h"
+#include "features/recover/meaning_comparer.h"
 
 namespace mailhold::recover {
 
@@ -33,7 +35,7 @@ struct ProofRecord {
   Id mailbox;
   Id tenant;
   Id job;      // the last that was begun
-  Id scratch;  // of a folder that may be there still; none: nothing is
+  Id scratch;  // of folders that may be there still; none: nothing is
   bool is_over = true;
   Milliseconds started_at = 0;
   Milliseconds proved_at = 0;  // the end of the last one that passed or failed; `outcome` and what follows are its own
@@ -48,10 +50,15 @@ struct ProofRecord {
 std::string write_proof(const ProofRecord& record);
 Status read_proof(std::string_view bytes, ProofRecord& record);  // corrupt
 
+struct ChosenItem {
+  ItemRow item;
+  mailboxes::FolderPath folder;
+};
+
 // The items to prove: the newest and the oldest, one of each kind of folder, and others by chance, `count` in all if there are
-// so many; more where there are more kinds of folders.
-Result<std::vector<ItemRow>> choose_for_proof(BackupBook& book, const Mailbox& mailbox, std::size_t count,
-                                              const Deadline& deadline);
+// so many; more where there are more kinds of folders. Of calendars and address books one of each, if `count` are enough.
+Result<std::vector<ChosenItem>> choose_for_proof(BackupBook& book, const Mailbox& mailbox, std::size_t count,
+                                                 const Deadline& deadline);
 
 class Proof {
  public:
@@ -61,6 +68,7 @@ class Proof {
     // A session of its own for each call, of purpose backup.prove.
     std::function<Result<std::unique_ptr<mailboxes::ScratchTarget>>(const Deadline& deadline)> open_target;
     const Clock& clock;
+    MeaningComparer* meaning = nullptr;  // as Restore::Parts
   };
   explicit Proof(Parts parts) : parts_(std::move(parts)) {}
 
@@ -72,13 +80,14 @@ class Proof {
 
  private:
   struct Added {
-    ItemRow item;
+    ItemRow item;  // under the name it has there
     std::string target_id;
   };
-  Result<std::vector<Added>> add_all(std::vector<ItemRow> items, mailboxes::FolderPath& path, ProofRecord& record,
-                                     const Deadline& deadline);
-  Status compare_all(const std::vector<Added>& added, const mailboxes::FolderPath& path, ProofRecord& record,
-                     const Deadline& deadline);
+  using AddedTo = std::map<mailboxes::FolderPath, std::vector<Added>>;  // by scratch folder
+  Result<AddedTo> add_all(std::vector<ChosenItem> items, ProofRecord& record, const Deadline& deadline);
+  Status add(mailboxes::ScratchTarget& target, const mailboxes::Folder& scratch, ItemRow item, std::vector<Added>& added,
+             ProofRecord& record, const Deadline& deadline);
+  Status compare_all(const AddedTo& added, ProofRecord& record, const Deadline& deadline);
 
   const Parts parts_;
 };

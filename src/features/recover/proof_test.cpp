@@ -57,16 +57,16 @@ TEST_F(ProofTest, newest_oldest_and_each_kind_of_folder_are_among_the_chosen) {
     ASSERT_TRUE(chosen);
     std::set<std::string> contents;
     std::set<Id> ids;
-    for (const ItemRow& item : *chosen) {
-      contents.insert(store->retrieve(tenant, item.message, soon()).value());
-      ids.insert(item.id);
+    for (const ChosenItem& each : *chosen) {
+      contents.insert(store->retrieve(tenant, each.item.message, soon()).value());
+      ids.insert(each.item.id);
     }
     EXPECT_EQ(ids.size(), 6U) << "none twice";
     EXPECT_TRUE(contents.contains(letter("sent")));
     EXPECT_TRUE(contents.contains(letter("thrown away")));
     EXPECT_TRUE(contents.contains(letter("in 7"))) << "the newest";
     EXPECT_TRUE(std::any_of(chosen->begin(), chosen->end(),
-                            [](const ItemRow& item) { return item.head.received_at == 631'152'000'000; }));
+                            [](const ChosenItem& each) { return each.item.head.received_at == 631'152'000'000; }));
   }
   EXPECT_EQ(choose_for_proof(*book, mailbox, 1000, soon())->size(), 38U);
 }

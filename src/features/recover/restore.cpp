@@ -7,6 +7,8 @@
 #include <set>
 #include <thread>
 
+#include "base/text.h"
+#include "base/utf8.h"
 #include "features/recover/comparison.h"
 #include "features/recover/target_folder.h"
 #include "platform/crypto/hash.h"
@@ -17,26 +19,24 @@ namespace {
 using mailboxes::FolderPath;
 using mailboxes::ItemHead;
 
+// The place of another mailbox's items: beside its owner's, under names that say whose they were.
+FolderPath placed(const FolderPath& path, mailboxes::MailboxKind kind, const std::string& place) {
+  FolderPath target = path;
+  if (kind == mailboxes::MailboxKind::dav && !path.empty())
+    target.back() = place + ": " + path.back();
+  else
+    target.insert(target.begin(), place);
+  return target;
+}
+
 // Where the items of a folder go: below `to` they keep what lies below `from`, whose own name they keep too.
-FolderPath target_path(const FolderPath& path, const RestoreRequest& request) {
+FolderPath target_path(const FolderPath& path, mailboxes::MailboxKind kind, const RestoreRequest& request) {
+  if (request.to.empty() && !request.place.empty()) return placed(path, kind, request.place);
   if (request.to.empty()) return path;
   FolderPath target = request.to;
   const std::size_t kept_from = request.from.empty() ? 0 : request.from.size();
   target.insert(target.end(), path.begin() + static_cast<std::ptrdiff_t>(kept_from), path.end());
   return target;
-}
-
-// Whether the content at the server means what was backed up. The bytes are known to differ.
-Result<Meaning> meaning_of(const Restore::Parts& parts, TargetFolder& folder, const ItemRow& item, const std::string& id,
-                           const Deadline& deadline) {
-  const bool is_compared = item.form == mailboxes::ContentForm::icalendar || item.form == mailboxes::ContentForm::vcard;
-  if (parts.meaning == nullptr || !is_compared) return Meaning{};
-  ASSIGN_OR_RETURN(const std::string there, folder.content_of(id, deadline));
-  if (there.empty()) return Meaning{};
-  const Result<std::string> backed_up = parts.store.retrieve(item.tenant, item.message, deadline);
-  if (!backed_up && backed_up.error().is_temporary()) return backed_up.error();
-  if (!backed_up || crypto::sha256(*backed_up) != item.sha256) return Meaning{};
-  return parts.meaning->compare(item.tenant, item.form, *backed_up, there, deadline);
 }
 
 struct Group {
@@ -45,6 +45,19 @@ struct Group {
 };
 
 }  // namespace
+
+std::string place_of(const Mailbox& mailbox) {
+  constexpr std::size_t name_bytes_max = 120;  // servers keep 255 bytes, and spell other letters longer
+  constexpr std::string_view odd = "/\\.%*\"#&~^:!'";
+  std::string name;
+  for (std::size_t at = 0; at < mailbox.name.size() && name.size() < name_bytes_max;) {
+    const char32_t letter = next_code_point(mailbox.name, at);
+    const bool is_odd =
+        letter < 0x20 || letter == 0x7f || (letter < 0x80 && odd.find(static_cast<char>(letter)) != std::string_view::npos);
+    append_utf8(name, is_odd ? U'_' : letter);
+  }
+  return "Restored from " + std::string(trim(name));
+}
 
 std::string_view name_of(Outcome outcome) {
   constexpr std::string_view names[] = {"", "present", "restored", "missing", "flags set", "differs", "failed"};
@@ -77,7 +90,7 @@ Result<std::vector<Group>> select(BackupBook& book, const RestoreRequest& reques
   for (const FolderRow& folder : folders) {
     if (!mailboxes::is_below(folder.folder.path, request.from)) continue;
     is_known = true;
-    Group group{target_path(folder.folder.path, request), {}};
+    Group group{target_path(folder.folder.path, mailbox.kind, request), {}};
     ASSIGN_OR_RETURN(group.items, book.items_as_of(folder, request.as_of, deadline));
     if (!request.item.is_none()) std::erase_if(group.items, [&](const ItemRow& item) { return item.id != request.item; });
     if (!chosen.empty()) std::erase_if(group.items, [&](const ItemRow& item) { return !chosen.contains(item.id); });
@@ -123,7 +136,7 @@ class FolderRestore {
                                const Deadline& deadline) {
     const auto id = folder.id_of_same_name(item);
     if (!id) return done();
-    ASSIGN_OR_RETURN(const Meaning meaning, meaning_of(parts_, folder, item, *id, deadline));
+    ASSIGN_OR_RETURN(const Meaning meaning, meaning_of({parts_.store, parts_.meaning}, folder, item, *id, deadline));
     if (!meaning.is_equal) return done();
     there = folder.take(*id);
     one.detail = equal_in_meaning;
@@ -224,16 +237,11 @@ Status verify_folder(const Restore::Parts& parts, mailboxes::MailboxTarget& targ
       one->detail = "it is not there";
       continue;
     }
-    ASSIGN_OR_RETURN(const std::string sha256, folder.sha256_of(there->id, deadline));
-    Meaning meaning;
-    if (sha256 != item->sha256) {
-      ASSIGN_OR_RETURN(meaning, meaning_of(parts, folder, *item, there->id, deadline));
-    }
-    const std::string content = sha256 == item->sha256 || meaning.is_equal ? ""
-                                : meaning.differences.empty()              ? "content"
-                                                                           : "content: " + meaning.differences;
+    ASSIGN_OR_RETURN(const std::string content,
+                     content_difference({parts.store, parts.meaning}, folder, *item, there->id, deadline));
+    const bool is_equal = content.empty() || content == equal_in_meaning;
     // Items that were there keep the flags their owner gave them since.
-    const std::string what = difference(*item, *there, content, one->outcome != Outcome::present);
+    const std::string what = difference(*item, *there, is_equal ? "" : content, one->outcome != Outcome::present);
     one->target_id = there->id;
     if (!what.empty()) {
       one->outcome = Outcome::differs;
@@ -241,7 +249,7 @@ Status verify_folder(const Restore::Parts& parts, mailboxes::MailboxTarget& targ
     } else if (one->outcome == Outcome::differs) {
       one->outcome = Outcome::present;  // an earlier reading found it otherwise
     }
-    if (what.empty()) one->detail = meaning.is_equal ? equal_in_meaning : "";
+    if (what.empty()) one->detail = content;
   }
   return done();
 }

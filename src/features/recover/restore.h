@@ -22,7 +22,16 @@ struct RestoreRequest {
   mailboxes::FolderPath to = {};    // put below this folder; empty: where they were
   bool sets_flags = false;          // of items that are there already ("overwrite")
   bool dry_run = false;
+  Id into = {};             // another mailbox that they are put into; none: the one they came from
+  std::string permit = {};  // that allows it (restore_permits.h)
+  // Of another mailbox: without `to`, everything goes below a folder of this name; what is a calendar or an address book gets a
+  // title that begins so.
+  std::string place = {};
 };
+
+// What that folder is called: "Restored from ann@example_test". It has nothing that separates folders at some server, or means
+// anything in a pattern.
+std::string place_of(const Mailbox& mailbox);
 
 enum class Outcome : std::uint8_t {
   present = 1,    // it was there already
@@ -41,9 +50,6 @@ struct RestoredItem {
   Outcome outcome = Outcome::failed;
   std::string detail;  // for people, without content: of differs and failed why, of others equal_in_meaning or nothing
 };
-
-// The bytes at the server are others, and say the same.
-inline constexpr std::string_view equal_in_meaning = "equal in meaning";
 
 struct RestoreReport {
   RestoreRequest request;
@@ -75,7 +81,8 @@ class Restore {
   };
   explicit Restore(Parts parts) : parts_(std::move(parts)) {}
 
-  // Fills report.items from report.request. An error says why it came to no end; the report holds what was done by then.
+  // Fills report.items from report.request; open_target is of the mailbox that is written to. An error says why it came to no
+  // end; the report holds what was done by then.
   Status run(RestoreReport& report, const std::function<void()>& progress, const Deadline& deadline);
 
   // Reads everything of a finished restore back again, and writes what it finds into the outcomes.

@@ -6,6 +6,7 @@ namespace {
 
 constexpr std::uint8_t report_version = 1;
 constexpr std::uint8_t report_version_with_items = 2;  // behind all else: the items that were asked for
+constexpr std::uint8_t report_version_into = 3;        // and behind these: the mailbox they went into
 
 void write_path(ByteWriter& writer, const mailboxes::FolderPath& path) { writer.text(mailboxes::path_text(path)); }
 
@@ -14,7 +15,10 @@ void write_path(ByteWriter& writer, const mailboxes::FolderPath& path) { writer.
 std::string write_report(const RestoreReport& report) {
   const RestoreRequest& request = report.request;
   ByteWriter writer;
-  writer.u8(request.items.empty() ? report_version : report_version_with_items)
+  const bool is_into_another = !request.into.is_none();
+  writer.u8(is_into_another         ? report_version_into
+            : request.items.empty() ? report_version
+                                    : report_version_with_items)
       .raw(request.mailbox.bytes())
       .u64(static_cast<std::uint64_t>(request.as_of));
   write_path(writer, request.from);
@@ -28,10 +32,11 @@ std::string write_report(const RestoreReport& report) {
     write_path(writer, item.folder);
     writer.text(item.target_id).u8(static_cast<std::uint8_t>(item.outcome)).text(item.detail);
   }
-  if (!request.items.empty()) {
+  if (is_into_another || !request.items.empty()) {
     writer.u32(static_cast<std::uint32_t>(request.items.size()));
     for (const Id& item : request.items) writer.raw(item.bytes());
   }
+  if (is_into_another) writer.raw(request.into.bytes()).text(request.permit).text(request.place);
   return writer.take();
 }
 
@@ -40,7 +45,7 @@ Result<RestoreReport> parse_report(std::string_view bytes) {
   RestoreReport report;
   RestoreRequest& request = report.request;
   const std::uint8_t version = reader.u8();
-  if (version != report_version && version != report_version_with_items)
+  if (version < report_version || version > report_version_into)
     return Error{ErrorKind::corrupt, "a report of an unknown version"};
   request.mailbox = Id::from_bytes(reader.raw(Id::size));
   request.as_of = static_cast<Milliseconds>(reader.u64());
@@ -64,9 +69,14 @@ Result<RestoreReport> parse_report(std::string_view bytes) {
       return Error{ErrorKind::corrupt, "a report of an unknown version"};
     report.items.push_back(std::move(item));
   }
-  if (version == report_version_with_items) {
+  if (version >= report_version_with_items) {
     for (std::uint32_t left = reader.count(Id::size); left > 0; --left)
       request.items.push_back(Id::from_bytes(reader.raw(Id::size)));
+  }
+  if (version == report_version_into) {
+    request.into = Id::from_bytes(reader.raw(Id::size));
+    request.permit = reader.text();
+    request.place = reader.text();
   }
   RETURN_IF_ERROR(reader.finish());
   return report;

@@ -70,7 +70,12 @@ Result<Expired> Retention::run(const Deadline& deadline) {
     }
   }
   note(release_contents(expired, deadline));
-  if (expired.versions + expired.folders + expired.mailboxes > 0) must_forget_ = true;
+  const auto reports = parts_.book.remove_old_restores(parts_.clock.now(), in_days(parts_.report_days), deadline);
+  if (reports)
+    expired.reports = *reports;
+  else
+    note(reports.error());
+  if (expired.versions + expired.folders + expired.mailboxes + expired.reports > 0) must_forget_ = true;
   if (must_forget_) {
     const Status forgotten = parts_.book.forget_deleted(deadline);
     must_forget_ = !forgotten;

@@ -34,11 +34,14 @@ struct Fate {
 };
 Fate fate_of(const access::Keeping& keeping, Id mailbox, const ItemRow& version);  // version.until is set
 
+inline constexpr std::uint32_t report_days_default = 400;
+
 struct Expired {
   std::uint64_t versions = 0;
   std::uint64_t contents = 0;  // that nothing can open any more
   std::uint64_t folders = 0;
   std::uint64_t mailboxes = 0;  // removed
+  std::uint64_t reports = 0;    // of restores
 };
 
 // What would vanish if nothing else happened, and what a hold keeps from it.
@@ -77,6 +80,7 @@ class Retention {
     // Before contents are released: their words leave the index. What it can't do yet is tried again with the next run.
     std::function<Status(Id tenant, const std::vector<Id>& contents, const Deadline&)> forget_words =
         [](Id, const auto&, const Deadline&) { return done(); };
+    std::uint32_t report_days = report_days_default;  // how long reports of restores are kept, whatever they were of
   };
   explicit Retention(Parts parts) : parts_(std::move(parts)) {}
 

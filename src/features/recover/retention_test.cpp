@@ -332,5 +332,18 @@ TEST_F(RetentionTest, a_removed_mailbox_goes_whole_and_what_others_share_stays) 
   EXPECT_TRUE(rules.keeping.removals.empty());
 }
 
+TEST_F(RetentionTest, reports_of_restores_go_when_they_are_old_whatever_else_is_kept) {
+  const Id first = Id::random(), second = Id::random();
+  ASSERT_TRUE(book->put_restore(tenant, first, "a report", soon()));
+  EXPECT_EQ(run_at(now).reports, 0U);
+  ASSERT_TRUE(book->put_restore(tenant, first, "the report at its end", soon()));
+  ASSERT_TRUE(book->put_restore(tenant, second, "another one", soon()));
+  EXPECT_EQ(run_at(now + (report_days_default - 1) * day).reports, 0U);
+  EXPECT_EQ(run_at(now + report_days_default * day).reports, 1U);
+  EXPECT_EQ(book->restore(first, soon()).error().kind, ErrorKind::not_found);
+  EXPECT_TRUE(book->restore(second, soon())) << "it was seen later";
+  EXPECT_EQ(backed_up(now).at("INBOX").size(), 12U);
+}
+
 }  // namespace
 }  // namespace mailhold::recover

@@ -118,7 +118,8 @@ Result<std::string> RetentionVerbs::answer(std::string_view text, const Deadline
     return json::serialize(json::object{{"versions", expired.versions},
                                         {"contents", expired.contents},
                                         {"folders", expired.folders},
-                                        {"mailboxes", expired.mailboxes}});
+                                        {"mailboxes", expired.mailboxes},
+                                        {"reports", expired.reports}});
   }
   const bool is_known = verb == "retention.show" || verb == "retention.simulate" || verb == "hold.list";
   if (!is_known) return Error{ErrorKind::not_found, "there is no verb " + verb, "there is no verb " + verb};

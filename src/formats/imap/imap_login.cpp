@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "formats/imap/imap_response.h"
 
 namespace mailhold::imap {
 namespace {
@@ -10,6 +11,16 @@ namespace {
 constexpr int lines_max = 500;  // of a whole sign-in
 
 Error broken(const std::string& what) { return {ErrorKind::invalid_input, "server breaks IMAP: " + what}; }
+
+// Of a sign-in: a server that has too much to do says nothing of the credential.
+Error refusal_of(std::string_view outcome) {
+  constexpr std::string_view begin = "NO [";
+  if (starts_with_ignoring_case(outcome, begin)) {
+    const std::string_view code = outcome.substr(begin.size(), outcome.find_first_of(" ]", begin.size()) - begin.size());
+    if (means_later(code)) return {ErrorKind::unavailable, "the server takes no sign-in now and says " + std::string(code)};
+  }
+  return {ErrorKind::denied, "server refused the credential"};
+}
 
 std::string_view mechanism_of(LoginWay way) {
   return way == LoginWay::xoauth2 ? "XOAUTH2" : way == LoginWay::scram_sha_256 ? "SCRAM-SHA-256" : "PLAIN";
@@ -131,7 +142,7 @@ Status ImapLogin::take_tagged(std::string_view outcome) {
       return done();
     case Step::authenticate:
     case Step::login:
-      if (!ok) return Error{ErrorKind::denied, "server refused the credential"};
+      if (!ok) return refusal_of(outcome);
       if (step_ == Step::authenticate && way_ == LoginWay::scram_sha_256 && challenges_ != 3)
         return Error{ErrorKind::denied, "the server did not prove that it knows the password"};
       say_capability(Step::capability_again);

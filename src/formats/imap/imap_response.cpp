@@ -79,6 +79,12 @@ std::optional<std::vector<UidRange>> parse_uid_set(std::string_view text) {
   return ranges;
 }
 
+bool means_later(std::string_view code) {
+  constexpr std::string_view codes[] = {"UNAVAILABLE", "INUSE", "LIMIT", "THROTTLED"};
+  return std::any_of(std::begin(codes), std::end(codes),
+                     [code](std::string_view each) { return equals_ignoring_case(code, each); });
+}
+
 std::string write_uid_set(const std::vector<std::uint32_t>& rising) {
   std::string set;
   for (std::size_t i = 0; i < rising.size();) {

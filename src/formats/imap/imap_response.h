@@ -35,6 +35,9 @@ std::string write_uid_set(const std::vector<std::uint32_t>& rising);  // neighbo
 
 enum class Condition { none, ok, no, bad, bye, preauth };
 
+// Whether a server that says NO with this code means: later (RFC 5530 section 3, RFC 9051 section 7.1, and what large ones add).
+bool means_later(std::string_view code);
+
 struct FetchedMessage {
   std::uint32_t uid = 0;  // 0: the server did not say
   std::optional<std::vector<std::string>> flags{};

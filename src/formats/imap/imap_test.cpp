@@ -309,6 +309,16 @@ TEST(ImapLogin, a_server_that_cheats_gets_nothing) {
   EXPECT_EQ(error_of(true, {"* OK\r\n", "+ cGxlYXNl\r\n"}), "invalid_input");
   EXPECT_EQ(error_of(true, {"* OK\r\n", "* 1 FETCH {3}\r\n"}), "invalid_input");
   EXPECT_EQ(error_of(true, {"* OK\r\n", std::string(9000, 'x')}), "limit_exceeded");
+  // A server that has too much to do says nothing of the credential.
+  const auto refused_by = [&](const std::string& answer) {
+    ImapLogin login({true, ""}, test_secrets());
+    for (const char* line : {"* OK\r\n", "* CAPABILITY AUTH=PLAIN\r\nm1 OK\r\n", "+ \r\n"}) EXPECT_TRUE(login.receive(line));
+    return name_of(login.receive("m2 " + answer + "\r\n").error().kind);
+  };
+  for (const char* later : {"NO [UNAVAILABLE] busy", "NO [LIMIT]", "no [throttled] slow down"})
+    EXPECT_EQ(refused_by(later), "unavailable") << later;
+  for (const char* wrong : {"NO [AUTHENTICATIONFAILED] no", "NO no [LIMIT]", "NO", "BAD [LIMIT] x", "NO [", "NO [LIMITED]"})
+    EXPECT_EQ(refused_by(wrong), "denied") << wrong;
   std::string endless;
   for (int i = 0; i < 600; ++i) endless += "* OK still there\r\n";
   EXPECT_EQ(error_of(true, {"* OK\r\n", endless}), "limit_exceeded");

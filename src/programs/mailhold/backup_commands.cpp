@@ -3,7 +3,7 @@
 #include <iostream>
 #include <thread>
 
-#include "programs/mailhold/console.h"
+#include "programs/mailhold/signing.h"
 
 namespace mailhold::cli {
 namespace {
@@ -56,6 +56,25 @@ Status start(Console& console, const Command& command, const Typed& typed) {
   ASSIGN_OR_RETURN(const std::string request, request_of(command, typed));
   ASSIGN_OR_RETURN(const std::string answer, console.ask(request));
   return await(console, std::string(json::parse(answer).as_object().at("restore").as_string()));
+}
+
+// Signs for items of one mailbox to go into another. The second person approves it; then `restore carry-out` does it. What could
+// not be done is refused before anybody signs.
+Status allow(Console& console, const Command& command, const Typed& typed) {
+  ASSIGN_OR_RETURN(const std::string question, request_of(command, typed));
+  json::object checked = json::parse(question).as_object();
+  checked["verb"] = "restore.check";
+  checked.erase("key");
+  ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(checked)));
+  const json::object known = json::parse(answer).as_object();
+  std::map<std::string, std::string> arguments;
+  for (const char* name : {"mailbox", "into", "connection", "at"}) arguments[name] = std::string(known.at(name).as_string());
+  for (const char* name : {"folder", "item", "query", "to"}) {
+    if (typed.has(name)) arguments[name] = typed.one(name);
+  }
+  if (typed.has("overwrite")) arguments["overwrite"] = "true";
+  ASSIGN_OR_RETURN(const Id tenant, Id::parse(std::string(known.at("tenant").as_string())));
+  return apply(console, typed, "restore.allow", tenant, std::move(arguments));
 }
 
 // MAILBOX WORDS..., or --tenant T WORDS...
@@ -118,6 +137,30 @@ std::vector<Command> backup_commands() {
                    "mailhold restore start alice@example.com --at 2026-11-21T18:00:00Z --folder Projects",
                    {}};
   starting.run = [plain = starting](Console& console, const Typed& typed) { return start(console, plain, typed); };
+  Command allowing{
+      "restore",
+      "allow",
+      "Sign that items of one mailbox may go into another; a second person approves it",
+      {mailbox,
+       {"into-mailbox", "Name or id of the mailbox they go into", true},
+       at,
+       {"folder", "Only this folder and what is below it, as in Projects/2026"},
+       {"item", "Only this item"},
+       {"query", "Only what backup find finds with these words"},
+       {"to", "Put it below this folder, instead of one that says whose it was"},
+       {"overwrite", "Also give items that are there the flags of that moment", false, Form::flag},
+       {"key", "Your key file", true}},
+      "mailhold restore allow alice@example.com --into-mailbox bob@example.com --folder Projects --key ~/.mailhold.key",
+      {}};
+  allowing.run = [plain = allowing](Console& console, const Typed& typed) { return allow(console, plain, typed); };
+  Command carrying_out{"restore",
+                       "carry-out",
+                       "Restore into another mailbox what two people have signed for; an error if anything differs",
+                       {{"operation", "As restore allow named it", true, Form::position},
+                        {"dry-run", "Say what is missing there and write nothing", false, Form::flag}},
+                       "mailhold restore carry-out 5f…",
+                       {}};
+  carrying_out.run = [plain = carrying_out](Console& console, const Typed& typed) { return start(console, plain, typed); };
   Command finding{
       "backup",
       "find",
@@ -170,6 +213,8 @@ std::vector<Command> backup_commands() {
       std::move(proving),
       {"backup", "proof", "Show the last proof of a mailbox", {mailbox}, "", {}},
       std::move(starting),
+      std::move(allowing),
+      std::move(carrying_out),
       {"restore", "show", "Show how far a restore is, and its report", {job}, "", {}},
       std::move(verifying),
   };

@@ -1,8 +1,10 @@
-// Exports as brokerd knows them: what two people have signed, and the ledger's word of what it came to.
+// What two people have signed for, as brokerd knows it: exports, and restores into another mailbox; and the ledger's word of what
+// it came to.
 #pragma once
 
 #include "core/broker/broker_client.h"
 #include "features/recover/exports.h"
+#include "features/recover/restore_permits.h"
 
 namespace mailhold::worker {
 
@@ -12,6 +14,17 @@ class BrokerPermits final : public recover::ExportPermits {
   Result<Permit> begin(const std::string& operation, const Deadline& deadline) override;
   Result<std::string> record(const std::string& operation, const recover::ExportReport& report,
                              const Deadline& deadline) override;
+
+ private:
+  broker::BrokerClient& brokerd_;
+};
+
+class BrokerRestorePermits final : public recover::RestorePermits {
+ public:
+  explicit BrokerRestorePermits(broker::BrokerClient& brokerd) : brokerd_(brokerd) {}
+  Result<Permit> begin(const std::string& operation, const Deadline& deadline) override;
+  std::unique_ptr<mailboxes::SessionSource> sessions(const std::string& operation) override;
+  Status record(const recover::RestoreReport& report, const Deadline& deadline) override;
 
  private:
   broker::BrokerClient& brokerd_;

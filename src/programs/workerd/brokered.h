@@ -12,20 +12,23 @@ inline constexpr std::chrono::seconds session_opening_max{120};
 // Sessions that brokerd opens: signed in already, filtered to their purpose.
 class BrokerSessions final : public mailboxes::SessionSource {
  public:
-  explicit BrokerSessions(broker::BrokerClient& brokerd) : brokerd_(brokerd) {}
+  // `permit`: SHA-256 of what two people have signed for; empty: the sessions need none.
+  explicit BrokerSessions(broker::BrokerClient& brokerd, std::string permit = {})
+      : brokerd_(brokerd), permit_(std::move(permit)) {}
   Result<ipc::OwnedFd> open(Id tenant, Id connection, std::string_view purpose, const Deadline& deadline) override {
     const Deadline opening =
         Deadline::after(std::min<std::chrono::milliseconds>(session_opening_max, deadline.left()), deadline.stop);
-    return brokerd_.open_imap_session(connection, purpose, Id::random(), opening, tenant);
+    return brokerd_.open_imap_session(connection, purpose, Id::random(), opening, tenant, permit_);
   }
   Result<ipc::OwnedFd> open_http(Id tenant, Id connection, std::string_view purpose, const Deadline& deadline) override {
     const Deadline opening =
         Deadline::after(std::min<std::chrono::milliseconds>(session_opening_max, deadline.left()), deadline.stop);
-    return brokerd_.open_http_session(connection, purpose, Id::random(), opening, tenant);
+    return brokerd_.open_http_session(connection, purpose, Id::random(), opening, tenant, permit_);
   }
 
  private:
   broker::BrokerClient& brokerd_;
+  const std::string permit_;
 };
 
 // Retention rules and holds, which brokerd keeps, and the ledger's word, which brokerd has written.

@@ -77,15 +77,6 @@ recover::BackupSettings backup_settings(const Settings& settings) {
   return chosen;
 }
 
-// A restore of what a search finds names its items.
-Result<std::string> answer(recover::BackupVerbs& verbs, recover::Finding& finding, const json::object& request,
-                           std::string_view text, const Deadline& deadline) {
-  if (word_of(request, "verb") == "backup.find") return finding.answer(text, deadline);
-  if (word_of(request, "verb") != "restore.start" || !request.contains("query")) return verbs.answer(text, deadline);
-  ASSIGN_OR_RETURN(const std::string chosen, finding.with_items(text, deadline));
-  return verbs.answer(chosen, deadline);
-}
-
 Status serve(ipc::Daemon& daemon) {
   ASSIGN_OR_RETURN(const Settings settings, Settings::from_map(daemon.settings()));
   sandbox::enter_or_exit(sandbox::profile_of("workerd", daemon.directories()));
@@ -111,21 +102,26 @@ Status serve(ipc::Daemon& daemon) {
         proof.tenant, proof.mailbox, "backup.proved",
         {{"items", proof.items}, {"bytes", proof.bytes}, {"differing", proof.differing}, {"passed", passed ? 1 : 0}}, deadline);
   };
+  BrokerRestorePermits restore_permits(brokerd);
   recover::Backups backups(backup_settings(settings),
-                           {*book, *store, worker_keys, sessions, system_clock(), &comparer, report_proof});
-  recover::BackupVerbs verbs(backups, *book);
+                           {*book, *store, worker_keys, sessions, system_clock(), &comparer, report_proof, &restore_permits});
   search::SearchSettings search_settings;
   search_settings.tenants_max = static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("search.tenants_max"), 1, 64));
   search::SearchClient search(search::opened_by(daemon.peer("searchd")), search_settings);
-  recover::Retention retention({*book, *store, rules, system_clock(), [&backups](Id mailbox) { return backups.let_go(mailbox); },
-                                [&search](Id tenant, const std::vector<Id>& contents, const Deadline& deadline) {
-                                  return search.forget(tenant, contents, deadline);
-                                }});
+  recover::Retention retention(
+      {*book, *store, rules, system_clock(), [&backups](Id mailbox) { return backups.let_go(mailbox); },
+       [&search](Id tenant, const std::vector<Id>& contents, const Deadline& deadline) {
+         return search.forget(tenant, contents, deadline);
+       },
+       static_cast<std::uint32_t>(std::clamp<std::int64_t>(settings.number("backup.report_days"), 1, 36'135))});
   recover::RetentionVerbs retention_verbs(retention, rules, *book, system_clock());
   recover::RetentionJob retention_job(
       retention, std::chrono::seconds(std::max<std::int64_t>(1, settings.number("backup.retention_seconds"))));
   recover::Indexing indexing({*book, *store, scanners, search});
   recover::Finding finding(*book, search, indexing, rules);
+  recover::BackupVerbs verbs(backups, *book,
+                             [&finding](const recover::Mailbox& mailbox, const std::string& query, Milliseconds moment,
+                                        const Deadline& deadline) { return finding.items_of(mailbox, query, moment, deadline); });
   BrokerPermits permits(brokerd);
   recover::Exports exports({*book, *store, worker_keys, permits, system_clock()});
   recover::ExportVerbs export_verbs(exports);
@@ -145,7 +141,8 @@ Status serve(ipc::Daemon& daemon) {
     if (verb.starts_with("session.")) return call->answer(answer(brokerd, call->body()));
     if (recover::ExportVerbs::knows(verb)) return call->answer(export_verbs.answer(call->body(), call->fds(), deadline));
     if (recover::RetentionVerbs::knows(verb)) return call->answer(retention_verbs.answer(call->body(), deadline));
-    call->answer(answer(verbs, finding, request, call->body(), deadline));
+    if (verb == "backup.find") return call->answer(finding.answer(call->body(), deadline));
+    call->answer(verbs.answer(call->body(), deadline));
   });
   exports.stop();
   retention_job.stop();

@@ -10,7 +10,7 @@ from world import PROGRAMS, wait_for
 
 class MailboxWorld(ConnectionWorld):
     stands_as_worker = False
-    settings = {"backup.every_seconds": 3600, "backup.sessions_max": 2}  # nothing is synced but when the test asks for it
+    settings = {"backup.every_seconds": 3600, "backup.sessions_max": 2, "backup.proof_hour": 24}  # nothing happens but what the test asks for
     main = ""  # the mailbox that is meant where none is named
 
     def mailbox(self, name=None):
@@ -28,6 +28,15 @@ class MailboxWorld(ConnectionWorld):
         done = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "--json", "restore", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
         self.assertTrue(done.stdout, done.stderr)
         return done.returncode, json.loads(done.stdout)
+
+    def prove(self, name=None):
+        """(exit code, what it printed)"""
+        done = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "--json", "backup", "prove", name or self.main], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        self.assertTrue(done.stdout, done.stderr)
+        return done.returncode, json.loads(done.stdout)
+
+    def ledger(self, kind):
+        return [entry["event"] for entry in self.ledger_entries(self.tenant) if entry["event"].get("t") == kind]
 
     def resume(self, connection):
         """Two people: one asks, the other signs."""

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "formats/dav/dav_path.h"
+#include "formats/http/proof_collection.h"
 
 namespace mailhold::mailboxes {
 namespace {
@@ -30,8 +31,9 @@ Error error_of(int status) {
     case 405:
     case 501: return {ErrorKind::unsupported, what};
     case 408:
-    case 425:
-    case 429: return {ErrorKind::unavailable, what};
+    case 425: return {ErrorKind::unavailable, what};
+    case 429:
+    case 503: return {ErrorKind::unavailable, what + ": it has too much to do"};
     default: return {status >= 500 ? ErrorKind::unavailable : ErrorKind::denied, what};
   }
 }
@@ -443,11 +445,38 @@ Result<Folder> DavMailbox::make_folder(const FolderPath& path, const Deadline& d
   for (const Folder& folder : known) {
     if (folder.path == path) return folder;
   }
+  // A path of its own: the one of a collection that was there before may be kept free by the server.
+  return make_collection(path, Id::random().text(), deadline);
+}
+
+Result<Folder> DavMailbox::make_scratch(Id job, const FolderPath& like, const Deadline& deadline) {
+  const bool is_contacts = !like.empty() && like.front() == address_books_name;
+  const std::string number = std::to_string(++scratches_);
+  return make_collection({std::string(is_contacts ? address_books_name : calendars_name), scratch_name(job) + " " + number},
+                         std::string(http::proof_collection_prefix) + job.text() + "-" + number, deadline);
+}
+
+Status DavMailbox::remove_scratch(Id job, const Deadline& deadline) {
+  const std::string of_job = std::string(http::proof_collection_prefix) + job.text() + "-";
+  ASSIGN_OR_RETURN(const std::vector<Folder> known, folders(deadline));
+  for (const Folder& folder : known) {
+    const std::string_view name = dav::name_in_path(folder.id);
+    if (!name.starts_with(of_job) || !http::is_proof_collection(name)) continue;
+    const Result<DavAnswer> answer = session_.ask({.method = "DELETE", .path = folder.id}, deadline);
+    if (!answer) return answer.error();
+    const bool is_gone = answer->status == 404 || answer->status == 410;
+    if (!is_gone && answer->status != 200 && answer->status != 204) return error_of(answer->status);
+  }
+  return done();
+}
+
+// `name` is the last one of its path.
+Result<Folder> DavMailbox::make_collection(const FolderPath& path, const std::string& name, const Deadline& deadline) {
+  const bool is_calendar = path.front() == calendars_name;
   const std::vector<std::string>& homes = is_calendar ? calendar_homes_ : address_book_homes_;
   if (homes.empty()) return Error{ErrorKind::unsupported, "the account has no home for such a collection"};
   const std::string home = homes.front().ends_with('/') ? homes.front() : homes.front() + "/";
-  // A path of its own: the one of a collection that was there before may be kept free by the server.
-  const std::string made = home + Id::random().text() + "/";
+  const std::string made = home + name + "/";
   const std::string body = is_calendar ? dav::write_make_calendar(path[1]) : dav::write_make_address_book(path[1]);
   const Result<DavAnswer> answer = session_.ask({.method = is_calendar ? "MKCALENDAR" : "MKCOL",
                                                  .path = made,

@@ -22,11 +22,12 @@ inline constexpr std::string_view address_books_name = "Address books";
 struct DavSettings {
   std::size_t item_bytes_max = 32U << 20;
   std::size_t contents_at_once = 50;       // of a multiget
-  std::uint64_t bytes_at_once = 8U << 20;  // of them, as the server tells their size
+  std::uint64_t bytes_at_once = 8U << 20;  // of them, as the server tells their size; 0: each item is asked for by GET
   std::size_t answer_bytes_max = 48U << 20;
+  DavSession::HearRest hear_rest{};
 };
 
-class DavMailbox final : public MailboxTarget {
+class DavMailbox final : public ScratchTarget {
  public:
   // Finds the account's collections. `dial` opens sessions, now and whenever the server has closed one.
   static Result<std::unique_ptr<DavMailbox>> open(DavSession::Dial dial, const DavSettings& settings, const Deadline& deadline);
@@ -38,6 +39,9 @@ class DavMailbox final : public MailboxTarget {
   Result<Folder> make_folder(const FolderPath& path, const Deadline& deadline) override;
   // By PUT under the name it had, and only if there is nothing of that name (If-None-Match: *).
   Result<std::string> add(const Folder& folder, const Item& item, const Deadline& deadline) override;
+  // A collection of the kind of `like`, called scratch_name(job) and a number.
+  Result<Folder> make_scratch(Id job, const FolderPath& like, const Deadline& deadline) override;
+  Status remove_scratch(Id job, const Deadline& deadline) override;
   // unsupported: there are no flags.
   Status set_flags(const Folder& folder, const std::string& id, const std::vector<std::string>& flags,
                    const Deadline& deadline) override;
@@ -52,7 +56,8 @@ class DavMailbox final : public MailboxTarget {
   struct State {
     std::string sync_token, ctag;
   };
-  DavMailbox(DavSession::Dial dial, const DavSettings& settings) : session_(std::move(dial)), settings_(settings) {}
+  DavMailbox(DavSession::Dial dial, const DavSettings& settings)
+      : session_(std::move(dial), settings.hear_rest), settings_(settings) {}
   Status discover(const Deadline& deadline);
   Result<dav::Resource> find_properties(std::string path, const std::string& body, const Deadline& deadline);
   Result<dav::Multistatus> propfind(const std::string& path, int depth, const std::string& body, const Deadline& deadline);
@@ -69,6 +74,7 @@ class DavMailbox final : public MailboxTarget {
   Status fetch_one(const Folder& folder, const std::string& name, const std::string& id, const Sink& sink,
                    const Deadline& deadline);
   ContentForm form_of(const Folder& folder) const;
+  Result<Folder> make_collection(const FolderPath& path, const std::string& name, const Deadline& deadline);
 
   DavSession session_;
   const DavSettings settings_;
@@ -77,6 +83,7 @@ class DavMailbox final : public MailboxTarget {
   std::map<std::string, std::uint64_t> sizes_;  // by id, as told in this session
   std::string listed_folder_;                   // whose listing is kept between two steps
   std::vector<ItemHead> listing_;
+  std::size_t scratches_ = 0;  // made in this session
 };
 
 }  // namespace mailhold::mailboxes

@@ -1,5 +1,6 @@
 #include "features/mailboxes/dav/dav_session.h"
 
+#include "base/text.h"
 #include "formats/http/response_reader.h"
 
 namespace mailhold::mailboxes {
@@ -67,6 +68,11 @@ Result<DavAnswer> DavSession::exchange(const DavRequest& request, bool& has_begu
   answer.status = reader.head().status;
   answer.etag = reader.head().field("etag");
   answer.location = reader.head().field("location");
+  const bool is_too_much = answer.status == 429 || answer.status == 503;
+  // A date instead of seconds (RFC 9110 section 10.2.3) is not read: it is tried again as after any failure.
+  const auto rest = is_too_much ? to_number(reader.head().field("retry-after")) : std::nullopt;
+  constexpr auto longest = static_cast<std::uint64_t>(rest_max.count());
+  if (rest && hear_rest_) hear_rest_(std::chrono::seconds(std::min(std::uint64_t{*rest}, longest)));
   if (!reader.may_be_kept()) stream_.reset();
   if (!reader.head().field("x-refused-by").empty()) return refusal_of(answer.status, answer.body);
   return answer;

@@ -2,6 +2,7 @@
 // the connection; the next request opens another. One thread at a time.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -28,10 +29,14 @@ struct DavAnswer {
   bool was_repeated = false;  // the server may have taken it the first time
 };
 
+inline constexpr std::chrono::seconds rest_max{3600};  // longer ones are asked for again
+
 class DavSession {
  public:
   using Dial = std::function<Result<std::unique_ptr<net::Stream>>(const Deadline& deadline)>;
-  explicit DavSession(Dial dial) : dial_(std::move(dial)) {}
+  // Hears for how long a server that has too much to do (429, 503) wants to be left alone, if it says so.
+  using HearRest = std::function<void(std::chrono::seconds rest)>;
+  explicit DavSession(Dial dial, HearRest hear_rest = {}) : dial_(std::move(dial)), hear_rest_(std::move(hear_rest)) {}
 
   // Whatever the server answers. Errors: those of `dial`; unavailable, timed_out; corrupt: no HTTP; limit_exceeded: the answer is
   // longer than it may be, or the connection reached a cap; denied: the connection does not allow the request.
@@ -41,6 +46,7 @@ class DavSession {
   Result<DavAnswer> exchange(const DavRequest& request, bool& has_begun, const Deadline& deadline);
 
   const Dial dial_;
+  const HearRest hear_rest_;
   std::unique_ptr<net::Stream> stream_;
 };
 

@@ -344,7 +344,7 @@ Status ImapMailbox::fetch(const Folder& folder, const std::vector<std::string>& 
 Result<Folder> ImapMailbox::make_folder(const FolderPath& path, const Deadline& deadline) { return make(path, true, deadline); }
 
 // Not subscribed: nobody's mail program needs to see it.
-Result<Folder> ImapMailbox::make_scratch(Id job, const Deadline& deadline) {
+Result<Folder> ImapMailbox::make_scratch(Id job, const FolderPath&, const Deadline& deadline) {
   Result<Folder> made = make({scratch_name(job)}, false, deadline);
   if (!made && made.error().kind == ErrorKind::denied) return make({"INBOX", scratch_name(job)}, false, deadline);
   return made;

@@ -26,7 +26,7 @@ class ImapMailbox final : public ScratchTarget {
   Status add_all(const Folder& folder, const Additions& additions, const Deadline& deadline) override;
   Status set_flags(const Folder& folder, const std::string& id, const std::vector<std::string>& flags,
                    const Deadline& deadline) override;
-  Result<Folder> make_scratch(Id job, const Deadline& deadline) override;
+  Result<Folder> make_scratch(Id job, const FolderPath& like, const Deadline& deadline) override;
   Status remove_scratch(Id job, const Deadline& deadline) override;
 
  private:

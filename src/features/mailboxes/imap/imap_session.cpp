@@ -14,19 +14,16 @@ std::string upper(std::string_view text) {
   return out;
 }
 
-// What a server says no with when it means later (RFC 5530 section 3, RFC 9051 section 7.1, and what large ones add).
-bool means_later(const std::string& code) {
-  return code == "UNAVAILABLE" || code == "INUSE" || code == "LIMIT" || code == "THROTTLED";
-}
-
 // The server's words may name folders and addresses: they go to the one who asked, never to the log as they are.
 Error refusal(const imap::Response& response) {
   const std::string said = response.code.empty() ? response.text : "[" + response.code + "] " + response.text;
-  if (means_later(response.code)) return {ErrorKind::unavailable, "the server says later", said};
+  if (imap::means_later(response.code)) return {ErrorKind::unavailable, "the server says later", said};
   if (response.code == "NONEXISTENT" || response.code == "TRYCREATE")
     return {ErrorKind::not_found, "the server knows no such folder", said};
   return {ErrorKind::denied, "the server refuses a command", said};
 }
+
+Error ended_by(const imap::Response& bye, const char* what) { return {ErrorKind::unavailable, what, bye.text}; }
 
 }  // namespace
 
@@ -39,7 +36,7 @@ Result<std::unique_ptr<ImapSession>> ImapSession::start(std::unique_ptr<net::Str
 
 Status ImapSession::greet(const Deadline& deadline) {
   ASSIGN_OR_RETURN(const imap::Response greeting, next(deadline));
-  if (greeting.condition == imap::Condition::bye) return fail({ErrorKind::unavailable, "the server ended the session at once"});
+  if (greeting.condition == imap::Condition::bye) return fail(ended_by(greeting, "the server ended the session at once"));
   if (greeting.condition != imap::Condition::preauth)
     return fail({ErrorKind::corrupt, "the session does not begin with PREAUTH"});
   learn(greeting.capabilities);
@@ -97,7 +94,7 @@ Result<imap::Response> ImapSession::await(const std::string& tag, const Take& ta
     if (count > settings_.responses_max) return fail({ErrorKind::limit_exceeded, "the server does not come to an end"}).error();
     ASSIGN_OR_RETURN(imap::Response response, next(deadline));
     learn(response.capabilities);
-    if (response.condition == imap::Condition::bye) return fail({ErrorKind::unavailable, "the server said BYE"}).error();
+    if (response.condition == imap::Condition::bye) return fail(ended_by(response, "the server said BYE")).error();
     if (response.tag.empty()) {
       if (const Status taken = take(response); !taken) return fail(taken.error()).error();
       continue;
@@ -157,7 +154,7 @@ Result<imap::Response> ImapSession::run_with_literal(const std::string& command,
   for (;;) {
     ASSIGN_OR_RETURN(imap::Response response, next(deadline));
     if (response.kind == imap::Response::Kind::continuation) break;
-    if (response.condition == imap::Condition::bye) return fail({ErrorKind::unavailable, "the server said BYE"}).error();
+    if (response.condition == imap::Condition::bye) return fail(ended_by(response, "the server said BYE")).error();
     if (!response.tag.empty() && response.tag != tag)
       return fail({ErrorKind::corrupt, "the server ends a command that was not given"}).error();
     if (!response.tag.empty() && response.condition == imap::Condition::ok)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A mailbox at a real Dovecot is backed up, seen as of earlier moments, and comes back exactly: bytes, flags, dates, folders. Whatever is compared is
-read from Dovecot by a mail program of the test's own. workerd dies in the middle, keys rotate, the connection is suspended; nothing of it can be read on the disk.
+"""A mailbox at a real Dovecot is backed up, seen as of earlier moments, and comes back exactly: bytes, flags, dates, folders; into somebody else's mailbox when
+two people have signed for that. Whatever is compared is read from Dovecot by a mail program of the test's own. workerd dies in the middle, keys rotate, the connection is suspended; nothing of it can be read on the disk.
 """
 import os
 import pathlib
@@ -19,14 +19,14 @@ from needles import Finder, needle
 from world import PROGRAMS, CommandFailed, SlowSmtpServer, letter, run, wait_for
 
 HOST = "imap.example.test"
-BEA, MANY, OTHER = "bea@example.test", "many@example.test", "other@example.test"
+BEA, CARL, MANY, OTHER = "bea@example.test", "carl@example.test", "many@example.test", "other@example.test"
 NEEDLES = {name: needle(name) for name in ("subject", "body", "folder", "password", "keyword")}
 OVERVIEW = f"Projekte/{NEEDLES['folder']}/Übersicht & Pläne – Q1"
 DAY = 86_400
 
 
 class MailboxComesBack(MailboxWorld):
-    users = {BEA: NEEDLES["password"], MANY: NEEDLES["password"] + "-2", OTHER: "contract"}
+    users = {BEA: NEEDLES["password"], CARL: NEEDLES["password"] + "-3", MANY: NEEDLES["password"] + "-2", OTHER: "contract"}
     main = BEA
 
     @classmethod
@@ -45,7 +45,10 @@ class MailboxComesBack(MailboxWorld):
         cls.reading = cls.connect(BEA, "backup.read")
         cls.writing = cls.connect(BEA, "restore.write")
         cls.many = cls.connect(MANY, "backup.read")
-        cls.mailhold.cli("connection", "suspend", "--tenant", cls.tenant, "--connection", cls.writing, "--key", cls.mailhold.operator)
+        cls.reading_of_carl = cls.connect(CARL, "backup.read")
+        cls.writing_of_carl = cls.connect(CARL, "restore.write")
+        for connection in (cls.writing, cls.writing_of_carl):
+            cls.mailhold.cli("connection", "suspend", "--tenant", cls.tenant, "--connection", connection, "--key", cls.mailhold.operator)
 
     @classmethod
     def connect(cls, user, purpose):
@@ -172,6 +175,51 @@ class MailboxComesBack(MailboxWorld):
         os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
         self.assertEqual(self.restore("verify", self.job)[0], 0)
         self.suspend(self.writing)
+
+    def test_5b_it_goes_into_another_mailbox_when_two_people_have_signed_for_that_one(self):
+        cli, key = self.mailhold.cli, self.mailhold.operator
+        carl = Owner(self.peers.imaps_port, CARL, self.users[CARL])
+        self.addCleanup(carl.close)
+        carl.append("INBOX", letter("of his own"))
+        cli("mailbox", "add", "--tenant", "example.test", "--name", CARL, "--connection", self.reading_of_carl, "--restore-connection", self.writing_of_carl)
+        wait_for("the first sync", lambda: self.mailbox(CARL)["state"] == "current")
+        of_bea, of_carl = self.owner.picture(), carl.picture()
+        asked = cli("restore", "allow", BEA, "--into-mailbox", CARL, "--folder", "Old", "--at", self.first_moment, "--key", key)["waits_for_second_person"]
+        waiting = next(each for each in cli("operation", "list")["operations"] if each["operation"] == asked)
+        self.assertEqual((waiting["sets mailbox"], waiting["sets into"]), (self.mailbox()["mailbox"], self.mailbox(CARL)["mailbox"]))
+        with self.assertRaisesRegex(CommandFailed, "second person"):
+            cli("restore", "carry-out", asked)
+        approve = ["operation", "approve", "--tenant", self.tenant, "--operation", asked, "--key"]
+        with self.assertRaisesRegex(CommandFailed, "another person"):
+            cli(*approve, key)
+        cli(*approve, self.second)
+        # What is missing is what is missing there; the connection itself stays suspended.
+        code, report = self.restore("carry-out", asked, "--dry-run")
+        self.assertEqual((code, report["missing"], report["into_mailbox"]), (0, 6, self.mailbox(CARL)["mailbox"]), report)
+        self.assertEqual(carl.picture(), of_carl)
+        code, report = self.restore("carry-out", asked)
+        self.assertEqual((code, report["exact"], report["restored"]), (0, True, 6), report)
+        self.assertEqual(carl.messages("Restored from bea@example_test/Old"), self.first["Old"])
+        self.assertEqual(carl.messages("INBOX"), of_carl["INBOX"])
+        self.assertEqual(self.owner.picture(), of_bea)
+        self.assertEqual(self.restore("carry-out", asked)[1]["present"], 6)
+        self.assertEqual(self.restore("verify", report["restore"])[0], 0)
+        self.assertIn("suspended", self.restore("start", CARL)[1]["failure"])
+        # Suspending it once more takes back what was signed.
+        self.suspend(self.writing_of_carl)
+        with self.assertRaisesRegex(CommandFailed, "counts no more"):
+            cli("restore", "carry-out", asked)
+        made = self.ledger("restore.made")
+        self.assertEqual([(each["mailbox"], each["into"], each["missing"], each["restored"], each["whole"]) for each in made],
+                         [(self.mailbox()["mailbox"], self.mailbox(CARL)["mailbox"], *counts, 1) for counts in ((6, 0), (0, 6), (0, 0))])
+        self.assertEqual(len(self.ledger("restore.begun")), 3)
+        uses = [each for each in self.events_of_connection(self.writing_of_carl) if each["t"] == "use.intent"]
+        self.assertEqual({each["operation"] for each in uses}, {asked})
+        # What does not fit is refused before anybody signs.
+        cli("mailbox", "add", "--tenant", "example.test", "--name", "carl, calendar", "--kind", "dav", "--connection", self.reading_of_carl)
+        for other, why in (("carl, calendar", "of kind"), (BEA, "itself"), ("nobody", "no such mailbox")):
+            with self.assertRaisesRegex(CommandFailed, why):
+                cli("restore", "allow", BEA, "--into-mailbox", other, "--key", key)
 
     def test_6_workerd_dies_anywhere_and_nothing_is_lost_or_doubled(self):
         count = self.fill_many()

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Calendars and address books at a real Radicale are backed up, seen as of earlier moments, destroyed, and come back: rules, people, alarms, zones, attachments, photos. Whatever is
-compared is read from Radicale by a program of the test's own. workerd dies in the middle; tokens are forgotten; nothing can be read on the disk.
+compared is read from Radicale by a program of the test's own. Proofs put items back into collections of their own and leave nothing. workerd dies in the middle; tokens are forgotten; nothing can be read on the disk.
 """
 import os
 import pathlib
@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve()
@@ -23,6 +24,7 @@ NEEDLES = {name: needle(name) for name in ("summary", "name", "title", "password
 WORK, FRIENDS = f"Calendars/Übersicht & Pläne – {NEEDLES['title']}", "Address books/Freunde"
 READS = ["PROPFIND /**", "REPORT /**", "GET /**"]
 WRITES = READS + ["PUT /**", "MKCALENDAR /**", "MKCOL /**"]
+PROVES = READS + ["PUT /**", "MKCALENDAR /**", "MKCOL /**", "DELETE /**"]
 MANY_EVENTS = 900
 
 
@@ -38,16 +40,16 @@ class CalendarsComeBack(MailboxWorld):
         cls.owner = DavOwner(cls.peers.dav_port, BEA, cls.users[BEA])
         cls.fill()
         cls.start_mailhold()
-        cls.reading = cls.connect(BEA, "backup.read", READS)
-        cls.writing = cls.connect(BEA, "restore.write", WRITES)
-        cls.many = cls.connect(MANY, "backup.read", READS)
-        cls.narrow = cls.connect(OTHER, "backup.read", ["GET /**"])
+        cls.reading = cls.connect(BEA, ["backup.read", "backup.prove"], PROVES)
+        cls.writing = cls.connect(BEA, ["restore.write"], WRITES)
+        cls.many = cls.connect(MANY, ["backup.read"], READS)
+        cls.narrow = cls.connect(OTHER, ["backup.read"], ["GET /**"])
         cls.mailhold.cli("connection", "suspend", "--tenant", cls.tenant, "--connection", cls.writing, "--key", cls.mailhold.operator)
 
     @classmethod
-    def connect(cls, user, purpose, verbs):
+    def connect(cls, user, purposes, verbs):
         lists = [word for verb in verbs for word in ("--verb", verb)]
-        return cls.add_connection("http", HOST, cls.peers.dav_port, user, cls.users[user], [purpose], cls.peers.dav_certificate, *lists)
+        return cls.add_connection("http", HOST, cls.peers.dav_port, user, cls.users[user], purposes, cls.peers.dav_certificate, *lists)
 
     @classmethod
     def fill(cls):
@@ -135,10 +137,10 @@ class CalendarsComeBack(MailboxWorld):
         self.assertEqual(self.seen(self.first_moment), self.counts(self.first))
 
     def requests(self):
-        """What Radicale was asked since the last time."""
+        """What Radicale was asked since the last time, as "GET /path"."""
         log = (self.folder / "peers/radicale.log").read_text()
         since, type(self).read_so_far = getattr(self, "read_so_far", 0), len(log)
-        return re.findall(r"(\w+) request for '[^']*'", log[since:])
+        return [" ".join(each) for each in re.findall(r"(\w+) request for '([^']*)'", log[since:])]
 
     def test_3_destroyed_calendars_and_contacts_come_back_exactly(self):
         owner = self.owner
@@ -186,6 +188,54 @@ class CalendarsComeBack(MailboxWorld):
         self.assertIn("another version", report["not_as_it_was"][0]["what"])
         self.assertIn(b"FREQ=DAILY", owner.ok("GET", owner.home + item))
 
+    def test_4b_the_proof_puts_items_of_every_collection_back_and_leaves_nothing(self):
+        owner, without_restored = self.owner, self.mailbox()["items"]
+        self.assertGreater(self.sync()["items"], without_restored, "what was restored meanwhile is seen too")
+        before, collections = owner.picture(), owner.collections()
+        self.requests()
+        code, proof = self.prove()
+        self.assertEqual((code, proof["outcome"], proof["not_as_they_were"], proof["items"]), (0, "passed", [], 20), proof)
+        asked = [each for each in self.requests() if not each.startswith("PROPFIND ")]
+        self.assertEqual((owner.picture(), owner.collections()), (before, collections))
+        self.assertEqual([each for each in asked if "/mailhold-proof-" not in each], [])
+        # A collection of its own for each that is not empty.
+        made = sum(each.startswith("MK") for each in asked)
+        self.assertEqual(made, sum(bool(items) for items in before.values()))
+        self.assertEqual(sum(each.startswith("DELETE ") for each in asked), made)
+        refused = [each for each in self.events_of_connection(self.reading) if each["t"] == "use.end" and each.get("refused")]
+        self.assertEqual(refused, [], "it asked for nothing that its purpose does not allow")
+
+        over, changed = threading.Event(), []
+
+        def change():
+            """As soon as Radicale has it, the first event with a summary has another one."""
+            while not over.is_set() and not changed:
+                for file in (self.peers.dav_folder / "collection-root" / BEA).glob("mailhold-proof-*/*.ics"):
+                    whole = file.read_bytes()
+                    if b"\nSUMMARY:" in whole:
+                        (file.parent / ".changed").write_bytes(whole.replace(b"\nSUMMARY:", b"\nSUMMARY:not "))
+                        os.chown(file.parent / ".changed", file.stat().st_uid, file.stat().st_gid)
+                        (file.parent / ".changed").replace(file)
+                        changed.append(file)
+                        break
+                time.sleep(0.002)
+
+        changing = threading.Thread(target=change)
+        changing.start()
+        try:
+            code, proof = self.prove()
+        finally:
+            over.set()
+            changing.join()
+        self.assertTrue(changed)
+        self.assertEqual((code, proof["outcome"], len(proof["not_as_they_were"])), (7, "failed", 1), proof)
+        self.assertRegex(proof["not_as_they_were"][0]["what"], r"^content: V(EVENT|TODO)\.SUMMARY$")
+        self.assertIn("proof failed: 1 of 20", self.mailbox()["reason"])
+        self.assertEqual((owner.picture(), owner.collections()), (before, collections))
+        self.assertEqual(self.prove()[0], 0)
+        self.assertEqual(self.mailbox()["state"], "current")
+        self.assertEqual([(entry["items"], entry["passed"]) for entry in self.ledger("backup.proved")], [(20, 1), (20, 0), (20, 1)])
+
     def test_5_a_forgotten_token_brings_all_that_is_there(self):
         shutil.rmtree(self.peers.dav_folder / f"collection-root/{BEA}/friends/.Radicale.cache", ignore_errors=True)
         for cache in (self.peers.dav_folder / "collection-root" / BEA).glob("*/.Radicale.cache"):
@@ -194,7 +244,7 @@ class CalendarsComeBack(MailboxWorld):
         mailbox = self.sync()
         self.assertEqual(mailbox["state"], "current", mailbox)
         self.assertEqual(self.seen(), self.counts(self.owner.picture()))
-        self.assertGreater(mailbox["items"], before)  # what was restored meanwhile is seen too
+        self.assertEqual(mailbox["items"], before)
 
     def test_6_workerd_dies_anywhere_and_nothing_is_lost_or_doubled(self):
         folder = self.peers.dav_folder / "collection-root" / MANY / "much"

@@ -1,0 +1,257 @@
+// Items of one mailbox go into somebody else's: only what two people have signed for, only into that mailbox.
+#include <boost/json.hpp>
+
+#include "base/log.h"
+#include "fakes/recover_fixture.h"
+#include "features/recover/backup_verbs.h"
+
+namespace mailhold::recover {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Two servers behind a broker that opens the second one's sessions under a permit alone.
+class TwoServers final : public mailboxes::SessionSource {
+ public:
+  TwoServers(FakeImapServer& anns, FakeImapServer& bobs, Id bobs_connection, std::string permit = {})
+      : anns_(anns), bobs_(bobs), bobs_connection_(bobs_connection), permit_(std::move(permit)) {}
+  Result<ipc::OwnedFd> open(Id tenant, Id connection, std::string_view purpose, const Deadline& deadline) override {
+    if (connection != bobs_connection_) return anns_.open(tenant, connection, purpose, deadline);
+    if (permit_.empty() || purpose != "restore.write") return Error{ErrorKind::denied, "the connection is suspended"};
+    return bobs_.open(tenant, connection, purpose, deadline);
+  }
+
+ private:
+  FakeImapServer& anns_;
+  FakeImapServer& bobs_;
+  const Id bobs_connection_;
+  const std::string permit_;
+};
+
+class Permits final : public RestorePermits {
+ public:
+  Permits(FakeImapServer& anns, FakeImapServer& bobs, Id bobs_connection)
+      : anns_(anns), bobs_(bobs), bobs_connection_(bobs_connection) {}
+  Result<Permit> begin(const std::string& operation, const Deadline&) override {
+    const std::lock_guard lock(mutex);
+    if (operation != name) return Error{ErrorKind::not_found, "nothing of that name was allowed"};
+    return permit;
+  }
+  std::unique_ptr<mailboxes::SessionSource> sessions(const std::string& operation) override {
+    const std::lock_guard lock(mutex);
+    const bool counts = operation == name && !is_withdrawn;
+    return std::make_unique<TwoServers>(anns_, bobs_, bobs_connection_, counts ? operation : "");
+  }
+  Status record(const RestoreReport& report, const Deadline&) override {
+    const std::lock_guard lock(mutex);
+    recorded.push_back(report);
+    return done();
+  }
+
+  std::mutex mutex;  // guards what follows
+  std::string name = "5f5f";
+  Permit permit;
+  bool is_withdrawn = false;
+  std::vector<RestoreReport> recorded;
+
+ private:
+  FakeImapServer& anns_;
+  FakeImapServer& bobs_;
+  const Id bobs_connection_;
+};
+
+class RestoreInto : public RecoverFixture {
+ protected:
+  void SetUp() override {
+    RecoverFixture::SetUp();
+    fill();
+    ASSERT_TRUE(sync());
+    mailbox.synced_at = now;
+    mailbox.paused = true;
+    ASSERT_TRUE(book->put_mailbox(mailbox, soon()));
+    bob.id = Id::random();
+    bob.tenant = tenant;
+    bob.name = "bob@example.test";
+    bob.paused = true;
+    bob.restore_connection = bobs_connection;
+    ASSERT_TRUE(book->put_mailbox(bob, soon()));
+    bobs.folders["INBOX"].add("a letter of bob's own");
+    before = at_server();
+    bobs_before = at_bobs();
+    permits.permit = {tenant, bobs_connection, {.mailbox = mailbox.id, .as_of = now, .into = bob.id, .permit = permits.name}, {}};
+    start();
+  }
+  void TearDown() override { backups.reset(); }
+  void start() {
+    backups = std::make_unique<Backups>(BackupSettings{3600s, 1},
+                                        Backups::Parts{*book, *store, keys, sessions, system_clock(), nullptr,
+                                                       [](const auto&, const auto&) { return done(); }, &permits});
+    backups->start();
+  }
+  Result<std::vector<Id>> find(const std::string& query) {
+    if (query != "subject:old") return Error{ErrorKind::not_found, "nothing is found"};
+    std::vector<Id> found;
+    const auto folders = book->folders_as_of(mailbox, now, soon()).value();
+    for (const FolderRow& folder : folders) {
+      if (folder.folder.path.front() != "Archive") continue;
+      const auto items = book->items_as_of(folder, now, soon()).value();
+      for (const ItemRow& item : items) found.push_back(item.id);
+    }
+    return found;
+  }
+  boost::json::object ask(boost::json::object request) {
+    const auto finding = [this](const Mailbox&, const std::string& query, Milliseconds, const Deadline&) { return find(query); };
+    const auto answer = BackupVerbs(*backups, *book, finding).answer(boost::json::serialize(request), soon());
+    if (!answer) return {{"error", std::string(mailhold::name_of(answer.error().kind))}, {"said", answer.error().detail}};
+    return boost::json::parse(*answer).as_object();
+  }
+  boost::json::object carry_out(bool dry_run = false, const std::string& operation = "5f5f") {
+    const auto begun = ask({{"verb", "restore.carry-out"}, {"operation", operation}, {"dry_run", dry_run}});
+    return begun.contains("error") ? begun : report_of(std::string(begun.at("restore").as_string()));
+  }
+  boost::json::object report_of(const std::string& job) {
+    for (int i = 0; i < 3000; ++i) {
+      auto report = ask({{"verb", "restore.show"}, {"restore", job}});
+      if (report.contains("error") || report.at("over").as_bool()) return report;
+      std::this_thread::sleep_for(10ms);
+    }
+    return {};
+  }
+  Picture at_bobs() {
+    const std::lock_guard lock(bobs.mutex);
+    Picture picture;
+    for (const auto& [name, folder] : bobs.folders) {
+      auto& contents = picture[name];
+      for (const FakeMessage& message : folder.messages)
+        contents.emplace(message.content, std::vector<std::string>(message.flags.begin(), message.flags.end()));
+    }
+    return picture;
+  }
+
+  FakeImapServer bobs;
+  const Id bobs_connection = Id::random();
+  Mailbox bob;
+  Permits permits{server, bobs, bobs_connection};
+  TwoServers sessions{server, bobs, bobs_connection};
+  Picture before, bobs_before;
+  std::unique_ptr<Backups> backups;
+};
+
+TEST_F(RestoreInto, goes_below_a_folder_that_says_whose_it_was_and_is_read_back) {
+  auto report = carry_out(true);
+  EXPECT_EQ(report.at("missing").to_number<int>(), 17) << boost::json::serialize(report);
+  EXPECT_EQ(at_bobs(), bobs_before) << "a dry run writes nothing";
+  report = carry_out();
+  ASSERT_TRUE(report.at("exact").as_bool()) << boost::json::serialize(report);
+  EXPECT_EQ(report.at("restored").to_number<int>(), 17);
+  EXPECT_EQ(report.at("mailbox").as_string(), mailbox.id.text());
+  EXPECT_EQ(report.at("into_mailbox").as_string(), bob.id.text());
+  Picture there = at_bobs();
+  EXPECT_EQ(there["Restored from ann@example_test/INBOX"], before["INBOX"]);
+  EXPECT_EQ(there["Restored from ann@example_test/Archive/2026"], before["Archive/2026"]);
+  EXPECT_EQ(there["INBOX"], bobs_before["INBOX"]);
+  EXPECT_EQ(at_server(), before);
+  // The difference is taken at the mailbox it goes into: once more nothing is missing there, and nothing comes twice.
+  EXPECT_EQ(carry_out(true).at("missing").to_number<int>(), 0);
+  EXPECT_EQ(carry_out().at("present").to_number<int>(), 17);
+  EXPECT_EQ(at_bobs(), there);
+  const std::lock_guard lock(permits.mutex);
+  ASSERT_EQ(permits.recorded.size(), 4U);
+  EXPECT_EQ(permits.recorded[1].count(Outcome::restored), 17U);
+  EXPECT_EQ(permits.recorded[1].request.into, bob.id);
+}
+
+TEST_F(RestoreInto, what_was_signed_for_says_what_and_where_to) {
+  permits.permit.request.from = {"Archive"};
+  permits.permit.request.to = {"From ann"};
+  EXPECT_EQ(carry_out().at("restored").to_number<int>(), 5);
+  EXPECT_EQ(at_bobs()["From ann/2026"], before["Archive/2026"]);
+  permits.permit.request.from.clear();
+  permits.permit.request.to = {"Found"};
+  permits.permit.query = "subject:old";
+  EXPECT_EQ(carry_out().at("restored").to_number<int>(), 5);
+  EXPECT_EQ(at_bobs()["Found/Archive/2026"], before["Archive/2026"]);
+  permits.permit.query = "nothing";
+  EXPECT_EQ(carry_out().at("error"), "not_found");
+}
+
+TEST_F(RestoreInto, nothing_is_written_without_what_two_have_signed) {
+  EXPECT_EQ(carry_out(false, "6a6a").at("error"), "not_found");
+  RestoreRequest alone{.mailbox = mailbox.id, .as_of = now, .into = bob.id};
+  EXPECT_FALSE(backups->restore(alone, soon())) << "no other way leads there";
+  {
+    const std::lock_guard lock(permits.mutex);
+    permits.is_withdrawn = true;
+  }
+  const auto report = carry_out();
+  EXPECT_NE(std::string(report.at("failure").as_string()).find("suspended"), std::string::npos);
+  EXPECT_EQ(at_bobs(), bobs_before);
+}
+
+TEST_F(RestoreInto, mailboxes_that_do_not_fit_are_refused_before_anybody_signs_and_after) {
+  const auto check = [&](const std::string& into) {
+    return ask({{"verb", "restore.check"}, {"mailbox", "ann@example.test"}, {"into_mailbox", into}});
+  };
+  const auto good = check("bob@example.test");
+  EXPECT_EQ(good.at("connection").as_string(), bobs_connection.text()) << boost::json::serialize(good);
+  EXPECT_EQ(good.at("at").as_string(), to_iso8601(now));
+  EXPECT_EQ(check("nobody").at("error"), "not_found");
+  EXPECT_EQ(check("ann@example.test").at("error"), "invalid_input") << "itself";
+  const auto refused = [&](const char* what, const std::function<void(Mailbox&)>& change) {
+    Mailbox other = bob;
+    change(other);
+    ASSERT_TRUE(book->put_mailbox(other, soon()));
+    permits.permit.request.into = other.id;
+    for (const auto& answer : {check(other.id.text()), carry_out()})
+      EXPECT_NE(std::string(answer.at("said").as_string()).find(what), std::string::npos) << boost::json::serialize(answer);
+  };
+  refused("kind", [](Mailbox& other) { other.id = Id::random(), other.kind = mailboxes::MailboxKind::dav; });
+  refused("no restore connection", [](Mailbox& other) { other.id = Id::random(), other.restore_connection = Id(); });
+  refused("another tenant", [](Mailbox& other) { other.id = Id::random(), other.tenant = Id::random(); });
+  EXPECT_EQ(at_bobs(), bobs_before);
+}
+
+TEST_F(RestoreInto, another_connection_than_the_signed_one_is_refused) {
+  permits.permit.connection = Id::random();
+  const auto answer = carry_out();
+  EXPECT_EQ(answer.at("error"), "denied");
+  EXPECT_EQ(at_bobs(), bobs_before);
+}
+
+TEST_F(RestoreInto, one_that_the_last_process_did_not_finish_is_taken_up) {
+  backups.reset();
+  RestoreReport report;
+  report.request = permits.permit.request;
+  report.request.place = place_of(mailbox);
+  const Id job = Id::random();
+  ASSERT_TRUE(book->put_restore(tenant, job, write_report(report), soon()));
+  start();
+  EXPECT_EQ(report_of(job.text()).at("restored").to_number<int>(), 17);
+  EXPECT_EQ(at_bobs()["Restored from ann@example_test/INBOX"], before["INBOX"]);
+}
+
+TEST_F(RestoreInto, a_report_comes_back_as_it_was_written) {
+  RestoreReport report;
+  report.request = permits.permit.request;
+  report.request.place = "Restored from ann";
+  const std::string bytes = write_report(report);
+  const auto again = parse_report(bytes);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->request.into, bob.id);
+  EXPECT_EQ(again->request.permit, "5f5f");
+  EXPECT_EQ(write_report(*again), bytes);
+  for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(parse_report(bytes.substr(0, size))) << size;
+}
+
+TEST(PlaceOf, is_a_name_that_every_server_can_give_to_a_folder) {
+  Mailbox mailbox;
+  mailbox.name = "alice@example.com";
+  EXPECT_EQ(place_of(mailbox), "Restored from alice@example_com");
+  mailbox.name = "a/b\\c*d%e\r\n\"Zoë\"";
+  EXPECT_EQ(place_of(mailbox), "Restored from a_b_c_d_e___Zoë_");
+  mailbox.name = std::string(320, 'x');
+  EXPECT_LE(place_of(mailbox).size(), 140U);
+}
+
+}  // namespace
+}  // namespace mailhold::recover

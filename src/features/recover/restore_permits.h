@@ -1,0 +1,31 @@
+// RestorePermits: what two people have signed for: that items of one mailbox go into another one, somebody else's. The permit
+// names both, the moment and what is put back; sessions that it opens are with that other mailbox alone. brokerd's word in
+// programs.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "features/recover/restore.h"
+
+namespace mailhold::recover {
+
+class RestorePermits {
+ public:
+  struct Permit {
+    Id tenant;
+    Id connection;           // of the mailbox that is written to
+    RestoreRequest request;  // `permit` in it names this
+    std::string query;       // its items are what this finds as of that moment; empty: there is none
+  };
+  virtual ~RestorePermits() = default;
+  // `operation`: the SHA-256 of what was signed, in hex. That it is acted upon stands in the ledger when this returns.
+  // not_found: no such operation, its time is over, or the connection was suspended since; invalid_input: no such name.
+  virtual Result<Permit> begin(const std::string& operation, const Deadline& deadline) = 0;
+  // Sessions under the permit.
+  virtual std::unique_ptr<mailboxes::SessionSource> sessions(const std::string& operation) = 0;
+  // Into the ledger, with both mailboxes: what it came to.
+  virtual Status record(const RestoreReport& report, const Deadline& deadline) = 0;
+};
+
+}  // namespace mailhold::recover
