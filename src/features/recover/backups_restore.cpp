@@ -98,9 +98,18 @@ Result<Id> Backups::begin_restore(RestoreRequest request, const Deadline& deadli
   report.started_at = parts_.clock.now();
   if (report.request.as_of == 0) report.request.as_of = mailbox.synced_at;
   const Id job = Id::random();
-  RETURN_IF_ERROR(parts_.book.put_restore(mailbox.tenant, job, write_report(report), deadline));
+  const std::string bytes = write_report(report);
+  {
+    // Known before its row is there: whoever looks for what the last process left takes it for none of that.
+    const std::lock_guard lock(mutex_);
+    restoring_[job] = std::move(report);
+  }
+  const Status written = parts_.book.put_restore(mailbox.tenant, job, bytes, deadline);
   const std::lock_guard lock(mutex_);
-  restoring_[job] = std::move(report);
+  if (!written) {
+    restoring_.erase(job);
+    return written.error();
+  }
   waiting_.emplace_back(job, false);
   look_again();
   return job;

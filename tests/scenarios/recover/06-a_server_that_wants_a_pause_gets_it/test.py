@@ -113,7 +113,8 @@ class AServerWantsAPause(MailboxWorld):
         self.reasons_until_current(BEA, 1)
 
     def test_3_radicale_is_left_alone_as_long_as_it_was_said(self):
-        state = {"left": 12, "until": 0.0, "pauses": 0, "too_early": 0}
+        # Enough for one collection and what one asks for before, not for two; the second time the first one costs one question.
+        state = {"left": 9, "until": 0.0, "pauses": 0, "too_early": 0}
 
         def judge(request):
             now = time.monotonic()
@@ -123,18 +124,16 @@ class AServerWantsAPause(MailboxWorld):
                 state["left"] -= 1
                 return None
             else:
-                state.update(left=12, until=now + REST, pauses=state["pauses"] + 1)
+                state.update(left=9, until=now + REST, pauses=state["pauses"] + 1)
             return b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: %d\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % REST
         self.dav.judge = judge
         connection = self.add_connection("http", DAV_HOST, self.dav.port, ANN, self.users[ANN], ["backup.read"], self.peers.dav_certificate,
                                          *(word for verb in ("PROPFIND /**", "REPORT /**", "GET /**") for word in ("--verb", verb)))
         self.add("calendars", "dav", connection)
         said = self.reasons_until_current("calendars", 2 * EVENTS)
-        wait_for("a pause", lambda: state["pauses"] >= 1)
-        wait_for("the end of a pause", lambda: time.monotonic() > state["until"] + 1 and state["left"] < 12, 30)
-        said += [self.mailbox("calendars").get("reason", "")]
+        self.assertTrue(any("503" in each and f"tried again in {REST} s" in each for each in said), said)
+        self.assertGreaterEqual(state["pauses"], 1)
         self.assertEqual(state["too_early"], 0)
-        self.assertTrue(any("503" in each and f"tried again in {REST} s" in each for each in said) or state["pauses"] == 0, said)
 
 
 if __name__ == "__main__":
