@@ -19,6 +19,8 @@ class RecoverFixture : public store::StoreFixture {
     mailbox.name = "ann@example.test";
     mailbox.connection = Id::random();
     settings.notes_uses = true;
+    settings.bundle_messages_max = 32;
+    settings.compression = store::Compression::thorough;
   }
   void SetUp() override {
     address = "sqlite:" + (settings.folder / "backup.db").string();

@@ -1,6 +1,7 @@
-// Kills a backup and a restore at scripted points, and shows after each that nothing was lost, doubled or promised too early.
-// The worker is this same program, started under strace, which ends it with SIGKILL, or fails its disk, at the n-th system call
-// of a kind; the mailbox server lives on in the parent. Everything is the same in every run: keys, ids of messages, contents.
+// Kills a backup, a restore and a release of contents at scripted points, and shows after each that nothing was lost, doubled or
+// promised too early. The worker is this same program, started under strace, which ends it with SIGKILL, or fails its disk, at
+// the n-th system call of a kind; the mailbox server lives on in the parent. Everything is the same in every run: keys, ids of
+// messages, contents.
 //
 //   backup_kill_points FOLDER POINTS          prints "points held: N" and how many of them struck; exit 1 names the first that
 //   did not hold
@@ -63,6 +64,9 @@ struct Worker {
     store::StoreSettings settings;
     settings.folder = folder;
     settings.region = "test";
+    settings.compression = store::Compression::thorough;
+    settings.notes_uses = true;
+    settings.bundle_messages_max = 32;
     settings.segment_bytes = 256U << 10;  // so that segments change over within a sync
     store = *store::MessageStore::open(settings, *records, *blobs, keys);
     book = *BackupBook::open(*records, "test", keys, soon());
@@ -75,7 +79,7 @@ struct Worker {
   std::unique_ptr<BackupBook> book;
 };
 
-using Job = std::string;  // "sync" or "restore"
+using Job = std::string;  // "sync", "restore" or "release"
 
 Result<std::unique_ptr<mailboxes::ImapMailbox>> session(std::atomic<int>& next, bool writes) {
   const int number = next++;
@@ -83,8 +87,31 @@ Result<std::unique_ptr<mailboxes::ImapMailbox>> session(std::atomic<int>& next, 
   return mailboxes::ImapMailbox::open(net::stream_over(first_session_fd + number), writes, {}, soon());
 }
 
+// Contents in the order of their ids: every third one is to be released, the others stay.
+struct Contents {
+  std::vector<Id> going, staying;
+};
+Result<Contents> contents_of(Worker& worker) {
+  ASSIGN_OR_RETURN(const auto rows,
+                   worker.records->query("SELECT DISTINCT message FROM backup_items ORDER BY message", {}, soon()));
+  Contents contents;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    (i % 3 == 0 ? contents.going : contents.staying).push_back(Id::from_bytes(rows[i][0].bytes()));
+  return contents;
+}
+
+// In two turns, so that some bundles are written anew twice.
+Status release(Worker& worker) {
+  ASSIGN_OR_RETURN(const Contents contents, contents_of(worker));
+  const auto middle = contents.going.begin() + static_cast<std::ptrdiff_t>(contents.going.size() / 2);
+  RETURN_IF_ERROR(worker.store->release(worker.mailbox.tenant, {contents.going.begin(), middle}, soon()));
+  RETURN_IF_ERROR(worker.store->release(worker.mailbox.tenant, {middle, contents.going.end()}, soon()));
+  return done();
+}
+
 Status work(const fs::path& folder, const Job& job, Milliseconds moment) {
   Worker worker(folder);
+  if (job == "release") return release(worker);
   std::atomic<int> next = 0;
   if (job == "sync") {
     RETURN_IF_ERROR(worker.book->put_mailbox(worker.mailbox, soon()));
@@ -309,6 +336,31 @@ bool restore_round(Rounds& rounds, const fs::path& like, Milliseconds moment, co
   return struck;
 }
 
+// What stays is there all the time, what goes is whole or gone, and in the end gone.
+bool release_round(Rounds& rounds, const fs::path& like, const Point& point) {
+  FakeImapServer server;
+  const fs::path data = rounds.fresh("round", like);
+  const bool struck = rounds.run(server, data, "release", 0, point) != 0;
+  const auto check = [&](bool all_went) {
+    Worker worker(data);
+    const auto contents = contents_of(worker);
+    if (!contents) broken("release", point, contents.error().detail);
+    for (const Id& id : contents->staying) {
+      const auto content = worker.store->retrieve(worker.mailbox.tenant, id, soon());
+      if (!content) broken("release", point, "what was to stay went: " + content.error().detail);
+    }
+    for (const Id& id : contents->going) {
+      const auto content = worker.store->retrieve(worker.mailbox.tenant, id, soon());
+      if (content ? all_went : content.error().kind != ErrorKind::not_found)
+        broken("release", point, content ? "what was to go is there" : content.error().detail);
+    }
+  };
+  check(false);
+  if (rounds.run(server, data, "release", 0, std::nullopt) != 0) broken("release", point, "the next release fails");
+  check(true);
+  return struck;
+}
+
 void filled(FakeImapServer& server) { fill(server); }
 void changed(FakeImapServer& server) {
   fill(server);
@@ -332,11 +384,13 @@ int all_rounds(const fs::path& folder, std::size_t count, const std::string& pro
   FakeImapServer target;
   const fs::path restoring = rounds.fresh("restoring", second);
   if (rounds.run(target, restoring, "restore", second_moment, std::nullopt, folder / "restore.trace") != 0) return 1;
+  const fs::path releasing = rounds.fresh("releasing", second);
+  if (rounds.run(target, releasing, "release", 0, std::nullopt, folder / "release.trace") != 0) return 1;
   const Picture expected = at_server(target);
   if (expected != at_server(changed_server)) return 1;
 
   std::size_t held = 0, struck = 0;
-  for (const Point& point : rounds.points_of(folder / "first.trace", count * 2 / 5)) {
+  for (const Point& point : rounds.points_of(folder / "first.trace", count * 3 / 10)) {
     struck += sync_round(rounds, empty, first_moment, filled, point, first_versions);
     ++held;
   }
@@ -344,8 +398,12 @@ int all_rounds(const fs::path& folder, std::size_t count, const std::string& pro
     struck += sync_round(rounds, first, second_moment, changed, point, second_versions);
     ++held;
   }
-  for (const Point& point : rounds.points_of(folder / "restore.trace", count * 3 / 10)) {
+  for (const Point& point : rounds.points_of(folder / "restore.trace", count * 2 / 10)) {
     struck += restore_round(rounds, second, second_moment, expected, point);
+    ++held;
+  }
+  for (const Point& point : rounds.points_of(folder / "release.trace", count * 2 / 10)) {
+    struck += release_round(rounds, second, point);
     ++held;
   }
   std::cout << "points held: " << held << ", struck: " << struck << std::endl;

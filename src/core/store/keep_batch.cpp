@@ -1,8 +1,7 @@
 #include "core/store/keep_batch.h"
 
-#include "base/clock.h"
-#include "base/random.h"
-#include "formats/sealed/sealed.h"
+#include "base/bytes.h"
+#include "core/store/bundle.h"
 #include "platform/crypto/hash.h"
 #include "platform/crypto/mac.h"
 
@@ -30,43 +29,19 @@ void RecentParts::add(const std::string& key, Id object) {
   parts_[key] = object;
 }
 
-SecretText RandomSupply::take(std::size_t count) {
-  constexpr std::size_t drawn_at_once = 4096;
-  if (bytes_.size() - used_ < count) {
-    wipe(bytes_);
-    bytes_ = random_bytes(drawn_at_once);
-    used_ = 0;
-  }
-  SecretText taken = SecretText::copy_of(std::string_view(bytes_).substr(used_, count));
-  wipe(bytes_.data() + used_, count);
-  used_ += count;
-  return taken;
-}
-
-void note_uses(Id tenant, Id message, const Recipe& recipe, std::vector<UseRow>& uses) {
-  std::set<Id> used{message};
-  for (const Piece& piece : recipe.pieces) {
-    if (piece.kind != Piece::Kind::inline_text) used.insert(piece.part);
-  }
-  for (const Id& each : used) uses.push_back({tenant, message, each});
-}
-
 Result<Kept> KeepBatch::add(const NewMessage& message, CutMessage& cut) {
   Kept kept;
   const Epoch epoch = day_of(message.kept_since);
   if (!messages_.insert({message.tenant, message.message}).second) return kept;
-  ASSIGN_OR_RETURN(const std::vector<WrapRow> rows,
+  ASSIGN_OR_RETURN(const NamedWraps known,
                    StoreRows::wraps_of_name(session_, message.tenant, message.message.bytes(), deadline_));
-  if (!rows.empty()) return kept;
+  if (!known.wraps.empty()) return kept;
   for (const CutPart& part : cut.parts) {
     ASSIGN_OR_RETURN(std::string token, token_of(message.tenant, part.bytes()));
     ASSIGN_OR_RETURN(cut.recipe.pieces[part.piece].part,
                      find_or_add({message.tenant, epoch, std::move(token), part.bytes()}, kept));
   }
-  const Id object = new_object_id(system_clock().now(), random_.take(object_id_random_bytes).reveal());
-  const ObjectName name{ObjectKind::message, message.tenant, object, message.message.bytes()};
-  RETURN_IF_ERROR(add_object(name, epoch, encode(cut.recipe), kept));
-  if (rooms_.settings.notes_uses) note_uses(message.tenant, object, cut.recipe, uses_);
+  RETURN_IF_ERROR(add_content({message.tenant, epoch}, {message.message, encode(cut.recipe), parts_of(cut.recipe)}, kept));
   return kept;
 }
 
@@ -94,8 +69,11 @@ Result<Id> KeepBatch::find_or_add(const PartToKeep& part, Kept& kept) {
   if (object) {
     ++kept.parts_shared;
   } else {
-    object = new_object_id(system_clock().now(), random_.take(object_id_random_bytes).reveal());
-    RETURN_IF_ERROR(add_object({ObjectKind::part, part.tenant, *object, part.token}, part.epoch, part.bytes, kept));
+    ASSIGN_OR_RETURN(const EpochKey* const epoch_key, epoch_keys_.get(part.tenant, part.epoch));
+    const WrapUnder under{part.epoch, epoch_key};
+    const NewObjects::Added added = objects_.add_part(part.tenant, part.token, part.bytes, {&under, 1});
+    object = added.object;
+    kept.bytes_written += added.bytes;
     ++kept.parts_new;
   }
   parts_.emplace(key, *object);
@@ -104,11 +82,11 @@ Result<Id> KeepBatch::find_or_add(const PartToKeep& part, Kept& kept) {
 
 // A part that the tenant has already, wrapped under this epoch too. not_found if it has to be written.
 Result<Id> KeepBatch::find(const PartToKeep& part) {
-  ASSIGN_OR_RETURN(std::vector<WrapRow> rows, StoreRows::wraps_of_name(session_, part.tenant, part.token, deadline_));
-  for (const WrapRow& row : rows) {
+  ASSIGN_OR_RETURN(NamedWraps known, StoreRows::wraps_of_name(session_, part.tenant, part.token, deadline_));
+  for (const WrapRow& row : known.wraps) {
     if (row.epoch == part.epoch) return row.object;
   }
-  Result<OpenedWrap> opened = rooms_.shelf.unwrap(std::move(rows), epoch_keys_);
+  Result<OpenedWrap> opened = rooms_.shelf.unwrap(std::move(known.wraps), epoch_keys_);
   if (!opened) {
     if (opened.error().kind != ErrorKind::corrupt) return opened.error();
     return Error{ErrorKind::not_found, opened.error().detail};  // written anew rather than never again
@@ -117,47 +95,48 @@ Result<Id> KeepBatch::find(const PartToKeep& part) {
   WrapRow row = std::move(opened->row);
   row.epoch = part.epoch;
   row.key_version = key->version;
-  row.wrap = wrap_key(rooms_.settings.region, row.tenant, row.object, row.epoch, *key, opened->data_key.reveal());
-  wraps_.push_back(std::move(row));
-  return wraps_.back().object;
+  row.wrap = wrap_key(rooms_.objects.settings.region, row.tenant, row.object, row.epoch, *key, opened->data_key.reveal());
+  const Id object = row.object;
+  objects_.add_wrap(std::move(row));
+  return object;
 }
 
-Status KeepBatch::add_object(const ObjectName& name, Epoch epoch, std::string_view content, Kept& kept) {
-  ASSIGN_OR_RETURN(const EpochKey* const key, epoch_keys_.get(name.tenant, epoch));
-  const SecretText data_key = random_.take(sealed::key_size);
-  std::string head = encode_object_head(name);
-  std::string body = seal_object(rooms_.settings.region, name, data_key.reveal(), rooms_.packing.pack(content));
-  kept.bytes_written += head.size() + body.size();
-  WrapRow row{name.tenant,
-              name.object,
-              epoch,
-              key->version,
-              wrap_key(rooms_.settings.region, name.tenant, name.object, epoch, *key, data_key.reveal()),
-              {}};
-  if (head.size() + body.size() > rooms_.settings.packed_part_bytes_max) {
-    row.place.length = static_cast<std::uint32_t>(head.size() + body.size());
-    large_.emplace_back(ObjectShelf::blob_name(name.object), head + body);
-  } else {
-    record_wraps_.push_back(wraps_.size());
-    records_.push_back({static_cast<std::uint16_t>(name.kind), std::move(head), std::move(body), nullptr});
+// A small message waits for others of its tenant and day.
+Status KeepBatch::add_content(const Whose& whose, MessageContent content, Kept& kept) {
+  const std::size_t size = content.recipe.size();
+  if (rooms_.objects.settings.bundle_messages_max < 2 || size > bundled_message_bytes_max) {
+    std::vector<MessageContent> alone;
+    alone.push_back(std::move(content));
+    ASSIGN_OR_RETURN(const std::uint64_t bytes, add_messages(whose, alone));
+    kept.bytes_written += bytes;
+    return done();
   }
-  wraps_.push_back(std::move(row));
-  names_.push_back({name.tenant, std::string(name.name), name.object});
+  OpenBundle& bundle = bundles_[whose];
+  if (!bundle.messages.empty() && bundle_head_size + bundle.bytes + bundled_size(size) > bundle_bytes_max) {
+    RETURN_IF_ERROR(add_messages(whose, bundle.messages));
+    bundle = {};
+  }
+  bundle.bytes += bundled_size(size);
+  bundle.messages.push_back(std::move(content));
+  kept.bytes_written += size;
+  if (bundle.messages.size() < rooms_.objects.settings.bundle_messages_max) return done();
+  RETURN_IF_ERROR(add_messages(whose, bundle.messages));
+  bundle = {};
   return done();
 }
 
+Result<std::uint64_t> KeepBatch::add_messages(const Whose& whose, const std::vector<MessageContent>& messages) {
+  ASSIGN_OR_RETURN(const EpochKey* const key, epoch_keys_.get(whose.first, whose.second));
+  const WrapUnder under{whose.second, key};
+  return objects_.add_messages(whose.first, messages, {&under, 1}).bytes;
+}
+
 Status KeepBatch::write() {
-  if (wraps_.empty()) return done();
-  for (const auto& [name, bytes] : large_) RETURN_IF_ERROR(rooms_.blobs.put(name, bytes, deadline_));
-  if (!records_.empty()) {
-    ASSIGN_OR_RETURN(const std::vector<segments::Location> locations,
-                     rooms_.packs.append_and_wait(std::move(records_), deadline_));
-    for (std::size_t i = 0; i < locations.size(); ++i) {
-      wraps_[record_wraps_[i]].place = {locations[i].segment, locations[i].offset, locations[i].length};
-    }
+  for (const auto& [whose, bundle] : bundles_) {
+    if (!bundle.messages.empty()) RETURN_IF_ERROR(add_messages(whose, bundle.messages));
   }
-  RETURN_IF_ERROR(StoreRows::add_uses(session_, uses_, deadline_));
-  return StoreRows::add(session_, wraps_, names_, deadline_);
+  RETURN_IF_ERROR(objects_.write_bytes(deadline_));
+  return objects_.write_rows(session_, deadline_);
 }
 
 void KeepBatch::remember() const {

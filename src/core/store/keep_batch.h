@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "core/store/message_cut.h"
+#include "core/store/new_objects.h"
 #include "core/store/object_shelf.h"
-#include "platform/segments/segment_writer.h"
 
 namespace mailhold::store {
 
@@ -26,35 +26,17 @@ class RecentParts {
   std::unordered_map<std::string, Id> parts_;
 };
 
-// Random bytes for data keys and ids, drawn a few kilobytes at a time: the call costs more than what it gives. Lives no longer
-// than a batch, and the salt of every seal is drawn afresh, so that a copy of the machine in between repeats no key stream.
-class RandomSupply {
- public:
-  ~RandomSupply() { wipe(bytes_); }
-  SecretText take(std::size_t count);
-
- private:
-  std::string bytes_;
-  std::size_t used_ = 0;
-};
-
-// The message and each of its parts once.
-void note_uses(Id tenant, Id message, const Recipe& recipe, std::vector<UseRow>& uses);
-
 class KeepBatch {
  public:
   struct Rooms {  // what it works with; all outlive it
-    const StoreSettings& settings;
+    NewObjects::Rooms objects;
     ObjectShelf& shelf;
-    segments::SegmentWriter& packs;
-    blobs::BlobStore& blobs;
     StoreKeys& keys;
     RecentParts& recent;
-    Packing& packing;
   };
   // All of it happens inside the transaction of the session.
   KeepBatch(const Rooms& rooms, records::Session& session, const Deadline& deadline)
-      : rooms_(rooms), session_(session), deadline_(deadline), epoch_keys_(rooms.keys, deadline_) {}
+      : rooms_(rooms), session_(session), deadline_(deadline), epoch_keys_(rooms.keys, deadline_), objects_(rooms.objects) {}
 
   Result<Kept> add(const NewMessage& message, CutMessage& cut);
   Status write();
@@ -68,25 +50,27 @@ class KeepBatch {
     std::string token;
     std::string_view bytes;
   };
+  // Small messages that become one object.
+  struct OpenBundle {
+    std::vector<MessageContent> messages;
+    std::size_t bytes = 0;
+  };
+  using Whose = std::pair<Id, Epoch>;
   Result<std::string> token_of(Id tenant, std::string_view bytes);
   Result<Id> find_or_add(const PartToKeep& part, Kept& kept);
   Result<Id> find(const PartToKeep& part);
-  Status add_object(const ObjectName& name, Epoch epoch, std::string_view content, Kept& kept);
+  Status add_content(const Whose& whose, MessageContent content, Kept& kept);
+  Result<std::uint64_t> add_messages(const Whose& whose, const std::vector<MessageContent>& messages);
 
   const Rooms& rooms_;
   records::Session& session_;
   const Deadline& deadline_;
   EpochKeys epoch_keys_;
-  RandomSupply random_;
+  NewObjects objects_;
   std::map<Id, SecretText> token_keys_;
   std::set<std::pair<Id, Id>> messages_;
   std::map<std::string, Id> parts_;  // seen in this batch, by RecentParts::key
-  std::vector<WrapRow> wraps_;
-  std::vector<NameRow> names_;
-  std::vector<UseRow> uses_;
-  std::vector<segments::NewRecord> records_;
-  std::vector<std::size_t> record_wraps_;  // which wrap gets the place of which record
-  std::vector<std::pair<std::string, std::string>> large_;
+  std::map<Whose, OpenBundle> bundles_;
 };
 
 }  // namespace mailhold::store

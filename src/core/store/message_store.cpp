@@ -1,10 +1,10 @@
 #include "core/store/message_store.h"
 
-#include <set>
-
+#include "core/store/bundle.h"
 #include "core/store/keep_batch.h"
 #include "core/store/object_shelf.h"
 #include "core/store/pack_space.h"
+#include "core/store/release.h"
 #include "platform/crypto/hash.h"
 
 namespace mailhold::store {
@@ -37,7 +37,7 @@ class PackedStore final : public MessageStore {
       cuts.push_back(cut(message, settings_.shared_part_bytes_min));
     }
     const std::lock_guard lock(turn_);
-    const KeepBatch::Rooms rooms{settings_, shelf_, *packs_, blobs_, keys_, recent_, packing_};
+    const KeepBatch::Rooms rooms{objects(), shelf_, keys_, recent_};
     std::vector<Kept> kept;
     std::optional<KeepBatch> batch;
     const auto work = [&](records::Session& session) -> Status {
@@ -89,7 +89,7 @@ class PackedStore final : public MessageStore {
 
   Status forget(Id tenant, Id message, const Deadline& deadline) override {
     const std::lock_guard lock(turn_);
-    RETURN_IF_ERROR(rows_.remove_named(tenant, message.bytes(), deadline));
+    RETURN_IF_ERROR(Release(objects(), rows_, shelf_, keys_, deadline).run(tenant, {message}, Release::Parts::stay));
     return done();
   }
 
@@ -98,7 +98,7 @@ class PackedStore final : public MessageStore {
     const std::lock_guard lock(turn_);
     RETURN_IF_ERROR(note_missing_uses(deadline));
     recent_.clear();
-    return rows_.release(tenant, messages, deadline);
+    return Release(objects(), rows_, shelf_, keys_, deadline).run(tenant, messages, Release::Parts::go_with_their_last_use);
   }
 
   Status rewrap(Id tenant, Id message, Epoch epoch, const Deadline& deadline) override {
@@ -116,11 +116,7 @@ class PackedStore final : public MessageStore {
       wraps.push_back(std::move(from.row));
     };
     wrap_again(std::move(opened));
-    std::set<Id> parts;
-    for (const Piece& piece : recipe.pieces) {
-      if (piece.kind != Piece::Kind::inline_text) parts.insert(piece.part);
-    }
-    for (const Id& part : parts) {
+    for (const Id& part : parts_of(recipe)) {
       ASSIGN_OR_RETURN(std::vector<WrapRow> rows, rows_.wraps_of(tenant, part, deadline));
       ASSIGN_OR_RETURN(OpenedWrap from, shelf_.unwrap(std::move(rows), keys));
       wrap_again(std::move(from));
@@ -147,6 +143,8 @@ class PackedStore final : public MessageStore {
   Result<std::uint64_t> rebuild(const Deadline& deadline) override { return space_.rebuild(deadline); }
 
  private:
+  NewObjects::Rooms objects() { return {settings_, *packs_, blobs_, packing_}; }
+
   // Of messages that were kept before uses were noted: once in the life of a store. With turn_ held.
   Status note_missing_uses(const Deadline& deadline) {
     while (!all_uses_noted_) {
@@ -157,7 +155,9 @@ class PackedStore final : public MessageStore {
         const auto content = shelf_.load_message(name.tenant, Id::from_bytes(name.name), keys, deadline);
         if (!content && content.error().is_temporary()) return content.error();
         const auto recipe = content ? parse_recipe(*content) : Result<Recipe>(content.error());
-        note_uses(name.tenant, name.object, recipe ? *recipe : Recipe(), uses);  // what does not open uses nothing
+        uses.push_back({name.tenant, name.object, name.object});
+        if (!recipe) continue;  // what does not open uses nothing
+        for (const Id& part : parts_of(*recipe)) uses.push_back({name.tenant, name.object, part});
       }
       RETURN_IF_ERROR(
           rows_.transaction([&](records::Session& session) { return StoreRows::add_uses(session, uses, deadline); }, deadline));
@@ -183,6 +183,8 @@ class PackedStore final : public MessageStore {
 
 Result<std::unique_ptr<MessageStore>> MessageStore::open(const StoreSettings& settings, records::Records& records,
                                                          blobs::BlobStore& blobs, StoreKeys& keys) {
+  if (settings.bundle_messages_max > 1 && (!settings.notes_uses || settings.bundle_messages_max > bundle_messages_most))
+    return Error{ErrorKind::bug, "bundles of that many messages, or in a store that does not note uses"};
   std::error_code failure;
   std::filesystem::create_directories(settings.folder / "packs", failure);
   if (failure) return Error{ErrorKind::unavailable, "making the folder of the store: " + failure.message()};

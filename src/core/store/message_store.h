@@ -56,12 +56,15 @@ struct StoreSettings {
   std::uint64_t segment_bytes = 64U << 20;
   Compression compression = Compression::quick;
   bool notes_uses = false;  // which message uses which parts is noted beside: what release() needs
+  // Small messages of one batch, tenant and day are written as bundles of so many, at most 64: together they take much less.
+  // Bundles live by all their days. 1: none are made; more needs notes_uses. Both kinds are read whatever this says.
+  std::uint32_t bundle_messages_max = 1;
 };
 
 struct Kept {
   std::uint32_t parts_new = 0;
-  std::uint32_t parts_shared = 0;  // found in the tenant's store already
-  std::uint64_t bytes_written = 0;
+  std::uint32_t parts_shared = 0;   // found in the tenant's store already
+  std::uint64_t bytes_written = 0;  // of a message in a bundle, what it has before it is compressed
 };
 
 struct Reclaimed {
@@ -87,16 +90,18 @@ class MessageStore {
   virtual Result<std::string> retrieve(Id tenant, Id message, const Deadline& deadline) = 0;
 
   // Forgets the wraps of one tenant's epoch. What no other epoch holds can never be read again, whatever copy of the packs
-  // exists; its space comes back with collect(). Returns how many wraps went.
+  // exists; its space comes back with collect(). A bundle lives until the last epoch of all its messages goes. Returns how many
+  // wraps went.
   virtual Result<std::uint64_t> expire_day(Id tenant, Epoch epoch, const Deadline& deadline) = 0;
 
   // Forgets one message under every epoch: its text and recipe can never be read again. Body parts it shares with others go
-  // with their epochs. Done if there is no such message.
+  // with their epochs. Done if there is no such message. What lay in a bundle with it is written anew; errors, with nothing
+  // changed: unavailable (keyd or the disk is away), corrupt if the bundle does not open.
   virtual Status forget(Id tenant, Id message, const Deadline& deadline) = 0;
 
   // Forgets messages under every epoch, and of their parts every wrap that no message of the same epoch needs: what is used by
   // nobody else can never be read again. Messages that are not there are done. All of them or, on an error, none. Only in a
-  // store that notes uses. Returns how many wraps went.
+  // store that notes uses. Errors as of forget(). Returns how many wraps went.
   virtual Result<std::uint64_t> release(Id tenant, const std::vector<Id>& messages, const Deadline& deadline) = 0;
 
   // Wraps a message and all its parts under another epoch too (a hold), so that it outlives its day.

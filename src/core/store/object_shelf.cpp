@@ -1,5 +1,7 @@
 #include "core/store/object_shelf.h"
 
+#include "core/store/bundle.h"
+
 namespace mailhold::store {
 
 Result<const EpochKey*> EpochKeys::get(Id tenant, Epoch epoch) { return get(tenant, epoch, 0); }
@@ -48,28 +50,52 @@ Result<std::string> ObjectShelf::load_message(Id tenant, Id message, EpochKeys& 
 }
 
 Result<std::string> ObjectShelf::load_part(Id tenant, Id part, EpochKeys& keys, const Deadline& deadline) {
-  const auto find = [&] { return rows_.wraps_of(tenant, part, deadline); };
+  const auto find = [&]() -> Result<NamedWraps> {
+    ASSIGN_OR_RETURN(std::vector<WrapRow> wraps, rows_.wraps_of(tenant, part, deadline));
+    return NamedWraps{0, std::move(wraps)};
+  };
   return load({ObjectKind::part, tenant, part, {}}, find, keys, deadline, nullptr);
 }
 
 Result<std::string> ObjectShelf::load(ObjectName name, const FindWraps& find, EpochKeys& keys, const Deadline& deadline,
                                       OpenedWrap* opened) {
   for (int attempt = 0;; ++attempt) {
-    ASSIGN_OR_RETURN(std::vector<WrapRow> rows, find());
-    ASSIGN_OR_RETURN(OpenedWrap wrap, unwrap(std::move(rows), keys));
+    ASSIGN_OR_RETURN(NamedWraps found, find());
+    ASSIGN_OR_RETURN(OpenedWrap wrap, unwrap(std::move(found.wraps), keys));
     name.object = wrap.row.object;
-    Result<std::string> bytes = read(name.kind, name.object, wrap.row.place, deadline);
+    const ObjectKind kind = found.member == 0 ? name.kind : ObjectKind::bundle;
+    Result<std::string> bytes = read(kind, name.object, wrap.row.place, deadline);
     // It may have been moved between the two look-ups: then the row says so now.
     if (!bytes && bytes.error().kind == ErrorKind::not_found && attempt == 0) continue;
     if (!bytes && bytes.error().kind == ErrorKind::not_found) {
       return Error{ErrorKind::corrupt, "the place of object " + name.object.text() + " is gone"};
     }
     if (!bytes) return bytes.error();
-    Result<std::string> content =
-        open_object(settings_.region, name, wrap.data_key.reveal(), *bytes, settings_.message_bytes_max + (4U << 20));
+    Result<std::string> content = found.member == 0 ? open_object(settings_.region, name, wrap.data_key.reveal(), *bytes,
+                                                                  settings_.message_bytes_max + (4U << 20))
+                                                    : open_member(name, found.member, wrap, *bytes);
     if (content && opened != nullptr) *opened = std::move(wrap);
     return content;
   }
+}
+
+Result<Bundle> ObjectShelf::open_bundle(const OpenedWrap& wrap, std::string_view bytes) const {
+  ASSIGN_OR_RETURN(const ObjectView view, parse_object(bytes));
+  // The ids are what stands in the head: they are in the context, so that under others it does not open.
+  const ObjectName name{ObjectKind::bundle, wrap.row.tenant, wrap.row.object, view.name.name};
+  Bundle bundle{split_ids(name.name), {}};
+  ASSIGN_OR_RETURN(const std::string content,
+                   open_object(settings_.region, name, wrap.data_key.reveal(), bytes, bundle_bytes_max));
+  ASSIGN_OR_RETURN(bundle.contents, parse_bundle(content, bundle.messages.size()));
+  return bundle;
+}
+
+Result<std::string> ObjectShelf::open_member(const ObjectName& name, std::uint32_t member, const OpenedWrap& wrap,
+                                             std::string_view bytes) const {
+  ASSIGN_OR_RETURN(Bundle bundle, open_bundle(wrap, bytes));
+  if (member > bundle.messages.size() || bundle.messages[member - 1].bytes() != name.name)
+    return Error{ErrorKind::corrupt, "another message lies there"};
+  return std::move(bundle.contents[member - 1]);
 }
 
 }  // namespace mailhold::store

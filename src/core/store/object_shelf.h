@@ -33,6 +33,12 @@ struct OpenedWrap {
   SecretText data_key;
 };
 
+// What is in a bundle: as many contents as messages.
+struct Bundle {
+  std::vector<Id> messages;
+  std::vector<std::string> contents;
+};
+
 class ObjectShelf {
  public:
   ObjectShelf(const StoreSettings& settings, StoreRows& rows, blobs::BlobStore& blobs)
@@ -44,6 +50,8 @@ class ObjectShelf {
   Result<std::string> load_message(Id tenant, Id message, EpochKeys& keys, const Deadline& deadline,
                                    OpenedWrap* opened = nullptr);
   Result<std::string> load_part(Id tenant, Id part, EpochKeys& keys, const Deadline& deadline);
+  // All messages of a bundle, whose record these bytes are.
+  Result<Bundle> open_bundle(const OpenedWrap& wrap, std::string_view bytes) const;
   // The record as it lies.
   Result<std::string> read(ObjectKind kind, Id object, const Place& place, const Deadline& deadline) const;
 
@@ -51,8 +59,10 @@ class ObjectShelf {
   static std::string blob_name(Id object);
 
  private:
-  using FindWraps = std::function<Result<std::vector<WrapRow>>()>;
+  using FindWraps = std::function<Result<NamedWraps>()>;
   Result<std::string> load(ObjectName name, const FindWraps& find, EpochKeys& keys, const Deadline& deadline, OpenedWrap* opened);
+  Result<std::string> open_member(const ObjectName& name, std::uint32_t member, const OpenedWrap& wrap,
+                                  std::string_view bytes) const;
 
   const StoreSettings& settings_;
   StoreRows& rows_;

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "core/store/bundle.h"
 
 namespace mailhold::store {
 namespace {
@@ -11,6 +12,11 @@ constexpr std::uint64_t living_share_min = 4;  // a segment that lives to less t
 constexpr std::size_t segments_moved_at_once_max = 8;
 constexpr std::size_t objects_moved_at_once_max = 256;
 constexpr std::size_t places_at_once_max = 1000;
+
+void note_members(const StoreRows::Found& bundle, std::vector<StoreRows::Found>& found) {
+  std::uint32_t member = 0;
+  for (const Id& message : split_ids(bundle.name)) found.push_back({bundle.object, std::string(message.bytes()), ++member});
+}
 
 }  // namespace
 
@@ -99,7 +105,11 @@ Result<std::uint64_t> PackSpace::rebuild(const Deadline& deadline) {
       return;
     }
     ++count;
-    found.push_back({{view->name.tenant, view->name.object, place}, std::string(view->name.name)});
+    const StoreRows::Found object{{view->name.tenant, view->name.object, place}, std::string(view->name.name), 0};
+    if (view->name.kind == ObjectKind::bundle)
+      note_members(object, found);
+    else
+      found.push_back(object);
   };
   const auto flush = [&](std::size_t at_least) {
     if (found.size() >= at_least && outcome) outcome = rows_.set_places(found, deadline);

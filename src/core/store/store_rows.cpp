@@ -20,7 +20,8 @@ const records::Schema& schema() {
        " tenant bytea NOT NULL, name bytea NOT NULL, object bytea NOT NULL, PRIMARY KEY (tenant, name)) /*clustered*/",
        "CREATE TABLE store_uses (message bytea NOT NULL, part bytea NOT NULL, tenant bytea NOT NULL,"
        " PRIMARY KEY (message, part)) /*clustered*/;"
-       "CREATE INDEX store_uses_by_part ON store_uses (part)"}};
+       "CREATE INDEX store_uses_by_part ON store_uses (part)",
+       "ALTER TABLE store_names ADD COLUMN member bigint NOT NULL DEFAULT 0"}};
   return the_schema;
 }
 
@@ -52,18 +53,25 @@ Result<std::vector<WrapRow>> StoreRows::wraps_of(Id tenant, Id object, const Dea
   return wraps_from(tenant, rows);
 }
 
-Result<std::vector<WrapRow>> StoreRows::wraps_of_name(Id tenant, std::string_view name, const Deadline& deadline) {
+Result<NamedWraps> StoreRows::wraps_of_name(Id tenant, std::string_view name, const Deadline& deadline) {
   return wraps_of_name(records_, tenant, name, deadline);
 }
 
-Result<std::vector<WrapRow>> StoreRows::wraps_of_name(Session& session, Id tenant, std::string_view name,
-                                                      const Deadline& deadline) {
+Result<NamedWraps> StoreRows::wraps_of_name(Session& session, Id tenant, std::string_view name, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const Rows rows,
-                   session.query("SELECT w.object, w.epoch, w.key_version, w.wrap, w.segment, w.position, w.length "
+                   session.query("SELECT w.object, w.epoch, w.key_version, w.wrap, w.segment, w.position, w.length, n.member "
                                  "FROM store_names n JOIN store_wraps w ON w.object = n.object AND w.tenant = n.tenant "
                                  "WHERE n.tenant = $1 AND n.name = $2 ORDER BY w.epoch DESC LIMIT 4",
                                  {value_of(tenant), Value::bytes_of(name)}, deadline));
-  return wraps_from(tenant, rows);
+  return NamedWraps{rows.empty() ? 0 : static_cast<std::uint32_t>(rows[0][7].number()), wraps_from(tenant, rows)};
+}
+
+Result<std::optional<NameRow>> StoreRows::find_name(Id tenant, std::string_view name, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const Rows rows, records_.query("SELECT object, member FROM store_names WHERE tenant = $1 AND name = $2",
+                                                   {value_of(tenant), Value::bytes_of(name)}, deadline));
+  if (rows.empty()) return std::optional<NameRow>();
+  return std::optional(
+      NameRow{tenant, std::string(name), Id::from_bytes(rows[0][0].bytes()), static_cast<std::uint32_t>(rows[0][1].number())});
 }
 
 Status StoreRows::add(Session& session, const std::vector<WrapRow>& wraps, const std::vector<NameRow>& names,
@@ -73,14 +81,15 @@ Status StoreRows::add(Session& session, const std::vector<WrapRow>& wraps, const
     wrap_values.push_back({value_of(row.object), row.epoch, value_of(row.tenant), row.key_version, Value::bytes_of(row.wrap),
                            row.place.segment, row.place.position, row.place.length});
   }
-  for (const NameRow& row : names) name_values.push_back({value_of(row.tenant), Value::bytes_of(row.name), value_of(row.object)});
+  for (const NameRow& row : names)
+    name_values.push_back({value_of(row.tenant), Value::bytes_of(row.name), value_of(row.object), row.member});
   RETURN_IF_ERROR(
       session.execute_batch("INSERT INTO store_wraps (object, epoch, tenant, key_version, wrap, segment, position, length) "
                             "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (object, epoch) DO NOTHING",
                             wrap_values, deadline));
   RETURN_IF_ERROR(
-      session.execute_batch("INSERT INTO store_names (tenant, name, object) VALUES ($1, $2, $3) "
-                            "ON CONFLICT (tenant, name) DO UPDATE SET object = excluded.object",
+      session.execute_batch("INSERT INTO store_names (tenant, name, object, member) VALUES ($1, $2, $3, $4) "
+                            "ON CONFLICT (tenant, name) DO UPDATE SET object = excluded.object, member = excluded.member",
                             name_values, deadline));
   return done();
 }
@@ -112,25 +121,6 @@ Result<std::uint64_t> StoreRows::remove_epoch(Id tenant, Epoch epoch, const Dead
   return count;
 }
 
-Result<std::uint64_t> StoreRows::remove_named(Id tenant, std::string_view name, const Deadline& deadline) {
-  std::uint64_t count = 0;
-  const auto work = [&](Session& session) -> Status {
-    const Values values{value_of(tenant), Value::bytes_of(name)};
-    ASSIGN_OR_RETURN(count, session.execute("DELETE FROM store_wraps WHERE tenant = $1 AND object IN "
-                                            "(SELECT object FROM store_names WHERE tenant = $1 AND name = $2)",
-                                            values, deadline));
-    RETURN_IF_ERROR(
-        session.execute("DELETE FROM store_uses WHERE tenant = $1 AND message IN "
-                        "(SELECT object FROM store_names WHERE tenant = $1 AND name = $2)",
-                        values, deadline));
-    RETURN_IF_ERROR(session.execute("DELETE FROM store_names WHERE tenant = $1 AND name = $2", values, deadline));
-    return done();
-  };
-  RETURN_IF_ERROR(records_.transaction(work, deadline));
-  RETURN_IF_ERROR(records_.forget_deleted(deadline));
-  return count;
-}
-
 Status StoreRows::add_uses(Session& session, const std::vector<UseRow>& uses, const Deadline& deadline) {
   std::vector<Values> values;
   for (const UseRow& use : uses) values.push_back({value_of(use.message), value_of(use.part), value_of(use.tenant)});
@@ -148,42 +138,38 @@ Result<std::vector<NameRow>> StoreRows::messages_without_uses(std::size_t limit,
                                                    {std::uint64_t{limit}}, deadline));
   std::vector<NameRow> names;
   for (const Values& row : rows)
-    names.push_back({Id::from_bytes(row[0].bytes()), row[1].bytes(), Id::from_bytes(row[2].bytes())});
+    names.push_back({Id::from_bytes(row[0].bytes()), row[1].bytes(), Id::from_bytes(row[2].bytes()), 0});
   return names;
 }
 
-Result<std::uint64_t> StoreRows::release(Id tenant, const std::vector<Id>& messages, const Deadline& deadline) {
-  std::uint64_t count = 0;
-  const auto release_one = [&](Session& session, Id message) -> Status {
-    ASSIGN_OR_RETURN(const Rows objects, session.query("SELECT object FROM store_names WHERE tenant = $1 AND name = $2",
-                                                       {value_of(tenant), value_of(message)}, deadline));
-    if (objects.empty()) return done();
-    const Values object{value_of(tenant), objects[0][0]};
-    ASSIGN_OR_RETURN(
-        const Rows parts,
-        session.query("SELECT part FROM store_uses WHERE tenant = $1 AND message = $2 AND part <> $2", object, deadline));
-    ASSIGN_OR_RETURN(const std::uint64_t own,
-                     session.execute("DELETE FROM store_wraps WHERE tenant = $1 AND object = $2", object, deadline));
-    RETURN_IF_ERROR(session.execute("DELETE FROM store_uses WHERE tenant = $1 AND message = $2", object, deadline));
-    RETURN_IF_ERROR(session.execute("DELETE FROM store_names WHERE tenant = $1 AND name = $2",
-                                    {value_of(tenant), value_of(message)}, deadline));
-    std::vector<Values> values;
-    for (const Values& part : parts) values.push_back({value_of(tenant), part[0]});
-    ASSIGN_OR_RETURN(const std::uint64_t of_parts,
-                     session.execute_batch("DELETE FROM store_wraps WHERE tenant = $1 AND object = $2 AND NOT EXISTS "
-                                           "(SELECT 1 FROM store_uses u JOIN store_wraps w ON w.object = u.message "
-                                           "WHERE u.part = $2 AND w.tenant = $1 AND w.epoch = store_wraps.epoch)",
-                                           values, deadline));
-    count += own + of_parts;
-    return done();
-  };
-  const auto work = [&](Session& session) -> Status {
-    for (const Id& message : messages) RETURN_IF_ERROR(release_one(session, message));
-    return done();
-  };
-  RETURN_IF_ERROR(records_.transaction(work, deadline));
-  RETURN_IF_ERROR(records_.forget_deleted(deadline));
+Result<std::uint64_t> StoreRows::remove_object(Session& session, Id tenant, Id object, const Deadline& deadline) {
+  const Values values{value_of(tenant), value_of(object)};
+  ASSIGN_OR_RETURN(const std::uint64_t count,
+                   session.execute("DELETE FROM store_wraps WHERE tenant = $1 AND object = $2", values, deadline));
+  RETURN_IF_ERROR(session.execute("DELETE FROM store_uses WHERE tenant = $1 AND message = $2", values, deadline));
   return count;
+}
+
+Result<std::uint64_t> StoreRows::remove_object_and_parts(Session& session, Id tenant, Id object, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const Rows parts,
+                   session.query("SELECT part FROM store_uses WHERE tenant = $1 AND message = $2 AND part <> $2",
+                                 {value_of(tenant), value_of(object)}, deadline));
+  ASSIGN_OR_RETURN(const std::uint64_t own, remove_object(session, tenant, object, deadline));
+  std::vector<Values> values;
+  for (const Values& part : parts) values.push_back({value_of(tenant), part[0]});
+  ASSIGN_OR_RETURN(const std::uint64_t of_parts,
+                   session.execute_batch("DELETE FROM store_wraps WHERE tenant = $1 AND object = $2 AND NOT EXISTS "
+                                         "(SELECT 1 FROM store_uses u JOIN store_wraps w ON w.object = u.message "
+                                         "WHERE u.part = $2 AND w.tenant = $1 AND w.epoch = store_wraps.epoch)",
+                                         values, deadline));
+  return own + of_parts;
+}
+
+Status StoreRows::remove_names(Session& session, Id tenant, const std::vector<Id>& messages, const Deadline& deadline) {
+  std::vector<Values> values;
+  for (const Id& message : messages) values.push_back({value_of(tenant), value_of(message)});
+  RETURN_IF_ERROR(session.execute_batch("DELETE FROM store_names WHERE tenant = $1 AND name = $2", values, deadline));
+  return done();
 }
 
 Result<std::uint64_t> StoreRows::remove_orphaned_names(const Deadline& deadline) {
@@ -234,7 +220,7 @@ Status StoreRows::set_places(const std::vector<Found>& found, const Deadline& de
   for (const Found& one : found) {
     const ObjectPlace& at = one.object;
     places.push_back({value_of(at.tenant), value_of(at.object), at.place.segment, at.place.position, at.place.length});
-    names.push_back({value_of(at.tenant), Value::bytes_of(one.name), value_of(at.object)});
+    names.push_back({value_of(at.tenant), Value::bytes_of(one.name), value_of(at.object), one.member});
   }
   const auto work = [&](Session& session) -> Status {
     RETURN_IF_ERROR(
@@ -242,8 +228,9 @@ Status StoreRows::set_places(const std::vector<Found>& found, const Deadline& de
                               "WHERE object = $2 AND tenant = $1",
                               places, deadline));
     RETURN_IF_ERROR(session.execute_batch(
-        "INSERT INTO store_names (tenant, name, object) SELECT DISTINCT tenant, $2, object FROM store_wraps "
-        "WHERE object = $3 AND tenant = $1 ON CONFLICT (tenant, name) DO UPDATE SET object = excluded.object",
+        "INSERT INTO store_names (tenant, name, object, member) SELECT DISTINCT tenant, $2, object, $4 FROM store_wraps "
+        "WHERE object = $3 AND tenant = $1 "
+        "ON CONFLICT (tenant, name) DO UPDATE SET object = excluded.object, member = excluded.member",
         names, deadline));
     return done();
   };

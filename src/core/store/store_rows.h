@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,9 +40,16 @@ struct NameRow {
   Id tenant;
   std::string name;
   Id object;
+  std::uint32_t member = 0;  // the name means the member of a bundle, counted from 1; 0: the object as a whole
 };
 
-// A message that uses a part; a message whose uses are noted stands for itself too.
+// The wraps of a named object.
+struct NamedWraps {
+  std::uint32_t member = 0;
+  std::vector<WrapRow> wraps;
+};
+
+// A message, or one of a bundle, uses a part; an object whose uses are noted stands for itself too.
 struct UseRow {
   Id tenant;
   Id message;  // objects, both
@@ -62,9 +70,10 @@ class StoreRows {
   // Newest epoch first, at most 64. Holds are newer than all days.
   Result<std::vector<WrapRow>> wraps_of(Id tenant, Id object, const Deadline& deadline);
   // Of the object with that name; at most 4, so that a part that is wrapped every day costs no more.
-  Result<std::vector<WrapRow>> wraps_of_name(Id tenant, std::string_view name, const Deadline& deadline);
-  static Result<std::vector<WrapRow>> wraps_of_name(records::Session& session, Id tenant, std::string_view name,
-                                                    const Deadline& deadline);
+  Result<NamedWraps> wraps_of_name(Id tenant, std::string_view name, const Deadline& deadline);
+  static Result<NamedWraps> wraps_of_name(records::Session& session, Id tenant, std::string_view name, const Deadline& deadline);
+  // Whether or not something wraps its object.
+  Result<std::optional<NameRow>> find_name(Id tenant, std::string_view name, const Deadline& deadline);
 
   // A wrap that is there stays as it is; a name that is there gets the new object.
   static Status add(records::Session& session, const std::vector<WrapRow>& wraps, const std::vector<NameRow>& names,
@@ -83,9 +92,14 @@ class StoreRows {
 
   // Deleted, and gone from the files: counts of rows.
   Result<std::uint64_t> remove_epoch(Id tenant, Epoch epoch, const Deadline& deadline);
-  Result<std::uint64_t> remove_named(Id tenant, std::string_view name, const Deadline& deadline);
-  Result<std::uint64_t> release(Id tenant, const std::vector<Id>& messages, const Deadline& deadline);
   Result<std::uint64_t> remove_orphaned_names(const Deadline& deadline);
+
+  // The wraps and uses of an object of messages; and of its parts every wrap that no other message of the same epoch needs. Count
+  // of wraps. Final in the files after forget_deleted.
+  static Result<std::uint64_t> remove_object(records::Session& session, Id tenant, Id object, const Deadline& deadline);
+  static Result<std::uint64_t> remove_object_and_parts(records::Session& session, Id tenant, Id object, const Deadline& deadline);
+  static Status remove_names(records::Session& session, Id tenant, const std::vector<Id>& messages, const Deadline& deadline);
+  Status forget_deleted(const Deadline& deadline) { return records_.forget_deleted(deadline); }
 
   struct SegmentUse {
     std::uint64_t segment = 0, bytes = 0;
@@ -98,6 +112,7 @@ class StoreRows {
   struct Found {
     ObjectPlace object;
     std::string name;
+    std::uint32_t member = 0;
   };
   Status set_places(const std::vector<Found>& found, const Deadline& deadline);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 
 #include "base/bytes.h"
 #include "core/store/mail_dictionary.h"
@@ -18,20 +19,22 @@ namespace {
 constexpr int zstd_level_quick = 1;  // three times as fast as 3 for 5 % more bytes of mail
 // Of thorough compression, of what is small: there a dictionary helps, and matches are worth looking for.
 constexpr int zstd_level_thorough = 6;
-constexpr std::size_t small_bytes_max = 64U << 10;
+constexpr std::size_t small_bytes_max = bundle_bytes_max;
 constexpr std::uint8_t compression_none = 0, compression_zstd = 1, compression_zstd_mail = 2;
+
+constexpr std::uint16_t field_alone = 1, field_bundle = 2;
 
 sealed::Context object_context(const std::string& region, const ObjectName& name) {
   sealed::Context context;
   context.region = region;
   context.tenant = name.tenant;
-  context.kind = name.kind == ObjectKind::message ? sealed::Kind::message_recipe : sealed::Kind::message_part;
+  context.kind = name.kind == ObjectKind::part ? sealed::Kind::message_part : sealed::Kind::message_recipe;
   context.object_id = std::string(name.object.bytes());
-  context.field = 1;
+  context.field = name.kind == ObjectKind::bundle ? field_bundle : field_alone;
   context.version = 1;
   context.key_id = name.object;
   context.key_version = 1;
-  if (name.kind == ObjectKind::message) context.extra = std::string(name.name);
+  if (name.kind != ObjectKind::part) context.extra = std::string(name.name);
   return context;
 }
 
@@ -139,20 +142,39 @@ Result<std::string> unpack(std::string_view packed, std::uint64_t content_bytes_
 
 std::string encode_object_head(const ObjectName& name) {
   ByteWriter writer;
-  writer.u8(static_cast<std::uint8_t>(name.kind)).raw(name.tenant.bytes()).raw(name.object.bytes()).raw(name.name);
+  writer.u8(static_cast<std::uint8_t>(name.kind)).raw(name.tenant.bytes()).raw(name.object.bytes());
+  if (name.kind == ObjectKind::bundle) writer.u8(static_cast<std::uint8_t>(name.name.size() / Id::size));
+  writer.raw(name.name);
   return writer.take();
 }
+
+namespace {
+
+// Of an object of that kind. Nothing for a kind that is not known, and for a bundle of no possible size.
+std::optional<std::size_t> read_name_size(ByteReader& reader, std::uint8_t kind) {
+  switch (static_cast<ObjectKind>(kind)) {
+    case ObjectKind::message: return Id::size;
+    case ObjectKind::part: return crypto::sha256_size;
+    case ObjectKind::bundle: break;
+    default: return std::nullopt;
+  }
+  const std::size_t count = reader.u8();
+  return count >= 2 && count <= bundle_messages_most ? std::optional(count * Id::size) : std::nullopt;
+}
+
+}  // namespace
 
 Result<ObjectView> parse_object(std::string_view bytes) {
   ByteReader reader(bytes);
   ObjectView view;
   const std::uint8_t kind = reader.u8();
-  view.name.kind = kind == static_cast<std::uint8_t>(ObjectKind::part) ? ObjectKind::part : ObjectKind::message;
   view.name.tenant = Id::from_bytes(reader.raw(Id::size));
   view.name.object = Id::from_bytes(reader.raw(Id::size));
-  view.name.name = reader.raw(view.name.kind == ObjectKind::part ? crypto::sha256_size : Id::size);
+  const std::optional<std::size_t> name_size = read_name_size(reader, kind);
+  view.name.name = reader.raw(name_size.value_or(0));
   view.sealed = reader.rest();
-  if (!reader.ok() || kind != static_cast<std::uint8_t>(view.name.kind)) return Error{ErrorKind::corrupt, "no stored object"};
+  if (!reader.ok() || !name_size) return Error{ErrorKind::corrupt, "no stored object"};
+  view.name.kind = static_cast<ObjectKind>(kind);
   return view;
 }
 

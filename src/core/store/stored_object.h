@@ -11,19 +11,20 @@
 #include "base/id.h"
 #include "base/result.h"
 #include "base/secret_text.h"
+#include "core/store/bundle.h"
 #include "core/store/message_store.h"
 #include "core/store/store_keys.h"
 #include "formats/sealed/context.h"
 
 namespace mailhold::store {
 
-enum class ObjectKind : std::uint8_t { message = 1, part = 2 };
+enum class ObjectKind : std::uint8_t { message = 1, part = 2, bundle = 3 };
 
 struct ObjectName {
   ObjectKind kind = ObjectKind::message;
   Id tenant;
   Id object;
-  std::string_view name;  // a message's id, or a part's token
+  std::string_view name;  // a message's id, a part's token, or the ids of a bundle's messages, joined
 };
 
 // Rises with time, so that rows that are written together lie together.
@@ -46,7 +47,7 @@ class Packing {
 // corrupt; limit_exceeded if the content says it is larger than content_bytes_max.
 Result<std::string> unpack(std::string_view packed, std::uint64_t content_bytes_max);
 
-// The bytes in front of the sealed ones.
+// The bytes in front of the sealed ones. A bundle has at most bundle_messages_most ids.
 std::string encode_object_head(const ObjectName& name);
 struct ObjectView {
   ObjectName name;

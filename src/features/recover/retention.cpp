@@ -182,6 +182,28 @@ Status Retention::forget_words(const BackupBook::Leaving& leaving, const Deadlin
   return unnamed.empty() ? done() : parts_.forget_words(leaving.tenant, unnamed, deadline);
 }
 
+// One that lies in a bundle that does not open stays, for until that is mended nobody can tell it from what must be kept; it is
+// tried again by the next run. The others go.
+Status Retention::release(Id tenant, std::vector<Id>& unnamed, std::vector<Id>& looked_at, const Deadline& deadline) {
+  if (unnamed.empty()) return done();
+  const auto passes = [](const Error& error) { return error.is_temporary() || error.kind == ErrorKind::cancelled; };
+  const auto all = parts_.store.release(tenant, unnamed, deadline);
+  if (all) return done();
+  if (passes(all.error())) return all.error();
+  std::set<Id> stays;
+  for (const Id& content : unnamed) {
+    const auto one = parts_.store.release(tenant, {content}, deadline);
+    if (one) continue;
+    if (passes(one.error())) return one.error();
+    log_error("backup", "content " + content.text() + " is over and cannot be taken out: " + one.error().detail);
+    stays.insert(content);
+  }
+  const auto has_stayed = [&](Id content) { return stays.contains(content); };
+  std::erase_if(unnamed, has_stayed);
+  std::erase_if(looked_at, has_stayed);
+  return done();
+}
+
 // Contents whose versions went. One that a version still names stays, and comes again with that version's end.
 Status Retention::release_contents(Expired& expired, const Deadline& deadline) {
   for (;;) {
@@ -198,7 +220,8 @@ Status Retention::release_contents(Expired& expired, const Deadline& deadline) {
         if (!is_named) unnamed.push_back(content);
       }
       if (looked_at.empty()) return done();
-      if (!unnamed.empty()) RETURN_IF_ERROR(parts_.store.release(leaving.tenant, unnamed, deadline));
+      RETURN_IF_ERROR(release(leaving.tenant, unnamed, looked_at, deadline));
+      if (looked_at.empty()) return done();
     }
     RETURN_IF_ERROR(parts_.book.have_left(looked_at, deadline));
     expired.contents += unnamed.size();

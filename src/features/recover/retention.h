@@ -99,6 +99,7 @@ class Retention {
                           const Deadline& deadline);
   Status remove_mailbox(const Mailbox& mailbox, const Deadline& deadline);
   Status forget_words(const BackupBook::Leaving& leaving, const Deadline& deadline);
+  Status release(Id tenant, std::vector<Id>& unnamed, std::vector<Id>& looked_at, const Deadline& deadline);
   Status release_contents(Expired& expired, const Deadline& deadline);
 
   const Parts parts_;

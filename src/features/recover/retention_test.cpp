@@ -172,6 +172,41 @@ TEST_F(RetentionTest, what_went_can_be_opened_by_no_copy_of_packs_and_keys) {
   for (const std::string& content : versions_left()) EXPECT_NE(content, "unreadable");
 }
 
+TEST_F(RetentionTest, what_lies_with_damage_waits_and_the_rest_goes) {
+  // Two syncs, two bundles; of each one content is over.
+  for (int i = 0; i < 3; ++i) server.folders["INBOX"].add(letter("later " + std::to_string(i)));
+  ASSERT_TRUE(sync());
+  const Id early = content_of(letter("in 1")), late = content_of(letter("later 1"));
+  auto& inbox = server.folders["INBOX"];
+  for (std::size_t i = inbox.messages.size(); i-- > 0;) {
+    if (inbox.messages[i].content == letter("in 1") || inbox.messages[i].content == letter("later 1")) inbox.remove(i);
+  }
+  ASSERT_TRUE(sync());
+  const auto place = *records->query(
+      "SELECT w.segment, w.position, w.length FROM store_names n JOIN store_wraps w ON w.object = "
+      "n.object WHERE n.name = $1",
+      {records::Value::bytes_of(early.bytes())}, soon());
+  const auto damage = [&] {
+    const auto file = settings.folder / "packs" / segments::segment_file_name(static_cast<std::uint64_t>(place[0][0].number()));
+    std::fstream stream(file, std::ios::binary | std::ios::in | std::ios::out);
+    const auto at = place[0][1].number() + place[0][2].number() / 2;
+    stream.seekg(at);
+    const char was = static_cast<char>(stream.get());
+    stream.seekp(at);
+    stream.put(static_cast<char>(was ^ 0x20));
+  };
+  damage();
+  keep_for(7);
+  EXPECT_EQ(run_at(now + 7 * day).contents, 1U);
+  EXPECT_EQ(store->retrieve(tenant, late, soon()).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(count("backup_leaving"), 1);
+  damage();  // mended
+  EXPECT_EQ(run_at(now + 7 * day).contents, 1U);
+  EXPECT_EQ(store->retrieve(tenant, early, soon()).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(count("backup_leaving"), 0);
+  EXPECT_FALSE(versions_left().contains("unreadable"));
+}
+
 TEST_F(RetentionTest, the_words_of_what_goes_leave_the_index_first) {
   server.folders["Archive/2026"].messages.clear();
   ASSERT_TRUE(sync());

@@ -1,0 +1,31 @@
+// What is in a bundle, and heads of objects: what is taken for one is exactly what an encoder writes. The first byte is how many
+// messages the head spoke of.
+#include "core/store/bundle.h"
+
+#include <cstdint>
+#include <cstdlib>
+
+#include "core/store/stored_object.h"
+#include "fuzz_seeds.h"
+
+using namespace mailhold::store;
+
+std::vector<std::string> fuzz_seeds() {
+  const mailhold::Id id = mailhold::Id::from_bytes("tenant--tenant--");
+  const std::string ids = join_ids({id, id, id});
+  return {"\3" + encode_bundle({"one", "", "three"}), "\1" + encode_bundle({std::string(300, 'c')}),
+          encode_object_head({ObjectKind::bundle, id, id, ids}) + "sealed",
+          encode_object_head({ObjectKind::message, id, id, id.bytes()}) + "sealed"};
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  if (const auto object = parse_object(bytes); object && encode_object_head(object->name) + std::string(object->sealed) != bytes)
+    std::abort();
+  if (size == 0) return 0;
+  const auto contents = parse_bundle(bytes.substr(1), data[0]);
+  if (!contents) return 0;
+  if (contents->size() != data[0] || contents->size() > bundle_messages_most) std::abort();
+  if (encode_bundle({contents->begin(), contents->end()}) != bytes.substr(1)) std::abort();
+  return 0;
+}
