@@ -81,6 +81,10 @@ class KeptAndProved(ConnectionWorld):
         with sqlite3.connect(f"file:{self.mailhold.data}/backup/backup.db?mode=ro", uri=True) as records:
             return records.execute(sql).fetchone()[0]
 
+    def wraps(self):
+        with sqlite3.connect(f"file:{self.mailhold.data}/backup/backup.db?mode=ro", uri=True) as records:
+            return {wrap for (wrap,) in records.execute("SELECT wrap FROM store_wraps")}
+
     def days_pass(self, days):
         """Everything that left the mailbox left it so many days earlier. The day stands in the clear; what it is of does not."""
         with sqlite3.connect(f"{self.mailhold.data}/backup/backup.db", timeout=30) as records:
@@ -123,13 +127,14 @@ class KeptAndProved(ConnectionWorld):
         self.assertEqual(self.mailhold.cli("retention", "run")["versions"], 0)
 
         self.days_pass(31)
-        said, wraps = self.simulate("--days", 0), self.rows("SELECT count(*) FROM store_wraps")
+        said, wraps, names = self.simulate("--days", 0), self.wraps(), self.rows("SELECT count(*) FROM store_names")
         self.assertEqual(said["vanishes"][0]["items"], 4)
         self.assertGreater(said["vanishes"][0]["bytes"], 1000)
         went = self.mailhold.cli("retention", "run")
         self.assertEqual((went["versions"], went["contents"]), (4, 4))
         self.assertEqual(self.rows("SELECT count(*) FROM backup_items WHERE until IS NOT NULL"), 2)
-        self.assertLess(self.rows("SELECT count(*) FROM store_wraps"), wraps)
+        self.assertEqual(self.rows("SELECT count(*) FROM store_names"), names - 4)
+        self.assertTrue(wraps - self.wraps(), "what held them is wrapped as before")
         self.assertEqual(self.simulate("--days", 0)["vanishes"], [])
         self.assertEqual(self.mailhold.cli("retention", "run")["versions"], 0)
         self.assertEqual([entry["versions"] for entry in self.ledger("backup.expired")], [4])
