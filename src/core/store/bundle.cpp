@@ -1,31 +1,23 @@
 #include "core/store/bundle.h"
 
-#include "base/bytes.h"
+#include "formats/sealed/padding.h"
 
 namespace mailhold::store {
-namespace {
 
-constexpr std::uint8_t format_version = 1;
-
-}  // namespace
-
-std::string encode_bundle(const std::vector<std::string_view>& contents) {
-  ByteWriter writer;
-  writer.u8(format_version);
-  for (const std::string_view content : contents) writer.u32(static_cast<std::uint32_t>(content.size()));
-  for (const std::string_view content : contents) writer.raw(content);
-  return writer.take();
+std::string encode_bundle(const std::vector<std::string_view>& stored) {
+  std::string joined;
+  for (const std::string_view each : stored) joined += each;
+  return padded(std::move(joined));
 }
 
 Result<std::vector<std::string>> parse_bundle(std::string_view bytes, std::size_t count) {
-  ByteReader reader(bytes);
-  if (reader.u8() != format_version) return Error{ErrorKind::unsupported, "a bundle of a format that is not known here"};
   if (count > bundle_messages_most) return Error{ErrorKind::corrupt, "a bundle of too many messages"};
-  std::vector<std::uint32_t> lengths;
-  for (std::size_t i = 0; i < count; ++i) lengths.push_back(reader.u32());
+  if (bytes.size() > sealed::padded_length(bundle_bytes_max))
+    return Error{ErrorKind::limit_exceeded, "a bundle of " + std::to_string(bytes.size()) + " bytes"};
+  ByteReader reader(bytes);
   std::vector<std::string> contents;
-  for (const std::uint32_t length : lengths) contents.emplace_back(reader.raw(length));
-  RETURN_IF_ERROR(reader.finish());
+  for (std::size_t i = 0; i < count; ++i) contents.emplace_back(next_stored(reader));
+  RETURN_IF_ERROR(expect_padding(reader));
   return contents;
 }
 

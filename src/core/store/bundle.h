@@ -1,5 +1,5 @@
-// Bundle: the contents of several small messages in one object, so that they share one seal, one key, one place and what repeats
-// in them. A message alone would cost about 420 bytes beside its content. Internal to this room.
+// Bundle: several small messages in one object, so that they share one seal, one key and one place. A message alone would cost
+// about 420 bytes beside its content. Each is compressed by itself, never beside another. Internal to this room.
 //
 // Design: docs/formats/store.md
 #pragma once
@@ -10,20 +10,18 @@
 
 #include "base/id.h"
 #include "base/result.h"
+#include "core/store/stored_object.h"
 
 namespace mailhold::store {
 
 inline constexpr std::size_t bundle_messages_most = 64;              // whatever the settings say
 inline constexpr std::size_t bundled_message_bytes_max = 32U << 10;  // of its content; a larger one is an object of its own
-inline constexpr std::size_t bundle_bytes_max = 128U << 10;          // of the bundle's content
+inline constexpr std::size_t bundle_bytes_max = 128U << 10;          // of all of them in their stored form
 
-// What a message adds to the content of a bundle, and what a bundle has beside its messages.
-constexpr std::size_t bundled_size(std::size_t content_bytes) { return 4 + content_bytes; }
-inline constexpr std::size_t bundle_head_size = 1;
-
-// Of at most bundle_messages_most contents.
-std::string encode_bundle(const std::vector<std::string_view>& contents);
-// The contents in their order. corrupt unless there are exactly `count` and nothing else.
+// Of one content or of several, each as Packing::compress gives it: what is sealed.
+std::string encode_bundle(const std::vector<std::string_view>& stored);
+// The stored forms in their order, for unpack(). corrupt unless there are exactly `count` with nothing but padding behind them;
+// limit_exceeded.
 Result<std::vector<std::string>> parse_bundle(std::string_view bytes, std::size_t count);
 
 // The ids of a bundle's messages as they stand in its head, joined; and back.

@@ -1,7 +1,8 @@
-// What is in a bundle, and heads of objects: what is taken for one is exactly what an encoder writes. The first byte is how many
-// messages the head spoke of.
+// What is in a bundle, and heads of objects: what is taken for one is what an encoder writes, and padding. The first byte is how
+// many messages the head spoke of.
 #include "core/store/bundle.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 
@@ -13,7 +14,10 @@ using namespace mailhold::store;
 std::vector<std::string> fuzz_seeds() {
   const mailhold::Id id = mailhold::Id::from_bytes("tenant--tenant--");
   const std::string ids = join_ids({id, id, id});
-  return {"\3" + encode_bundle({"one", "", "three"}), "\1" + encode_bundle({std::string(300, 'c')}),
+  Packing packing(Compression::thorough);
+  const std::string one = packing.compress("one"), long_one = packing.compress(std::string(300, 'c')),
+                    none = packing.compress("");
+  return {"\3" + encode_bundle({one, none, long_one}), "\1" + encode_bundle({long_one}),
           encode_object_head({ObjectKind::bundle, id, id, ids}) + "sealed",
           encode_object_head({ObjectKind::message, id, id, id.bytes()}) + "sealed"};
 }
@@ -26,6 +30,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto contents = parse_bundle(bytes.substr(1), data[0]);
   if (!contents) return 0;
   if (contents->size() != data[0] || contents->size() > bundle_messages_most) std::abort();
-  if (encode_bundle({contents->begin(), contents->end()}) != bytes.substr(1)) std::abort();
+  std::string joined;
+  for (const std::string& stored : *contents) {
+    joined += stored;
+    if (const auto content = unpack(stored, bundled_message_bytes_max); content && content->size() > bundled_message_bytes_max)
+      std::abort();
+  }
+  joined.resize(std::max(joined.size(), size - 1), '\0');
+  if (joined != bytes.substr(1)) std::abort();
   return 0;
 }

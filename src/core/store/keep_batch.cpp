@@ -41,7 +41,7 @@ Result<Kept> KeepBatch::add(const NewMessage& message, CutMessage& cut) {
     ASSIGN_OR_RETURN(cut.recipe.pieces[part.piece].part,
                      find_or_add({message.tenant, epoch, std::move(token), part.bytes()}, kept));
   }
-  RETURN_IF_ERROR(add_content({message.tenant, epoch}, {message.message, encode(cut.recipe), parts_of(cut.recipe)}, kept));
+  RETURN_IF_ERROR(add_recipe({message.tenant, epoch}, message.message, cut.recipe, kept));
   return kept;
 }
 
@@ -102,21 +102,21 @@ Result<Id> KeepBatch::find(const PartToKeep& part) {
 }
 
 // A small message waits for others of its tenant and day.
-Status KeepBatch::add_content(const Whose& whose, MessageContent content, Kept& kept) {
-  const std::size_t size = content.recipe.size();
-  if (rooms_.objects.settings.bundle_messages_max < 2 || size > bundled_message_bytes_max) {
-    std::vector<MessageContent> alone;
-    alone.push_back(std::move(content));
-    ASSIGN_OR_RETURN(const std::uint64_t bytes, add_messages(whose, alone));
+Status KeepBatch::add_recipe(const Whose& whose, Id message, const Recipe& recipe, Kept& kept) {
+  const std::string encoded = encode(recipe);
+  MessageContent content{message, rooms_.objects.packing.compress(encoded), parts_of(recipe)};
+  if (rooms_.objects.settings.bundle_messages_max < 2 || encoded.size() > bundled_message_bytes_max) {
+    ASSIGN_OR_RETURN(const std::uint64_t bytes, add_messages(whose, {std::move(content)}));
     kept.bytes_written += bytes;
     return done();
   }
   OpenBundle& bundle = bundles_[whose];
-  if (!bundle.messages.empty() && bundle_head_size + bundle.bytes + bundled_size(size) > bundle_bytes_max) {
+  const std::size_t size = content.stored.size();
+  if (!bundle.messages.empty() && bundle.bytes + size > bundle_bytes_max) {
     RETURN_IF_ERROR(add_messages(whose, bundle.messages));
     bundle = {};
   }
-  bundle.bytes += bundled_size(size);
+  bundle.bytes += size;
   bundle.messages.push_back(std::move(content));
   kept.bytes_written += size;
   if (bundle.messages.size() < rooms_.objects.settings.bundle_messages_max) return done();

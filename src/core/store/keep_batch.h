@@ -59,7 +59,7 @@ class KeepBatch {
   Result<std::string> token_of(Id tenant, std::string_view bytes);
   Result<Id> find_or_add(const PartToKeep& part, Kept& kept);
   Result<Id> find(const PartToKeep& part);
-  Status add_content(const Whose& whose, MessageContent content, Kept& kept);
+  Status add_recipe(const Whose& whose, Id message, const Recipe& recipe, Kept& kept);
   Result<std::uint64_t> add_messages(const Whose& whose, const std::vector<MessageContent>& messages);
 
   const Rooms& rooms_;

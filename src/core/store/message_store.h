@@ -64,7 +64,7 @@ struct StoreSettings {
 struct Kept {
   std::uint32_t parts_new = 0;
   std::uint32_t parts_shared = 0;   // found in the tenant's store already
-  std::uint64_t bytes_written = 0;  // of a message in a bundle, what it has before it is compressed
+  std::uint64_t bytes_written = 0;  // of a message in a bundle, its own share
 };
 
 struct Reclaimed {

@@ -34,7 +34,7 @@ NewObjects::Added NewObjects::add_part(Id tenant, std::string_view token, std::s
                                        std::span<const WrapUnder> epochs) {
   const Id object = new_id();
   names_.push_back({tenant, std::string(token), object, 0});
-  return {object, add({ObjectKind::part, tenant, object, token}, bytes, epochs)};
+  return {object, add({ObjectKind::part, tenant, object, token}, rooms_.packing.pack(bytes), epochs)};
 }
 
 NewObjects::Added NewObjects::add_messages(Id tenant, const std::vector<MessageContent>& messages,
@@ -46,7 +46,7 @@ NewObjects::Added NewObjects::add_messages(Id tenant, const std::vector<MessageC
   std::set<Id> used{object};
   for (const MessageContent& each : messages) {
     ids.push_back(each.message);
-    contents.push_back(each.recipe);
+    contents.push_back(each.stored);
     used.insert(each.parts.begin(), each.parts.end());
     names_.push_back({tenant, std::string(each.message.bytes()), object, is_bundle ? static_cast<std::uint32_t>(ids.size()) : 0});
   }
@@ -54,15 +54,15 @@ NewObjects::Added NewObjects::add_messages(Id tenant, const std::vector<MessageC
     for (const Id& each : used) uses_.push_back({tenant, object, each});
   }
   const std::string name = join_ids(ids);
-  if (!is_bundle) return {object, add({ObjectKind::message, tenant, object, name}, contents.front(), epochs)};
-  return {object, add({ObjectKind::bundle, tenant, object, name}, encode_bundle(contents), epochs)};
+  const ObjectKind kind = is_bundle ? ObjectKind::bundle : ObjectKind::message;
+  return {object, add({kind, tenant, object, name}, encode_bundle(contents), epochs)};
 }
 
-std::uint64_t NewObjects::add(const ObjectName& name, std::string_view content, std::span<const WrapUnder> epochs) {
+std::uint64_t NewObjects::add(const ObjectName& name, std::string_view packed, std::span<const WrapUnder> epochs) {
   const std::string& region = rooms_.settings.region;
   const SecretText data_key = random_.take(sealed::key_size);
   std::string head = encode_object_head(name);
-  std::string body = seal_object(region, name, data_key.reveal(), rooms_.packing.pack(content));
+  std::string body = seal_object(region, name, data_key.reveal(), packed);
   const std::uint64_t size = head.size() + body.size();
   const std::size_t first_wrap = wraps_.size();
   for (const WrapUnder& under : epochs) {

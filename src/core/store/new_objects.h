@@ -32,10 +32,10 @@ struct WrapUnder {
   const EpochKey* key = nullptr;
 };
 
-// A message's content: its recipe as it is kept, and the parts it names.
+// A message's content: its recipe in its stored form (Packing::compress), and the parts it names.
 struct MessageContent {
   Id message;
-  std::string recipe;
+  std::string stored;
   std::set<Id> parts;
 };
 std::set<Id> parts_of(const Recipe& recipe);
@@ -67,7 +67,7 @@ class NewObjects {
 
  private:
   Id new_id();
-  std::uint64_t add(const ObjectName& name, std::string_view content, std::span<const WrapUnder> epochs);
+  std::uint64_t add(const ObjectName& name, std::string_view packed, std::span<const WrapUnder> epochs);
 
   const Rooms rooms_;
   RandomSupply random_;

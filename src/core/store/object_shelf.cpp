@@ -71,9 +71,8 @@ Result<std::string> ObjectShelf::load(ObjectName name, const FindWraps& find, Ep
       return Error{ErrorKind::corrupt, "the place of object " + name.object.text() + " is gone"};
     }
     if (!bytes) return bytes.error();
-    Result<std::string> content = found.member == 0 ? open_object(settings_.region, name, wrap.data_key.reveal(), *bytes,
-                                                                  settings_.message_bytes_max + (4U << 20))
-                                                    : open_member(name, found.member, wrap, *bytes);
+    Result<std::string> content =
+        found.member == 0 ? open_alone(name, wrap, *bytes) : open_member(name, found.member, wrap, *bytes);
     if (content && opened != nullptr) *opened = std::move(wrap);
     return content;
   }
@@ -84,18 +83,22 @@ Result<Bundle> ObjectShelf::open_bundle(const OpenedWrap& wrap, std::string_view
   // The ids are what stands in the head: they are in the context, so that under others it does not open.
   const ObjectName name{ObjectKind::bundle, wrap.row.tenant, wrap.row.object, view.name.name};
   Bundle bundle{split_ids(name.name), {}};
-  ASSIGN_OR_RETURN(const std::string content,
-                   open_object(settings_.region, name, wrap.data_key.reveal(), bytes, bundle_bytes_max));
-  ASSIGN_OR_RETURN(bundle.contents, parse_bundle(content, bundle.messages.size()));
+  ASSIGN_OR_RETURN(const std::string joined, open_object(settings_.region, name, wrap.data_key.reveal(), bytes));
+  ASSIGN_OR_RETURN(bundle.stored, parse_bundle(joined, bundle.messages.size()));
   return bundle;
+}
+
+Result<std::string> ObjectShelf::open_alone(const ObjectName& name, const OpenedWrap& wrap, std::string_view bytes) const {
+  ASSIGN_OR_RETURN(const std::string packed, open_object(settings_.region, name, wrap.data_key.reveal(), bytes));
+  return unpack(packed, settings_.message_bytes_max + (4U << 20));
 }
 
 Result<std::string> ObjectShelf::open_member(const ObjectName& name, std::uint32_t member, const OpenedWrap& wrap,
                                              std::string_view bytes) const {
-  ASSIGN_OR_RETURN(Bundle bundle, open_bundle(wrap, bytes));
+  ASSIGN_OR_RETURN(const Bundle bundle, open_bundle(wrap, bytes));
   if (member > bundle.messages.size() || bundle.messages[member - 1].bytes() != name.name)
     return Error{ErrorKind::corrupt, "another message lies there"};
-  return std::move(bundle.contents[member - 1]);
+  return unpack(bundle.stored[member - 1], bundled_message_bytes_max);
 }
 
 }  // namespace mailhold::store

@@ -33,10 +33,10 @@ struct OpenedWrap {
   SecretText data_key;
 };
 
-// What is in a bundle: as many contents as messages.
+// What is in a bundle: as many contents as messages, in their stored form.
 struct Bundle {
   std::vector<Id> messages;
-  std::vector<std::string> contents;
+  std::vector<std::string> stored;
 };
 
 class ObjectShelf {
@@ -61,6 +61,7 @@ class ObjectShelf {
  private:
   using FindWraps = std::function<Result<NamedWraps>()>;
   Result<std::string> load(ObjectName name, const FindWraps& find, EpochKeys& keys, const Deadline& deadline, OpenedWrap* opened);
+  Result<std::string> open_alone(const ObjectName& name, const OpenedWrap& wrap, std::string_view bytes) const;
   Result<std::string> open_member(const ObjectName& name, std::uint32_t member, const OpenedWrap& wrap,
                                   std::string_view bytes) const;
 

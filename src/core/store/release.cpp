@@ -1,5 +1,7 @@
 #include "core/store/release.h"
 
+#include "core/store/bundle.h"
+
 namespace mailhold::store {
 
 Result<std::uint64_t> Release::run(Id tenant, const std::vector<Id>& messages, Parts parts) {
@@ -58,8 +60,9 @@ Result<std::vector<MessageContent>> Release::rest_of(const OpenedWrap& wrap) {
     if (going_.contains(message)) continue;
     ASSIGN_OR_RETURN(const std::optional<NameRow> name, rows_.find_name(tenant, message.bytes(), deadline_));
     if (name && (name->object != object || name->member != i + 1)) continue;
-    ASSIGN_OR_RETURN(const Recipe recipe, parse_recipe(bundle.contents[i]));
-    rest.push_back({message, std::move(bundle.contents[i]), parts_of(recipe)});
+    ASSIGN_OR_RETURN(const std::string content, unpack(bundle.stored[i], bundled_message_bytes_max));
+    ASSIGN_OR_RETURN(const Recipe recipe, parse_recipe(content));
+    rest.push_back({message, std::move(bundle.stored[i]), parts_of(recipe)});
   }
   return rest;
 }

@@ -7,7 +7,7 @@
 #include <memory>
 #include <optional>
 
-#include "base/bytes.h"
+#include "core/store/bundle.h"
 #include "core/store/mail_dictionary.h"
 #include "formats/sealed/padding.h"
 #include "formats/sealed/sealed.h"
@@ -19,7 +19,7 @@ namespace {
 constexpr int zstd_level_quick = 1;  // three times as fast as 3 for 5 % more bytes of mail
 // Of thorough compression, of what is small: there a dictionary helps, and matches are worth looking for.
 constexpr int zstd_level_thorough = 6;
-constexpr std::size_t small_bytes_max = bundle_bytes_max;
+constexpr std::size_t small_bytes_max = 128U << 10;
 constexpr std::uint8_t compression_none = 0, compression_zstd = 1, compression_zstd_mail = 2;
 
 constexpr std::uint16_t field_alone = 1, field_bundle = 2;
@@ -89,7 +89,7 @@ Packing::Packing(Compression compression) : state_(new State(compression)) {
 }
 Packing::~Packing() { delete state_; }
 
-std::string Packing::pack(std::string_view content) {
+std::string Packing::compress(std::string_view content) {
   std::string& compressed = state_->compressed;
   compressed.resize(ZSTD_compressBound(content.size()));
   const bool with_dictionary = state_->compression == Compression::thorough && content.size() <= small_bytes_max;
@@ -102,9 +102,14 @@ std::string Packing::pack(std::string_view content) {
   ByteWriter writer;
   writer.u8(!helps ? compression_none : with_dictionary ? compression_zstd_mail : compression_zstd);
   writer.u32(static_cast<std::uint32_t>(content.size())).text(stored);
-  std::string packed = writer.take();
-  packed.resize(sealed::padded_length(packed.size()), '\0');
-  return packed;
+  return writer.take();
+}
+
+std::string Packing::pack(std::string_view content) { return padded(compress(content)); }
+
+std::string padded(std::string stored) {
+  stored.resize(sealed::padded_length(stored.size()), '\0');
+  return stored;
 }
 
 namespace {
@@ -115,18 +120,42 @@ const ZSTD_DDict* opening_dictionary() {
   return dictionary;
 }
 
+// What compress() wrote.
+struct Stored {
+  std::uint8_t compression = 0;
+  std::uint32_t length = 0;  // before compression
+  std::string_view bytes;
+};
+
+Stored read_stored(ByteReader& reader) {
+  Stored stored;
+  stored.compression = reader.u8();
+  stored.length = reader.u32();
+  stored.bytes = reader.text();
+  return stored;
+}
+
 }  // namespace
+
+std::string_view next_stored(ByteReader& reader) {
+  const std::string_view from = reader.rest();
+  read_stored(reader);
+  return from.substr(0, from.size() - reader.rest().size());
+}
+
+Status expect_padding(const ByteReader& reader) {
+  const bool zeros_follow = std::ranges::all_of(reader.rest(), [](char c) { return c == 0; });
+  if (!reader.ok() || !zeros_follow) return Error{ErrorKind::corrupt, "a stored object that makes no sense"};
+  return done();
+}
 
 Result<std::string> unpack(std::string_view packed, std::uint64_t content_bytes_max) {
   ByteReader reader(packed);
-  const std::uint8_t compression = reader.u8();
-  const std::uint32_t length = reader.u32();
-  const std::string_view stored = reader.text();
-  const bool zeros_follow = std::ranges::all_of(reader.rest(), [](char c) { return c == 0; });
-  if (!reader.ok() || !zeros_follow) return Error{ErrorKind::corrupt, "a stored object that makes no sense"};
+  const auto [compression, length, bytes] = read_stored(reader);
+  RETURN_IF_ERROR(expect_padding(reader));
   if (length > content_bytes_max)
     return Error{ErrorKind::limit_exceeded, "a stored object of " + std::to_string(length) + " bytes"};
-  if (compression == compression_none && stored.size() == length) return std::string(stored);
+  if (compression == compression_none && bytes.size() == length) return std::string(bytes);
   if (compression != compression_zstd && compression != compression_zstd_mail)
     return Error{ErrorKind::corrupt, "a stored object that makes no sense"};
   const std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), &ZSTD_freeDCtx);
@@ -135,7 +164,7 @@ Result<std::string> unpack(std::string_view packed, std::uint64_t content_bytes_
     return Error{ErrorKind::unavailable, "no memory to unpack with"};
   std::string content(length, '\0');
   const std::size_t count =
-      ZSTD_decompress_usingDDict(context.get(), content.data(), content.size(), stored.data(), stored.size(), dictionary);
+      ZSTD_decompress_usingDDict(context.get(), content.data(), content.size(), bytes.data(), bytes.size(), dictionary);
   if (ZSTD_isError(count) != 0 || count != length) return Error{ErrorKind::corrupt, "a stored object that does not unpack"};
   return content;
 }
@@ -183,10 +212,9 @@ std::string seal_object(const std::string& region, const ObjectName& name, std::
 }
 
 Result<std::string> open_object(const std::string& region, const ObjectName& name, std::string_view data_key,
-                                std::string_view bytes, std::uint64_t content_bytes_max) {
+                                std::string_view bytes) {
   ASSIGN_OR_RETURN(const ObjectView view, parse_object(bytes));
-  ASSIGN_OR_RETURN(const std::string packed, sealed::open_compact(data_key, object_context(region, name), view.sealed));
-  return unpack(packed, content_bytes_max);
+  return sealed::open_compact(data_key, object_context(region, name), view.sealed);
 }
 
 std::string wrap_key(const std::string& region, Id tenant, Id object, Epoch epoch, const EpochKey& key,
