@@ -1,5 +1,8 @@
 #include "core/store/new_objects.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include "base/clock.h"
 #include "base/random.h"
 #include "core/store/bundle.h"
@@ -94,8 +97,10 @@ Status NewObjects::write_bytes(const Deadline& deadline) {
   return done();
 }
 
-Status NewObjects::write_rows(records::Session& session, const Deadline& deadline) const {
+Status NewObjects::write_rows(records::Session& session, const Deadline& deadline) {
   if (wraps_.empty()) return done();
+  // In the order of their index: names are random, and in any other order they would leave its pages a third empty.
+  std::ranges::stable_sort(names_, {}, [](const NameRow& row) { return std::tie(row.tenant, row.name); });
   RETURN_IF_ERROR(StoreRows::add_uses(session, uses_, deadline));
   return StoreRows::add(session, wraps_, names_, deadline);
 }

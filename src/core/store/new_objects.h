@@ -63,7 +63,7 @@ class NewObjects {
   // The bytes of all objects are durable when this returns.
   Status write_bytes(const Deadline& deadline);
   // After write_bytes, in the transaction that is to name them.
-  Status write_rows(records::Session& session, const Deadline& deadline) const;
+  Status write_rows(records::Session& session, const Deadline& deadline);
 
  private:
   Id new_id();

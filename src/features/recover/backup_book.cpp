@@ -44,7 +44,18 @@ std::optional<Milliseconds> time_from(const Value& value) {
 }
 
 held::RowPlace place_of(const ItemRow& item) {
-  return {sealed::Kind::backup_item, item.tenant, item.id, item.day, static_cast<std::uint64_t>(item.since)};
+  return {sealed::Kind::backup_item,
+          item.tenant,
+          item.id,
+          item.day,
+          static_cast<std::uint64_t>(item.since),
+          ByteWriter().raw(item.folder.bytes()).raw(item.message.bytes()).take()};
+}
+// Of a row that was written before its folder and message were bound by the seal.
+held::RowPlace old_place_of(const ItemRow& item) {
+  held::RowPlace place = place_of(item);
+  place.beside.clear();
+  return place;
 }
 
 constexpr BackupBook::SealedTable mailbox_table{"backup_mailboxes", "mailbox", "backup.mailbox"};
@@ -60,9 +71,12 @@ std::string_view name_of(MailboxState state) {
   return names[static_cast<std::size_t>(state)];
 }
 
-Id new_item_id(Milliseconds moment) {
-  constexpr std::size_t random_bytes_of_id = 10;
-  return Id::from_bytes(ByteWriter().u64(static_cast<std::uint64_t>(moment)).take().substr(2) + random_bytes(random_bytes_of_id));
+Id new_item_id(Milliseconds moment, std::uint64_t number) {
+  constexpr std::size_t random_bytes_of_id = 6;
+  ByteWriter id;
+  id.u16(static_cast<std::uint16_t>(moment >> 32)).u32(static_cast<std::uint32_t>(moment));
+  id.u32(static_cast<std::uint32_t>(number)).raw(random_bytes(random_bytes_of_id));
+  return Id::from_bytes(id.view());
 }
 
 Result<std::unique_ptr<BackupBook>> BackupBook::open(records::Records& records, std::string region, store::StoreKeys& keys,
@@ -236,7 +250,7 @@ Result<FolderRow> BackupBook::open_folder(const Values& row, const Mailbox& mail
 Status BackupBook::apply(const FolderStep& step, const Deadline& deadline) {
   std::vector<Values> added, closed;
   for (const ItemRow& item : step.added) {
-    ASSIGN_OR_RETURN(const std::string row, seal_.seal(place_of(item), write_item(item), deadline));
+    ASSIGN_OR_RETURN(const std::string row, seal_.seal_short(place_of(item), write_item(item), deadline));
     added.push_back(
         {bytes_of(item.id), item.since, bytes_of(item.folder), bytes_of(item.message), item.day, Value::bytes_of(row)});
   }
@@ -262,10 +276,13 @@ Result<std::optional<ItemRow>> BackupBook::open_item(Id tenant, const Values& ro
   item.folder = Id::from_bytes(row[3].bytes());
   item.message = Id::from_bytes(row[4].bytes());
   item.day = static_cast<std::uint32_t>(row[5].number());
-  Result<std::string> plaintext = seal_.open(place_of(item), row[6].bytes(), deadline);
+  const std::string sealed_row = row[6].bytes();
+  const auto is_old = static_cast<bool>(sealed::read_row_header(sealed_row));
+  Result<std::string> plaintext =
+      is_old ? seal_.open(old_place_of(item), sealed_row, deadline) : seal_.open_short(place_of(item), sealed_row, deadline);
   if (!plaintext && plaintext.error().kind == ErrorKind::not_found) return std::optional<ItemRow>();
   if (!plaintext) return std::move(plaintext.error()).while_doing("item " + item.id.text());
-  RETURN_IF_ERROR(read_item(*plaintext, item));
+  RETURN_IF_ERROR(is_old ? read_old_item(*plaintext, item) : read_item(*plaintext, item));
   return std::optional(std::move(item));
 }
 

@@ -80,8 +80,8 @@ struct FolderStep {
   Milliseconds moment = 0;
 };
 
-// Rises with the moment, so that rows that are written together lie together.
-Id new_item_id(Milliseconds moment);
+// Rises with the moment and the number within it, so that rows that are written together lie together and fill their pages.
+Id new_item_id(Milliseconds moment, std::uint64_t number);
 
 struct ProofRecord;
 
@@ -191,9 +191,5 @@ class BackupBook {
   const held::RowSeal seal_;
   ContentClaims claims_;
 };
-
-// For the tests.
-std::string write_item(const ItemRow& item);
-Status read_item(std::string_view bytes, ItemRow& item);  // also checks the folder it names; corrupt
 
 }  // namespace mailhold::recover

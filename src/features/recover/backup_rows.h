@@ -11,5 +11,9 @@ std::string write_mailbox(const Mailbox& mailbox);
 Status read_mailbox(std::string_view bytes, Mailbox& mailbox);  // corrupt, as the others
 std::string write_folder_row(const FolderRow& folder);
 Status read_folder_row(std::string_view bytes, FolderRow& folder);
+// Without the folder and the message, which stand beside the row and are bound by its seal.
+std::string write_item(const ItemRow& item);
+Status read_item(std::string_view bytes, ItemRow& item);
+Status read_old_item(std::string_view bytes, ItemRow& item);  // of version 1, which names both: they must be those of `item`
 
 }  // namespace mailhold::recover

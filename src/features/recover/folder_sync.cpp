@@ -179,11 +179,13 @@ Status FolderSync::give_batch(const Deadline& deadline) {
 
 // What is durable becomes rows of the step.
 void FolderSync::take_kept(std::vector<KeepingQueue::Kept> kept, FolderStep& step) {
+  // In the order of the index of contents, whose pages then are filled.
+  std::ranges::sort(kept, {}, [](const KeepingQueue::Kept& one) { return one.content.message; });
   for (KeepingQueue::Kept& one : kept) {
     const auto head = unread_.find(one.source_id);
     if (head == unread_.end()) continue;
     ItemRow item;
-    item.id = new_item_id(moment_);
+    item.id = new_item_id(moment_, progress_.items_new);
     item.folder = row_.id;
     item.tenant = row_.tenant;
     item.message = one.content.message;
