@@ -18,7 +18,6 @@ using namespace std::chrono_literals;
 constexpr std::size_t plenty = 1U << 20;
 
 Deadline soon() { return Deadline::after(30s); }
-std::string sample() { return read_whole_file(std::string(MAILHOLD_SOURCE_DIR) + "/tests/samples/words.pdf"); }
 
 class DocumentProgramTest : public testing::Test {
  protected:
@@ -38,6 +37,7 @@ class DocumentProgramTest : public testing::Test {
     program.time_max = time_max;
     use(std::move(program));
   }
+  static std::string sample() { return read_whole_file(std::string(MAILHOLD_SOURCE_DIR) + "/tests/samples/words.pdf"); }
   // As scannerd has it.
   void use_jailed(std::vector<std::string> arguments = DocumentProgram().arguments) {
     const sandbox::Profile own = sandbox::profile_of("document-zygote", {});
