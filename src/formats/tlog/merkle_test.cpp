@@ -62,7 +62,7 @@ struct Naive {
   mutable std::map<std::pair<std::size_t, std::size_t>, Hash> known_;
 };
 
-TEST(MerkleTree, t31_roots_of_the_reference_inputs_are_the_published_ones) {
+TEST(MerkleTree, T31_roots_of_the_reference_inputs_are_the_published_ones) {
   const std::map<std::size_t, std::string> roots = {{0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
                                                     {1, "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"},
                                                     {2, "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"},
@@ -75,7 +75,7 @@ TEST(MerkleTree, t31_roots_of_the_reference_inputs_are_the_published_ones) {
   }
 }
 
-TEST(MerkleTree, t31_every_size_to_600_agrees_with_the_definition) {
+TEST(MerkleTree, T31_every_size_to_600_agrees_with_the_definition) {
   constexpr std::size_t largest = 600;
   const Tree tree = tree_of(largest);
   std::vector<Hash> leaves;
@@ -104,7 +104,7 @@ TEST(MerkleTree, t31_every_size_to_600_agrees_with_the_definition) {
   std::printf("merkle: %zu proofs agree with the definition\n", proofs);
 }
 
-TEST(MerkleTree, t31_a_changed_bit_anywhere_in_a_proof_is_refused) {
+TEST(MerkleTree, T31_a_changed_bit_anywhere_in_a_proof_is_refused) {
   const Tree tree = tree_of(100);
   const Hash root = tree.root();
   for (const std::uint64_t index : {0U, 1U, 37U, 63U, 64U, 98U, 99U}) {
@@ -203,7 +203,7 @@ void run_vectors(const std::filesystem::path& folder, const char* name, Check ch
   EXPECT_GT(total, 0U);
 }
 
-TEST(MerkleTree, t31_inclusion_vectors_of_transparency_dev) {
+TEST(MerkleTree, T31_inclusion_vectors_of_transparency_dev) {
   CORPUS_OR_RETURN(folder, "merkle-vectors");
   run_vectors(folder / "merkle/testdata/inclusion", "inclusion", [](const Vector& vector) {
     const auto leaf = vector.hash("leafHash");
@@ -213,7 +213,7 @@ TEST(MerkleTree, t31_inclusion_vectors_of_transparency_dev) {
   });
 }
 
-TEST(MerkleTree, t31_consistency_vectors_of_transparency_dev) {
+TEST(MerkleTree, T31_consistency_vectors_of_transparency_dev) {
   CORPUS_OR_RETURN(folder, "merkle-vectors");
   run_vectors(folder / "merkle/testdata/consistency", "consistency", [](const Vector& vector) {
     const auto old_root = vector.hash("root1");

@@ -16,7 +16,7 @@ const std::string example_note =
 
 crypto::Ed25519Signer signer_of(char letter) { return *crypto::Ed25519Signer::from_seed(std::string(32, letter)); }
 
-TEST(SignedNote, t31_the_published_example_verifies) {
+TEST(SignedNote, T31_the_published_example_verifies) {
   const NoteKey key = *NoteKey::parse(example_key);
   EXPECT_EQ(key.id(), 0x530d903aU);
   EXPECT_EQ(key.text(), example_key);
@@ -26,7 +26,7 @@ TEST(SignedNote, t31_the_published_example_verifies) {
   EXPECT_EQ(note.encode(), example_note);
 }
 
-TEST(SignedNote, t31_one_changed_bit_of_the_example_is_refused) {
+TEST(SignedNote, T31_one_changed_bit_of_the_example_is_refused) {
   const NoteKey key = *NoteKey::parse(example_key);
   std::size_t refused = 0;
   for (std::size_t i = 0; i < example_note.size(); ++i) {

@@ -45,7 +45,7 @@ TEST(Tiles, a_path_is_read_back_and_has_one_spelling) {
 }
 
 // The example of the specification: a tree of 70,000 leaves.
-TEST(Tiles, t31_a_tree_of_70000_has_the_tiles_the_specification_names) {
+TEST(Tiles, T31_a_tree_of_70000_has_the_tiles_the_specification_names) {
   std::map<std::pair<unsigned, bool>, std::vector<unsigned>> widths;
   for (const Tile& tile : tiles_of(70000)) widths[{*tile.level, tile.width == 256}].push_back(tile.width);
   EXPECT_EQ((widths[{0, true}].size()), 273U);
@@ -71,7 +71,7 @@ TEST(Tiles, growing_names_exactly_the_tiles_that_are_new) {
 }
 
 // Roots and proofs put together from tiles alone: what a reader of the folder does.
-TEST(Tiles, t31_roots_of_sizes_to_70000_follow_from_tiles_alone) {
+TEST(Tiles, T31_roots_of_sizes_to_70000_follow_from_tiles_alone) {
   constexpr std::uint64_t largest = 70000;
   class TileSource final : public NodeSource {
    public:
