@@ -99,6 +99,10 @@ void Queue::set_routes(access::RouteTable table) {
   {
     const std::lock_guard lock(mutex_);
     old = std::exchange(routes_, fresh);
+    // What is at work and had no route has no row yet that could become due, or one that is about to be written.
+    for (const auto& [id, active] : active_) {
+      if (old->route_for(active->item) == nullptr) active->is_flushed = true;
+    }
   }
   delivery_->set_routes(fresh->table());
   const Deadline deadline = Deadline::after(std::chrono::seconds(30));
@@ -149,12 +153,13 @@ WaitingItem Queue::place(QueueItem item) const {
 
 // A new message from the spool: on its way at once if its route has room, else a row for later.
 void Queue::admit(std::shared_ptr<Active> active) {
-  const std::shared_ptr<const Routes> routes = this->routes();
-  const access::Route* route = routes->route_for(active->item);
+  std::shared_ptr<const Routes> routes;
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(mutex_);  // with the routes of that moment: newer ones find it among those at work
     active_[active->item.message] = active;
+    routes = routes_;
   }
+  const access::Route* route = routes->route_for(active->item);
   if (route != nullptr && (is_paused(route) || !delivery_->has_room(route->id))) {
     active->is_parked = true;
     clerk_->take(std::move(active));
@@ -192,7 +197,6 @@ void Queue::start_due(const std::vector<RowSummary>& rows) {
 }
 
 void Queue::start_row(const RowSummary& row, std::vector<Id>& postponed) {
-  const std::shared_ptr<const Routes> routes = this->routes();
   if (!row.route.is_none() && !delivery_->has_room(row.route)) {
     postponed.push_back(row.message);
     return;
@@ -208,11 +212,13 @@ void Queue::start_row(const RowSummary& row, std::vector<Id>& postponed) {
   auto active = std::make_shared<Active>();
   active->item = std::move(*item);
   active->has_row = true;
-  const access::Route* route = routes->route_for(active->item);
+  std::shared_ptr<const Routes> routes;
   {
     const std::lock_guard lock(mutex_);
     if (!active_.emplace(row.message, active).second) return;  // somebody else has it
+    routes = routes_;
   }
+  const access::Route* route = routes->route_for(active->item);
   if (is_paused(route)) {  // its route changed since the row was written
     active->is_parked = true;
     clerk_->take(std::move(active));

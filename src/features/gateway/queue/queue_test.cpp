@@ -220,6 +220,25 @@ TEST_F(QueueTest, a_tenant_without_a_route_waits_for_one) {
   ASSERT_TRUE(comes_true([&] { return times_received(id) == 1; }));
 }
 
+TEST_F(QueueTest, a_route_that_comes_before_the_row_of_a_message_without_one_is_taken_at_once) {
+  const access::RouteTable with_route = table;
+  table = {};
+  settings.commit_pause = std::chrono::milliseconds(1000);
+  open();
+  const Id first = accept();  // with its commit the pause begins
+  ASSERT_TRUE(comes_true([&] {
+    const auto entry = queue->show(first, soon());
+    return entry && !entry->is_active && entry->item.attempts == 1;
+  }));
+  const Id second = accept();
+  ASSERT_TRUE(comes_true([&] {
+    const auto entry = queue->show(second, soon());
+    return entry && entry->is_active;
+  }));
+  queue->set_routes(with_route);
+  EXPECT_TRUE(comes_true([&] { return times_received(first) == 1 && times_received(second) == 1; }));
+}
+
 TEST_F(QueueTest, held_messages_are_released_exactly_once) {
   open();
   const Id id = accept({.disposition = gateway::Disposition::held});

@@ -39,7 +39,8 @@ class SealsAndRotation(World):
         before = len(self.sink.messages)
         message = self.send_ok(letter(), to=to)
         wait_for("the delivery", lambda: len(self.sink.messages) > before)
-        wait_for("the trace of the delivery", lambda: "delivered" in self.events_of(message))
+        # Kept under its day's key, which may be later than the delivery.
+        wait_for("the trace of the delivery and the store", lambda: {"delivered", "stored"} <= set(self.events_of(message)))
         return message
 
     def shown(self, message):
