@@ -18,6 +18,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <thread>
 
@@ -394,6 +395,39 @@ TEST(T12_document_program, is_the_only_one_that_runs_and_reads_no_file_that_is_n
   const std::string sample = std::string(MAILHOLD_SOURCE_DIR) + "/tests/samples/words.pdf";
   ASSERT_EQ(::access(sample.c_str(), R_OK), 0);
   EXPECT_EQ(run_as_document_program({"/usr/bin/pdftotext", "-q", sample.c_str(), "-"}), exit_unreadable);
+}
+
+TEST(T2_document_program, has_none_of_its_memory_in_a_core) {
+  int document[2];
+  ASSERT_EQ(::pipe(document), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(document[0], STDIN_FILENO);
+    ::close(document[0]);
+    ::close(document[1]);
+    if (!enter(profile_of("document-zygote", {}))) ::_exit(exit_no_layers);
+    char program[] = "/usr/bin/pdftotext", quiet[] = "-q", standard[] = "-";
+    char* const arguments[] = {program, quiet, standard, standard, nullptr};
+    char* const environment[] = {nullptr};
+    ::execve(program, arguments, environment);
+    ::_exit(exit_got_through);
+  }
+  ::close(document[0]);
+  const std::filesystem::path its = "/proc/" + std::to_string(child);
+  std::error_code gone;
+  for (int i = 0; i < 3000 && std::filesystem::read_symlink(its / "exe", gone) != "/usr/bin/pdftotext"; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(std::filesystem::read_symlink(its / "exe", gone), "/usr/bin/pdftotext");
+  std::string filter, limit;
+  std::getline(std::ifstream(its / "coredump_filter") >> std::ws, filter);
+  EXPECT_EQ(filter, "00000000");
+  std::ifstream limits(its / "limits");
+  while (std::getline(limits, limit) && !limit.starts_with("Max core file size")) {
+  }
+  EXPECT_NE(limit.find(" 0 "), std::string::npos) << limit;
+  ::close(document[1]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
 }
 
 TEST(Sandbox, a_profile_that_is_not_the_narrower_one_is_none_for_copies) {

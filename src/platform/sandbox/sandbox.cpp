@@ -29,6 +29,15 @@ void limit(__rlimit_resource resource, std::uint64_t value) {
   (void)::syscall(SYS_setrlimit, resource, &both);
 }
 
+// Whatever becomes of this process, also by exec, which makes it dumpable again: a core has none of its memory (core(5)). The
+// limit of 0 says nothing to a handler of cores behind a pipe.
+void keep_memory_out_of_cores() {
+  const int filter = ::open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+  if (filter < 0) return;  // a kernel without cores, or a process that may not be dumped
+  (void)!::write(filter, "0", 1);
+  ::close(filter);
+}
+
 // What the C library would look up in a file when it is too late, in the jail: how many heaps the processors of this machine
 // allow (with the ninth thread that allocates), and how a heap gives memory back (when one of a thread first shrinks).
 void settle_heaps() {
@@ -145,6 +154,7 @@ Status enter(const Profile& profile) {
   if (profile.lock_memory && ::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
     log_warning("sandbox", "MEMORY MAY BE SWAPPED OUT: mlockall is refused; raise the memlock limit or turn swap off");
   }
+  keep_memory_out_of_cores();
   ASSIGN_OR_RETURN(const PreparedProfile prepared, PreparedProfile::make(profile));
   RETURN_IF_ERROR(prepared.self_test());
   return prepared.tighten();
