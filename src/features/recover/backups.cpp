@@ -11,10 +11,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto look_time = 1s;    // how soon a due mailbox is seen
-constexpr auto retry_time = 30s;  // after a failure that may pass by itself
-constexpr auto row_time = 60s;
-constexpr auto session_time = 4h;                                         // as long as brokerd lets a session live
+constexpr auto look_time = 1s;                                            // how soon a due mailbox is seen
+constexpr auto retry_time = 30s;                                          // after a failure that may pass by itself
 constexpr auto under_way = std::chrono::steady_clock::time_point::max();  // a sync that nobody asked for again since it began
 
 }  // namespace

@@ -75,6 +75,8 @@ class Backups {
   Result<RestoreReport> restore_report(Id job, const Deadline& deadline);
 
  private:
+  static constexpr std::chrono::seconds row_time{60};
+  static constexpr std::chrono::hours session_time{4};  // as long as brokerd lets a session live
   void work(const std::stop_token& stop);
   std::optional<std::function<void(const std::stop_token&)>> next_job();
   void sync_one(const Mailbox& mailbox, const std::stop_token& stop);

@@ -10,7 +10,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto proof_time = 1h;
-constexpr auto row_time = 60s;
 constexpr Milliseconds milliseconds_in_hour = 3'600'000;
 constexpr Milliseconds milliseconds_in_day = 24 * milliseconds_in_hour;
 constexpr Milliseconds late_at_most = 3 * milliseconds_in_hour;  // whoever was off at that hour waits for the next night

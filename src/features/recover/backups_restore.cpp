@@ -7,11 +7,6 @@
 namespace mailhold::recover {
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr auto row_time = 60s;
-constexpr auto session_time = 4h;  // as long as brokerd lets a session live
-
 Error refused(ErrorKind kind, const std::string& what) { return {kind, what, what}; }
 
 Error nobody_allows() { return {ErrorKind::unsupported, "nobody is there who allows restores into other mailboxes"}; }

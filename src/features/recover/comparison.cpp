@@ -34,7 +34,7 @@ Result<std::string> content_difference(const ContentComparer& comparer, TargetFo
 std::string difference(const ItemRow& item, const mailboxes::ItemHead& head, const std::string& content, bool compares_flags) {
   std::string what;
   const auto add = [&](const std::string& name) { what += (what.empty() ? "" : ", ") + name; };
-  if (!content.empty()) add(content);
+  if (!content.empty() && content != equal_in_meaning) add(content);
   if (head.received_at != item.head.received_at) add("received date");
   if (compares_flags && restorable(head.flags) != restorable(item.head.flags)) add("flags");
   return what;

@@ -26,8 +26,7 @@ Result<Meaning> meaning_of(const ContentComparer& comparer, TargetFolder& folder
 Result<std::string> content_difference(const ContentComparer& comparer, TargetFolder& folder, const ItemRow& item,
                                        const std::string& id, const Deadline& deadline);
 
-// In what an item at the server differs from the one that was backed up; empty if in nothing. `content` says in what
-// its content does; empty if in nothing.
+// In what an item at the server differs from the one that was backed up; empty if in nothing. `content`: content_difference.
 std::string difference(const ItemRow& item, const mailboxes::ItemHead& head, const std::string& content, bool compares_flags);
 
 }  // namespace mailhold::recover

@@ -172,9 +172,7 @@ Status Proof::compare_all(const AddedTo& added, ProofRecord& record, const Deadl
       }
       ASSIGN_OR_RETURN(const std::string content,
                        content_difference({parts_.store, parts_.meaning}, folder, item, there->id, deadline));
-      const bool is_equal = content.empty() || content == equal_in_meaning;
-      if (std::string what = difference(item, *there, is_equal ? "" : content, true); !what.empty())
-        differs(record, item.id, std::move(what));
+      if (std::string what = difference(item, *there, content, true); !what.empty()) differs(record, item.id, std::move(what));
     }
   }
   return done();

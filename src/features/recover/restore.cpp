@@ -239,9 +239,8 @@ Status verify_folder(const Restore::Parts& parts, mailboxes::MailboxTarget& targ
     }
     ASSIGN_OR_RETURN(const std::string content,
                      content_difference({parts.store, parts.meaning}, folder, *item, there->id, deadline));
-    const bool is_equal = content.empty() || content == equal_in_meaning;
     // Items that were there keep the flags their owner gave them since.
-    const std::string what = difference(*item, *there, is_equal ? "" : content, one->outcome != Outcome::present);
+    const std::string what = difference(*item, *there, content, one->outcome != Outcome::present);
     one->target_id = there->id;
     if (!what.empty()) {
       one->outcome = Outcome::differs;
