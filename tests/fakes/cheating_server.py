@@ -4,9 +4,10 @@ would have heard one.
 
 The ways to cheat: another identity for its TLS (a name of `identities`), or one of `clear_text_cheats`, or "slow", "endless".
 """
-import socket
 import ssl
 import threading
+
+from listening import Listening
 
 clear_text_cheats = ("strips STARTTLS", "refuses STARTTLS", "injects behind STARTTLS", "goes on without TLS")
 START_TLS = object()
@@ -14,33 +15,25 @@ LDAP_STARTED, LDAP_REFUSED = (bytes.fromhex("300c0201017807" + code + "04000400"
 LDAP_BOUND = bytes.fromhex("300c02010261070a010004000400")
 
 
-class CheatingServer:
+class CheatingServer(Listening):
     def __init__(self, protocol, identities, implicit=False, address="127.0.0.1", port=0):
         self.protocol, self.identities, self.implicit = protocol, identities, implicit
         self.answer = getattr(self, f"_{protocol}")
-        self.listener = socket.create_server((address, port))
-        self.port = self.listener.getsockname()[1]
         self.stopped = threading.Event()
         self.play("good")
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.listen(address, port)
 
     def play(self, how):
         self.how, self.connections, self.clear, self.protected = how, 0, b"", b""
 
     def stop(self):
         self.stopped.set()
-        self.listener.close()
+        super().stop()
 
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self._serve, args=(client, self.how), daemon=True).start()
+    def served_with(self):
+        return (self.how,)
 
-    def _serve(self, stream, how):
+    def serve(self, stream, how):
         try:
             stream.settimeout(20)
             if how == "slow" or how == "endless":

@@ -1,8 +1,8 @@
 """A small HTTPS server that logs every request that reached it, for tests of what must not reach one. It is as bad as a test
 wants it: `on_request` may answer with anything, also with bytes that are no HTTP."""
-import socket
 import ssl
-import threading
+
+from listening import Listening
 
 
 class Request:
@@ -15,30 +15,15 @@ def answer(status=200, body=b"{}", **fields):
     return (head + "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items()) + "\r\n").encode() + body
 
 
-class HttpsServer:
+class HttpsServer(Listening):
     def __init__(self, certificate, key, address="127.0.0.1"):
-        self.requests, self.connections = [], 0
+        self.requests = []
         self.on_request = lambda request: answer()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate, key)
-        self.listener = socket.create_server((address, 0))
-        self.port = self.listener.getsockname()[1]
-        self.thread = threading.Thread(target=self._accept, daemon=True)
-        self.thread.start()
+        self.listen(address)
 
-    def stop(self):
-        self.listener.close()
-
-    def _accept(self):
-        while True:
-            try:
-                plain, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
-
-    def _serve(self, plain):
+    def serve(self, plain):
         try:
             with self.context.wrap_socket(plain, server_side=True) as stream:
                 reader = stream.makefile("rb")

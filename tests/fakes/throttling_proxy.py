@@ -5,7 +5,8 @@ import re
 import select
 import socket
 import ssl
-import threading
+
+from listening import Listening
 
 IS_ANSWERED = re.compile(rb"(?:^|\n)(?:\+|[^*\s]\S* (?:OK|NO|BAD))(?: [^\n]*)?\r\n$")
 
@@ -41,7 +42,7 @@ def received_from(stream):
         stream.settimeout(60)
 
 
-class ThrottlingProxy:
+class ThrottlingProxy(Listening):
     def __init__(self, protocol, server_port, certificate, address="127.0.0.1"):
         self.cut, self.is_imap = {"imap": imap_commands, "http": http_requests}[protocol], protocol == "imap"
         self.server_port, self.judge = server_port, lambda piece: None
@@ -49,22 +50,9 @@ class ThrottlingProxy:
         self.tls.load_cert_chain(certificate, certificate.with_suffix(".key"))
         self.to_server = ssl.create_default_context()
         self.to_server.check_hostname, self.to_server.verify_mode = False, ssl.CERT_NONE
-        self.listener = socket.create_server((address, 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.listen(address)
 
-    def stop(self):
-        self.listener.close()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, plain):
+    def serve(self, plain):
         try:
             with self.tls.wrap_socket(plain, server_side=True) as client, self.to_server.wrap_socket(socket.create_connection(("127.0.0.1", self.server_port))) as server:
                 self._pass_on(client, server)
