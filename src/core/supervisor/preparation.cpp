@@ -2,8 +2,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -101,12 +99,6 @@ Status make_folders(const Topology& topology, const std::string& data, std::int6
 
 Result<ipc::OwnedFd> listen_on(const std::string& address) {
   return address.starts_with('/') ? listen_unix(address) : listen_internet(address);
-}
-
-void refuse_dumps() {
-  const rlimit none{0, 0};
-  ::setrlimit(RLIMIT_CORE, &none);
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 }  // namespace mailhold::supervisor

@@ -17,7 +17,4 @@ Status make_folders(const Topology& topology, const std::string& data, std::int6
 // Bound and listening. A stale unix socket file is replaced. The error names the address.
 Result<ipc::OwnedFd> listen_on(const std::string& address);
 
-// No core file and no dump of the caller, whatever the system's pattern for them: it reads the settings.
-void refuse_dumps();
-
 }  // namespace mailhold::supervisor

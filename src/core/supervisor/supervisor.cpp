@@ -85,7 +85,7 @@ Supervisor::Process* Supervisor::find(const std::string& name) {
 }
 
 Result<std::vector<std::string>> Supervisor::start(const Deadline& deadline) {
-  refuse_dumps();
+  sandbox::refuse_dumps();
   ASSIGN_OR_RETURN(topology_, topology_of(settings_));
   const bool starts_processes = !is_all_attached(topology_);
   if (starts_processes && ::geteuid() != 0)

@@ -38,6 +38,11 @@ void keep_memory_out_of_cores() {
   ::close(filter);
 }
 
+void forbid_cores() {
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  limit(RLIMIT_CORE, 0);
+}
+
 // What the C library would look up in a file when it is too late, in the jail: how many heaps the processors of this machine
 // allow (with the ninth thread that allocates), and how a heap gives memory back (when one of a thread first shrinks).
 void settle_heaps() {
@@ -74,8 +79,7 @@ bool has(const Profile& profile, Right right) {
 
 Status restrict_process(const Profile& profile) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Error{ErrorKind::unsupported, "no_new_privs is refused"};
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  limit(RLIMIT_CORE, 0);
+  forbid_cores();
   limit(RLIMIT_NOFILE, profile.open_files_max);
   if (profile.address_space_bytes_max > 0) limit(RLIMIT_AS, profile.address_space_bytes_max);
   return done();
@@ -150,11 +154,16 @@ Status PreparedProfile::self_test() const {
   return done();
 }
 
+void refuse_dumps() {
+  keep_memory_out_of_cores();
+  forbid_cores();
+}
+
 Status enter(const Profile& profile) {
   if (profile.lock_memory && ::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
     log_warning("sandbox", "MEMORY MAY BE SWAPPED OUT: mlockall is refused; raise the memlock limit or turn swap off");
   }
-  keep_memory_out_of_cores();
+  refuse_dumps();
   ASSIGN_OR_RETURN(const PreparedProfile prepared, PreparedProfile::make(profile));
   RETURN_IF_ERROR(prepared.self_test());
   return prepared.tighten();

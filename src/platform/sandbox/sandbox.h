@@ -72,6 +72,10 @@ class PreparedProfile {
   bool is_for_copies_ = false;
 };
 
+// No core of the caller, and none of its memory in a core of what it starts or becomes. For a program that has no jail;
+// enter() does it as well.
+void refuse_dumps();
+
 // Keeps at most these capabilities (<linux/capability.h>), for good.
 Status keep_capabilities(std::initializer_list<unsigned> kept);
 
