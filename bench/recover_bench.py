@@ -24,7 +24,7 @@ from installation import Mailhold  # noqa: E402
 from mail_set import FOLDERS, MESSAGES, MailSet, write_maildir  # noqa: E402
 from mailbox_owner import Owner  # noqa: E402
 from peers import Peers, wait_for  # noqa: E402
-from world import Api, collection  # noqa: E402
+from world import Api, collection, descendants  # noqa: E402
 
 COUNT, ROUNDS = int(os.environ.get("RECOVER_MESSAGES", MESSAGES)), int(os.environ.get("RECOVER_ROUNDS", 5))
 PASSWORD, HOST, VMAIL = "the password of the bench", "imap.example.test", 704
@@ -225,9 +225,27 @@ class Bench:
         return view
 
     def await_index(self, tenant):
-        """Until all of it can be found. That is work of its own, after the sync: it must not run in the peer's turn."""
+        """Until all of it can be found, and the index is put in order. That is work of its own, after the sync: it must run in nobody's turn."""
         while not self.api.ask("backup.find", tenant=tenant, query="nobodywrotethis")["complete"]:
             time.sleep(0.1)
+        spent = self.processor_seconds()
+        while (now := self.pause_and_count(0.5)) - spent > 0.05:
+            spent = now
+
+    def pause_and_count(self, seconds):
+        time.sleep(seconds)
+        return self.processor_seconds()
+
+    def processor_seconds(self):
+        """Of all processes of the installation."""
+        ticks = 0
+        for pid in descendants(self.mailhold.process.pid):
+            try:
+                fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+            except FileNotFoundError:
+                continue  # it ended meanwhile
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     # What is measured.
     def sizes(self):

@@ -51,7 +51,7 @@ class RecoverFixture : public store::StoreFixture {
     now += hour;
     const auto source = session(false);
     if (source == nullptr) return Error{ErrorKind::unavailable, "no session"};
-    MailboxSync run({*book, *store, keys, *source}, mailbox, now, sync_settings, {});
+    MailboxSync run({*book, *store, keys, *source, open_second}, mailbox, now, sync_settings, {});
     const Status status = run.run(soon());
     progress = run.progress();
     return status;
@@ -120,6 +120,7 @@ class RecoverFixture : public store::StoreFixture {
   std::unique_ptr<BackupBook> book;
   mailboxes::ImapSessionSettings session_settings;
   SyncSettings sync_settings{.step_items = 4, .batch_bytes = 8000, .single_tries_max = 50};
+  decltype(MailboxSync::Parts::open_second) open_second = {};
   SyncProgress progress;
   Milliseconds now = on_day(store::first_day);
 };

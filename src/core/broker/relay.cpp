@@ -6,6 +6,8 @@
 namespace mailhold::broker {
 namespace {
 
+constexpr std::size_t gathered_bytes_max = 256U << 10;
+
 class Relay {
  public:
   Relay(std::unique_ptr<net::Stream> worker, int worker_socket, net::Stream& server, int server_socket, SessionFilter& filter,
@@ -64,16 +66,25 @@ class Relay {
   }
 
   Status pass_from_server(bool& moved) {
-    ASSIGN_OR_RETURN(const std::optional<std::string> bytes, server_.read_if_ready());
-    if (!bytes) return done();
-    moved = true;
-    if (bytes->empty()) {
-      end_ = "closed by the server";
-      return done();
-    }
-    ASSIGN_OR_RETURN(const bool goes_on, filter_.from_server(*bytes, meter_));
+    const Status gathered = gather_from_server(moved);
     RETURN_IF_ERROR(deliver());
-    if (!goes_on) end_ = "cap reached";
+    return gathered;
+  }
+
+  // Many records of TLS at once, so that the worker is woken once for all of them.
+  Status gather_from_server(bool& moved) {
+    for (std::size_t gathered = 0; gathered < gathered_bytes_max && end_.empty();) {
+      ASSIGN_OR_RETURN(const std::optional<std::string> bytes, server_.read_if_ready());
+      if (!bytes) return done();
+      moved = true;
+      gathered += bytes->size();
+      if (bytes->empty()) {
+        end_ = "closed by the server";
+      } else {
+        ASSIGN_OR_RETURN(const bool goes_on, filter_.from_server(*bytes, meter_));
+        if (!goes_on) end_ = "cap reached";
+      }
+    }
     return done();
   }
 

@@ -17,8 +17,10 @@ namespace mailhold::store {
 namespace {
 
 constexpr int zstd_level_quick = 1;  // three times as fast as 3 for 5 % more bytes of mail
-// Of thorough compression, of what is small: there a dictionary helps, and matches are worth looking for.
-constexpr int zstd_level_thorough = 9;
+// Of thorough compression, of what is small: there a dictionary helps, and matches are worth looking for, most in what is smaller
+// still. Above, level 9 would take half as long again for 2 % less (docs/decisions/recover-speed.md).
+constexpr int zstd_level_small = 5, zstd_level_smallest = 9;
+constexpr std::size_t smallest_bytes_max = 8U << 10;
 constexpr std::size_t small_bytes_max = 128U << 10;
 constexpr std::uint8_t compression_none = 0, compression_zstd = 1, compression_zstd_mail = 2;
 
@@ -58,49 +60,71 @@ Id new_object_id(Milliseconds now, std::string_view random) {
   return Id::from_bytes(time.substr(2) + std::string(random.substr(0, object_id_random_bytes)));
 }
 
-struct Packing::State {
-  explicit State(Compression of) : compression(of) {}
-  ~State() {
-    ZSTD_freeCCtx(context);
-    ZSTD_freeCCtx(small_context);
-    ZSTD_freeCDict(dictionary);
+// Compresses with the dictionary, at one level.
+class DictionaryCompressor {
+ public:
+  explicit DictionaryCompressor(int level)
+      : dictionary_(ZSTD_createCDict(mail_dictionary().data(), mail_dictionary().size(), level)) {}
+  ~DictionaryCompressor() {
+    ZSTD_freeCCtx(context_);
+    ZSTD_freeCDict(dictionary_);
   }
-  const Compression compression;
-  ZSTD_CCtx* const context = ZSTD_createCCtx();
-  ZSTD_CCtx* const small_context = compression == Compression::thorough ? ZSTD_createCCtx() : nullptr;
-  ZSTD_CDict* const dictionary = compression == Compression::thorough
-                                     ? ZSTD_createCDict(mail_dictionary().data(), mail_dictionary().size(), zstd_level_thorough)
-                                     : nullptr;
-  std::string compressed;
+  DictionaryCompressor(const DictionaryCompressor&) = delete;
+  DictionaryCompressor& operator=(const DictionaryCompressor&) = delete;
 
-  bool is_ready() {
-    if (context == nullptr) return false;
-    if (compression == Compression::quick) return true;
-    if (small_context == nullptr || dictionary == nullptr) return false;
+  bool prepare() {
+    if (context_ == nullptr || dictionary_ == nullptr) return false;
     // The length stands in front of the frame, and the byte before it names the dictionary.
-    return ZSTD_isError(ZSTD_CCtx_refCDict(small_context, dictionary)) == 0 &&
-           ZSTD_isError(ZSTD_CCtx_setParameter(small_context, ZSTD_c_contentSizeFlag, 0)) == 0 &&
-           ZSTD_isError(ZSTD_CCtx_setParameter(small_context, ZSTD_c_dictIDFlag, 0)) == 0;
+    return ZSTD_isError(ZSTD_CCtx_refCDict(context_, dictionary_)) == 0 &&
+           ZSTD_isError(ZSTD_CCtx_setParameter(context_, ZSTD_c_contentSizeFlag, 0)) == 0 &&
+           ZSTD_isError(ZSTD_CCtx_setParameter(context_, ZSTD_c_dictIDFlag, 0)) == 0;
   }
+  std::size_t compress(std::string& out, std::string_view content) {
+    return ZSTD_compress2(context_, out.data(), out.size(), content.data(), content.size());
+  }
+
+ private:
+  ZSTD_CCtx* const context_ = ZSTD_createCCtx();
+  ZSTD_CDict* const dictionary_;
+};
+
+struct Packing::State {
+  explicit State(Compression compression) {
+    if (compression == Compression::quick) return;
+    small.emplace(zstd_level_small);
+    smallest.emplace(zstd_level_smallest);
+  }
+  ~State() { ZSTD_freeCCtx(context); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  bool prepare() { return context != nullptr && (!small || (small->prepare() && smallest->prepare())); }
+  DictionaryCompressor* dictionary_for(std::size_t size) {
+    if (!small || size > small_bytes_max) return nullptr;
+    return size <= smallest_bytes_max ? &*smallest : &*small;
+  }
+
+  ZSTD_CCtx* const context = ZSTD_createCCtx();
+  std::optional<DictionaryCompressor> small, smallest;  // of thorough compression
+  std::string compressed;
 };
 
 Packing::Packing(Compression compression) : state_(new State(compression)) {
-  if (!state_->is_ready()) std::abort();
+  if (!state_->prepare()) std::abort();
 }
 Packing::~Packing() { delete state_; }
 
 std::string Packing::compress(std::string_view content) {
   std::string& compressed = state_->compressed;
   compressed.resize(ZSTD_compressBound(content.size()));
-  const bool with_dictionary = state_->compression == Compression::thorough && content.size() <= small_bytes_max;
-  const std::size_t count = with_dictionary ? ZSTD_compress2(state_->small_context, compressed.data(), compressed.size(),
-                                                             content.data(), content.size())
-                                            : ZSTD_compressCCtx(state_->context, compressed.data(), compressed.size(),
-                                                                content.data(), content.size(), zstd_level_quick);
+  DictionaryCompressor* const dictionary = state_->dictionary_for(content.size());
+  const std::size_t count = dictionary != nullptr ? dictionary->compress(compressed, content)
+                                                  : ZSTD_compressCCtx(state_->context, compressed.data(), compressed.size(),
+                                                                      content.data(), content.size(), zstd_level_quick);
   const bool helps = ZSTD_isError(count) == 0 && count < content.size();
   const std::string_view stored = helps ? std::string_view(compressed).substr(0, count) : content;
   ByteWriter writer;
-  writer.u8(!helps ? compression_none : with_dictionary ? compression_zstd_mail : compression_zstd);
+  writer.u8(!helps ? compression_none : dictionary != nullptr ? compression_zstd_mail : compression_zstd);
   writer.u32(static_cast<std::uint32_t>(content.size())).text(stored);
   return writer.take();
 }

@@ -1,5 +1,7 @@
 #include "features/recover/backups.h"
 
+#include <atomic>
+
 #include "base/log.h"
 #include "features/mailboxes/dav/dav_mailbox.h"
 #include "features/mailboxes/imap/imap_mailbox.h"
@@ -118,11 +120,14 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   if (mailbox.synced_at == 0) (void)change(mailbox.id, [](Mailbox& row) { row.state = MailboxState::first_sync; }, deadline);
   SyncProgress progress;
   const auto begun = std::chrono::steady_clock::now();
-  std::chrono::seconds rest{0};  // that the server asked for
-  const auto source = open(mailbox, false, parts_.sessions, deadline, [&rest](std::chrono::seconds wanted) { rest = wanted; });
+  std::atomic<std::chrono::seconds> rest{};  // that the server asked for
+  const auto hear_rest = [&rest](std::chrono::seconds wanted) { rest = wanted; };
+  const auto source = open(mailbox, false, parts_.sessions, deadline, hear_rest);
   Status status = source ? done() : Status(source.error());
   if (source) {
-    MailboxSync sync({parts_.book, parts_.store, parts_.keys, **source}, mailbox, moment, {}, [&](const SyncProgress& so_far) {
+    const auto open_second = [&](const Deadline& until) { return open(mailbox, false, parts_.sessions, until, hear_rest); };
+    const MailboxSync::Parts parts{parts_.book, parts_.store, parts_.keys, **source, open_second};
+    MailboxSync sync(parts, mailbox, moment, {}, [&](const SyncProgress& so_far) {
       const std::lock_guard lock(mutex_);
       running_[mailbox.id] = so_far;
     });

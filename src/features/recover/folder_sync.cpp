@@ -16,7 +16,7 @@ bool is_same(const ItemHead& a, const ItemHead& b) {
 }  // namespace
 
 Status FolderSync::load(const Deadline& deadline) {
-  ASSIGN_OR_RETURN(std::vector<ItemRow> items, parts_.book.items_as_of(row_, moment_, deadline));
+  ASSIGN_OR_RETURN(std::vector<ItemRow> items, run_.book.items_as_of(row_, run_.moment, deadline));
   for (ItemRow& item : items) {
     std::string id = item.head.id;
     known_.insert_or_assign(std::move(id), std::move(item));
@@ -26,11 +26,11 @@ Status FolderSync::load(const Deadline& deadline) {
 }
 
 Status FolderSync::step(bool& more, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const Changes changes, parts_.source.changes(row_.folder, row_.mark, settings_.step_items, deadline));
+  ASSIGN_OR_RETURN(const Changes changes, source_.changes(row_.folder, row_.mark, run_.settings.step_items, deadline));
   if (changes.mark.size() > mailboxes::mark_bytes_max) return Error{ErrorKind::corrupt, "the source gives a mark without end"};
   if (changes.more && changes.mark == row_.mark) return Error{ErrorKind::corrupt, "the source does not come to an end"};
   FolderStep step;
-  step.moment = moment_;
+  step.moment = run_.moment;
   replaced_.clear();
   Status taken = take(changes, step, deadline);
   const bool counts_otherwise = taken && changes.count && *changes.count != known_.size() + pending_.size();
@@ -45,7 +45,7 @@ Status FolderSync::step(bool& more, const Deadline& deadline) {
   row_.pending = pending();
   ++row_.revision;
   step.folder = row_;
-  RETURN_IF_ERROR(parts_.book.apply(step, deadline));
+  RETURN_IF_ERROR(run_.book.apply(step, deadline));
   more = changes.more;
   return done();
 }
@@ -63,7 +63,7 @@ Status FolderSync::keep_part(FolderStep step, const Deadline& deadline) {
   row_.pending = pending();
   ++row_.revision;
   step.folder = row_;
-  return parts_.book.apply(step, deadline);
+  return run_.book.apply(step, deadline);
 }
 
 Status FolderSync::take(const Changes& changes, FolderStep& step, const Deadline& deadline) {
@@ -98,7 +98,7 @@ Status FolderSync::take(const Changes& changes, FolderStep& step, const Deadline
     // What was not given the last time is asked for again, with its flags of now.
     const bool can_be_read = std::any_of(pending_.begin(), pending_.end(), [](const auto& each) { return !each.second; });
     if (can_be_read) {
-      ASSIGN_OR_RETURN(const std::vector<ItemHead> heads, parts_.source.list(row_.folder, deadline));
+      ASSIGN_OR_RETURN(const std::vector<ItemHead> heads, source_.list(row_.folder, deadline));
       for (const ItemHead& head : heads) {
         const auto found = pending_.find(head.id);
         if (found != pending_.end() && !found->second) wanted.push_back(head);
@@ -112,7 +112,7 @@ Status FolderSync::take(const Changes& changes, FolderStep& step, const Deadline
 Status FolderSync::reconcile(FolderStep& step, const Deadline& deadline) {
   was_reconciled_ = true;
   Changes all;
-  ASSIGN_OR_RETURN(all.items, parts_.source.list(row_.folder, deadline));
+  ASSIGN_OR_RETURN(all.items, source_.list(row_.folder, deadline));
   all.present.emplace();
   for (const ItemHead& head : all.items) all.present->push_back(head.id);
   all.more = true;  // pending items are in the list already
@@ -132,7 +132,7 @@ Status FolderSync::fetch_new(const std::vector<ItemHead>& heads, FolderStep& ste
   // One message that the server cannot read must not hide the others of its batch.
   std::size_t tries = 0;
   for (const std::string& id : ids) {
-    if (!unread_.contains(id) || pending_.contains(id) || tries == settings_.single_tries_max) continue;
+    if (!unread_.contains(id) || pending_.contains(id) || tries == run_.settings.single_tries_max) continue;
     ++tries;
     RETURN_IF_ERROR(fetch_some({id}, step, deadline));
   }
@@ -152,7 +152,7 @@ Status FolderSync::fetch_some(const std::vector<std::string>& ids, FolderStep& s
     if (!given_.insert(content.id).second) return done();
     batch_bytes_ += content.bytes.size();
     batch_.push_back(std::move(content));
-    if (batch_bytes_ < settings_.batch_bytes) return done();
+    if (batch_bytes_ < run_.settings.batch_bytes) return done();
     take_kept(queue_.take_kept(), step);
     return give_batch(deadline);
   };
@@ -160,7 +160,7 @@ Status FolderSync::fetch_some(const std::vector<std::string>& ids, FolderStep& s
     pending_[id] = true;
     unread_.erase(id);
   };
-  const Status fetched = parts_.source.fetch(row_.folder, ids, sink, deadline);
+  const Status fetched = source_.fetch(row_.folder, ids, sink, deadline);
   RETURN_IF_ERROR(give_batch(deadline));
   std::vector<KeepingQueue::Kept> rest;
   RETURN_IF_ERROR(queue_.finish(rest));
@@ -185,7 +185,7 @@ void FolderSync::take_kept(std::vector<KeepingQueue::Kept> kept, FolderStep& ste
     const auto head = unread_.find(one.source_id);
     if (head == unread_.end()) continue;
     ItemRow item;
-    item.id = new_item_id(moment_, progress_.items_new);
+    item.id = new_item_id(run_.moment, run_.next_item++);
     item.folder = row_.id;
     item.tenant = row_.tenant;
     item.message = one.content.message;
@@ -194,7 +194,7 @@ void FolderSync::take_kept(std::vector<KeepingQueue::Kept> kept, FolderStep& ste
     item.bytes = one.content.bytes;
     item.sha256 = std::move(one.content.sha256);
     item.day = day_;
-    item.since = moment_;
+    item.since = run_.moment;
     ++progress_.items_new;
     progress_.bytes += item.bytes;
     pending_.erase(item.head.id);
@@ -216,8 +216,8 @@ void FolderSync::take_changed(const ItemRow& known, const ItemHead& head, Folder
     added->head = item.head;
   } else {
     // A version of this very sync is written over.
-    if (item.since != moment_) step.closed.emplace_back(item.id, item.since);
-    item.since = moment_;
+    if (item.since != run_.moment) step.closed.emplace_back(item.id, item.since);
+    item.since = run_.moment;
     step.added.push_back(item);
   }
   known_.insert_or_assign(item.head.id, std::move(item));

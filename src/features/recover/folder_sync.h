@@ -1,6 +1,8 @@
 // FolderSync: one folder of a MailboxSync. Internal to this room.
 #pragma once
 
+#include <atomic>
+
 #include "features/recover/keeping_queue.h"
 #include "features/recover/mailbox_sync.h"
 
@@ -8,22 +10,24 @@ namespace mailhold::recover {
 
 class FolderSync {
  public:
-  FolderSync(const MailboxSync::Parts& parts, KeepingQueue& queue, std::uint32_t day, FolderRow row, Milliseconds moment,
-             const SyncSettings& settings, SyncProgress& progress)
-      : parts_(parts),
-        queue_(queue),
-        day_(day),
-        row_(std::move(row)),
-        moment_(moment),
-        settings_(settings),
-        progress_(progress) {}
+  // Of the whole sync; folders that are read side by side have it in common.
+  struct Run {
+    BackupBook& book;
+    const SyncSettings& settings;
+    const Milliseconds moment;
+    std::atomic<std::uint64_t> next_item = 0;  // number of the next new item
+  };
+
+  FolderSync(Run& run, mailboxes::MailboxSource& source, KeepingQueue& queue, std::uint32_t day, FolderRow row)
+      : run_(run), source_(source), queue_(queue), day_(day), row_(std::move(row)) {}
 
   // Reads what is known of the folder.
   Status load(const Deadline& deadline);
   // One step; `more` says whether there is another.
   Status step(bool& more, const Deadline& deadline);
-  std::uint64_t items() const { return known_.size(); }
   const FolderRow& row() const { return row_; }
+  // What was found since the last call: its counts of items and bytes.
+  SyncProgress take_progress() { return std::exchange(progress_, {}); }
 
  private:
   using Content = mailboxes::MailboxSource::Content;
@@ -39,13 +43,12 @@ class FolderSync {
   void take_other_versions(std::string_view name, std::string_view except, FolderStep& step);
   std::vector<PendingItem> pending() const;
 
-  const MailboxSync::Parts& parts_;
+  Run& run_;
+  mailboxes::MailboxSource& source_;
   KeepingQueue& queue_;
   const std::uint32_t day_;  // under whose key its items and contents are kept
   FolderRow row_;
-  const Milliseconds moment_;
-  const SyncSettings& settings_;
-  SyncProgress& progress_;
+  SyncProgress progress_;
   std::map<std::string, ItemRow> known_;               // by the source's id; what is there now
   std::map<std::string, mailboxes::ItemHead> unread_;  // listed, without content yet
   std::set<std::string> given_;                        // of them, to the queue

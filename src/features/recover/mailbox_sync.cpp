@@ -1,6 +1,9 @@
 #include "features/recover/mailbox_sync.h"
 
 #include <algorithm>
+#include <deque>
+#include <mutex>
+#include <thread>
 
 #include "features/recover/folder_sync.h"
 
@@ -12,18 +15,23 @@ struct MailboxSync::State {
   Milliseconds moment;
   SyncSettings settings;
   Report report;
-  SyncProgress progress{};
-
   std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
+  std::mutex mutex{};
+  SyncProgress progress{};          // guarded by mutex, as all below, while folders are read
+  std::deque<FolderRow> waiting{};  // that nobody reads yet
+  std::optional<Error> failure{};   // the first one
 
   Status run(const Deadline& deadline);
-  void tell();
+  std::optional<FolderRow> next_folder();
+  void count(FolderSync& folder, bool is_over);
+  Status read_folder(FolderSync& folder, ContentKeeper& keeper, const Deadline& deadline);
+  void read_folders(mailboxes::MailboxSource& source, FolderSync::Run& run, const Deadline& deadline);
   Status count_expected(const std::vector<FolderRow>& folders, const Deadline& deadline);
   Result<std::vector<FolderRow>> update_folders(const Deadline& deadline);
 };
 
 MailboxSync::MailboxSync(Parts parts, Mailbox mailbox, Milliseconds moment, SyncSettings settings, Report report)
-    : state_(new State{parts, std::move(mailbox), moment, settings, std::move(report)}) {}
+    : state_(new State{std::move(parts), std::move(mailbox), moment, settings, std::move(report)}) {}
 MailboxSync::~MailboxSync() = default;
 
 Status MailboxSync::run(const Deadline& deadline) { return state_->run(deadline); }
@@ -66,11 +74,6 @@ std::optional<std::chrono::seconds> time_left(const SyncProgress& progress) {
   return std::chrono::seconds(static_cast<std::int64_t>(seconds + 0.5));
 }
 
-void MailboxSync::State::tell() {
-  progress.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
-  if (report) report(progress);
-}
-
 // Asked of a first sync only: it is the one that takes long, and the question costs a round trip for each folder.
 Status MailboxSync::State::count_expected(const std::vector<FolderRow>& folders, const Deadline& deadline) {
   for (const FolderRow& row : folders) {
@@ -83,33 +86,79 @@ Status MailboxSync::State::count_expected(const std::vector<FolderRow>& folders,
   return done();
 }
 
-Status MailboxSync::State::run(const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const std::vector<FolderRow> folders, update_folders(deadline));
-  ContentKeeper keeper(parts.store, parts.keys, parts.book.claims(), mailbox.tenant, moment);
-  const std::uint32_t day = keeper.day();
-  KeepingQueue queue(keeper);
-  progress.folders = folders.size();
-  if (mailbox.synced_at == 0) {
-    // A folder that cannot be counted is read nevertheless, or says why not.
-    if (const Status counted = count_expected(folders, deadline); !counted && counted.error().is_temporary()) return counted;
-  }
-  for (const FolderRow& row : folders) {
-    if (row.folder.holds_items) {
-      FolderSync folder(parts, queue, day, row, moment, settings, progress);
-      RETURN_IF_ERROR(folder.load(deadline));
-      for (bool more = true; more;) {
-        if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "the sync was stopped"};
-        RETURN_IF_ERROR(folder.step(more, deadline));
-        keeper.rows_are_written();  // nothing is with the queue between two steps
-        tell();
-      }
-      progress.unreadable += folder.row().pending.size();
-      for (const PendingItem& item : folder.row().pending) progress.too_large += item.too_large ? 1 : 0;
-    }
+// The next folder that nobody reads yet; nothing at the end, and after a failure.
+std::optional<FolderRow> MailboxSync::State::next_folder() {
+  const std::lock_guard lock(mutex);
+  if (failure || waiting.empty()) return std::nullopt;
+  FolderRow row = std::move(waiting.front());
+  waiting.pop_front();
+  return row;
+}
+
+void MailboxSync::State::count(FolderSync& folder, bool is_over) {
+  const std::lock_guard lock(mutex);
+  const SyncProgress found = folder.take_progress();
+  progress.items_new += found.items_new;
+  progress.items_changed += found.items_changed;
+  progress.items_gone += found.items_gone;
+  progress.bytes += found.bytes;
+  if (is_over) {
+    progress.unreadable += folder.row().pending.size();
+    for (const PendingItem& item : folder.row().pending) progress.too_large += item.too_large ? 1 : 0;
     ++progress.folders_done;
-    tell();
+  }
+  progress.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
+  if (report) report(progress);
+}
+
+Status MailboxSync::State::read_folder(FolderSync& folder, ContentKeeper& keeper, const Deadline& deadline) {
+  if (!folder.row().folder.holds_items) return done();
+  RETURN_IF_ERROR(folder.load(deadline));
+  for (bool more = true; more;) {
+    if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "the sync was stopped"};
+    const Status stepped = folder.step(more, deadline);
+    if (stepped) keeper.rows_are_written();  // nothing is with the queue between two steps
+    count(folder, false);
+    RETURN_IF_ERROR(stepped);
+    const std::lock_guard lock(mutex);
+    if (failure) return *failure;  // of the other session; this one ends where it can go on the next time
   }
   return done();
+}
+
+// Folders one after the other, over one session.
+void MailboxSync::State::read_folders(mailboxes::MailboxSource& source, FolderSync::Run& run, const Deadline& deadline) {
+  ContentKeeper keeper(parts.store, parts.keys, parts.book.claims(), mailbox.tenant, moment);
+  KeepingQueue queue(keeper);
+  while (std::optional<FolderRow> row = next_folder()) {
+    FolderSync folder(run, source, queue, keeper.day(), std::move(*row));
+    const Status read = read_folder(folder, keeper, deadline);
+    if (read) count(folder, true);
+    const std::lock_guard lock(mutex);
+    if (!read && !failure) failure = read.error();
+  }
+}
+
+Status MailboxSync::State::run(const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const std::vector<FolderRow> rows, update_folders(deadline));
+  progress.folders = rows.size();
+  if (mailbox.synced_at == 0) {
+    // A folder that cannot be counted is read nevertheless, or says why not.
+    if (const Status counted = count_expected(rows, deadline); !counted && counted.error().is_temporary()) return counted;
+  }
+  waiting.assign(rows.begin(), rows.end());
+  FolderSync::Run run{parts.book, settings, moment};
+  {
+    std::jthread second;
+    if (parts.open_second && rows.size() > 1 && progress.items_expected >= settings.long_sync_items) {
+      second = std::jthread([&] {
+        const auto source = parts.open_second(deadline);
+        if (source) read_folders(**source, run, deadline);
+      });
+    }
+    read_folders(parts.source, run, deadline);
+  }
+  return failure ? Status(*failure) : done();
 }
 
 }  // namespace mailhold::recover

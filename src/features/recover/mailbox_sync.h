@@ -13,8 +13,9 @@ namespace mailhold::recover {
 
 struct SyncSettings {
   std::size_t step_items = 2000;         // items between two marks
-  std::uint64_t batch_bytes = 8U << 20;  // contents that are kept together; at most four such batches are in memory
+  std::uint64_t batch_bytes = 8U << 20;  // contents that are kept together; at most four such batches of a session are in memory
   std::size_t single_tries_max = 50;     // items of a failed batch that are asked for one by one
+  std::uint64_t long_sync_items = 1000;  // a first sync of as many reads two folders side by side
 };
 
 struct SyncProgress {
@@ -40,6 +41,8 @@ class MailboxSync {
     store::MessageStore& store;
     store::StoreKeys& keys;
     mailboxes::MailboxSource& source;
+    // A second session, for a long first sync. Where there is none, or no more is given, all of it goes over the first.
+    std::function<Result<std::unique_ptr<mailboxes::MailboxTarget>>(const Deadline& deadline)> open_second = {};
   };
   using Report = std::function<void(const SyncProgress&)>;  // after every step
 

@@ -91,6 +91,57 @@ TEST_F(MailboxSyncTest, goes_on_exactly_wherever_the_session_broke_off) {
   EXPECT_EQ(backed_up(now), at_server());
 }
 
+class LongFirstSyncTest : public RecoverFixture {
+ protected:
+  LongFirstSyncTest() {
+    sync_settings.long_sync_items = 1;
+    open_second = [this](const Deadline&) -> Result<std::unique_ptr<mailboxes::MailboxTarget>> {
+      auto second = session(false);
+      if (second == nullptr) return Error{ErrorKind::unavailable, "no session"};
+      return second;
+    };
+  }
+};
+
+TEST_F(LongFirstSyncTest, reads_two_folders_side_by_side) {
+  fill(12, 12);
+  server.folders["Sent"].add(letter("in 1"), {"\\Seen"});  // the content of another folder: one object
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), at_server());
+  EXPECT_EQ(server.purposes.size(), 2U);
+  EXPECT_EQ(progress.folders_done, 3U);
+  EXPECT_EQ(progress.items_new, 25U);
+  EXPECT_EQ(count("backup_items"), 25) << "no id is given twice";
+  EXPECT_EQ(count("store_names"), 24 + 4) << "with the attachments";
+  mailbox.synced_at = now;
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(server.purposes.size(), 3U) << "only a first sync is long enough for it";
+}
+
+TEST_F(LongFirstSyncTest, goes_over_one_session_where_there_is_no_second) {
+  fill();
+  open_second = [](const Deadline&) -> Result<std::unique_ptr<mailboxes::MailboxTarget>> {
+    return Error{ErrorKind::denied, "one is enough"};
+  };
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), at_server());
+}
+
+TEST_F(LongFirstSyncTest, goes_on_exactly_wherever_one_of_two_sessions_broke_off) {
+  fill(9, 9);
+  std::size_t broken = 0;
+  for (std::int64_t bytes = 100; bytes < 14'000; bytes += 450) {
+    server.faults.drop_after_bytes = bytes;
+    if (!sync()) ++broken;
+    open_all();  // what is not durable is gone
+  }
+  EXPECT_GT(broken, 3U);
+  server.faults.drop_after_bytes = -1;
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), at_server());
+  EXPECT_EQ(count("backup_items"), 18);
+}
+
 TEST_F(MailboxSyncTest, a_mark_is_never_ahead_of_what_is_kept) {
   fill(12, 0);
   // Each time the session ends somewhere else in the middle of the contents, and the next one must bring what is missing.
