@@ -14,9 +14,10 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests/peers"), str(ROOT / "tests/scenarios"), str(ROOT / "tests/fakes")]
+sys.path[:0] = [str(ROOT / "tests/peers"), str(ROOT / "tests/scenarios"), str(ROOT / "tests/scenarios/recover"), str(ROOT / "tests/fakes")]
 from connection_world import Imap, WorkerSocket  # noqa: E402
 from installation import PROGRAMS, Mailhold  # noqa: E402
+from mailbox_owner import Owner  # noqa: E402
 from peers import Peers, wait_for  # noqa: E402
 
 USER, PASSWORD, THREADS, SESSIONS = "bench@example.test", "the password of the bench", 8, 400
@@ -120,14 +121,14 @@ class Bench:
 
     def relay_imap(self):
         made = self.mailhold.cli("connection", "set", "--tenant", self.tenant, "--kind", "imap", "--host", "127.0.0.1", "--port", self.peers.imaps_port, "--tls", "implicit",
-                                 "--name", "imap.example.test", "--ca", self.peers.certificate, "--sign-in", "password", "--user", USER, "--purpose", "backup.read", "--purpose", "restore.write",
+                                 "--name", "imap.example.test", "--ca", self.peers.certificate, "--sign-in", "password", "--user", USER, "--purpose", "backup.read",
                                  "--mailbox", "*", "--key", self.mailhold.operator)["connection"]
         file = self.mailhold.secret_file("bench-password", PASSWORD)
         self.mailhold.cli("secret", "set", "--connection", made, "--user", USER, "--password-file", file, "--key", self.mailhold.operator)
         worker = WorkerSocket(self.sockets / "workerd.sock")
-        restore = Imap(worker.ask("imap", made, "restore.write")[0], 300)
-        restore.append("INBOX", b"Subject: large\r\n\r\n" + (b"x" * 98 + b"\r\n") * (MESSAGE_BYTES // 100))
-        restore.close()
+        owner = Owner(self.peers.imaps_port, USER, PASSWORD)
+        owner.append("INBOX", b"Subject: large\r\n\r\n" + (b"x" * 98 + b"\r\n") * (MESSAGE_BYTES // 100))
+        owner.close()
 
         def fetch_all(session):
             """MiB/s of the message fetched again and again."""

@@ -2,7 +2,8 @@
 // asks on a local socket and hands them over. So a test stands where a worker stands, with what a worker gets and no more.
 //
 //   socket   <mailhold.data>/../worker/<program>[-<argument>].sock, frames of ipc::Channel
-//   ask      "imap CONNECTION PURPOSE", "pop3 …", "http …", "ldap …", or "smtp TENANT ROUTE"
+//   ask      "imap CONNECTION PURPOSE", "pop3 …", "http …", "ldap …", or "smtp TENANT ROUTE"; for imap and http also
+//            "… PERMIT", the SHA-256 of a signed operation in hex
 //   answer   "ok" with one descriptor, or "KIND detail"
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -23,12 +24,13 @@ using namespace std::chrono_literals;
 
 Result<ipc::OwnedFd> open(broker::BrokerClient& client, ipc::Client& brokerd, const std::string& ask) {
   const auto words = split(ask, ' ');
-  if (words.size() != 3) return Error{ErrorKind::invalid_input, "three words"};
+  if (words.size() != 3 && words.size() != 4) return Error{ErrorKind::invalid_input, "three words, or four with a permit"};
   ASSIGN_OR_RETURN(const Id first, Id::parse(words[1]));
+  const std::string permit = from_hex(words.size() == 4 ? words[3] : "").value_or("");
   const Deadline deadline = Deadline::after(120s);
-  if (words[0] == "imap") return client.open_imap_session(first, words[2], Id::random(), deadline);
+  if (words[0] == "imap") return client.open_imap_session(first, words[2], Id::random(), deadline, {}, permit);
   if (words[0] == "pop3") return client.open_pop3_session(first, words[2], Id::random(), deadline);
-  if (words[0] == "http") return client.open_http_session(first, words[2], Id::random(), deadline);
+  if (words[0] == "http") return client.open_http_session(first, words[2], Id::random(), deadline, {}, permit);
   if (words[0] == "ldap") return client.open_ldap_session(first, words[2], Id::random(), deadline);
   ASSIGN_OR_RETURN(const Id route, Id::parse(words[2]));
   ASSIGN_OR_RETURN(ipc::Frame reply, brokerd.call(static_cast<std::uint16_t>(broker::Method::open_session),

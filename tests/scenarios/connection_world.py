@@ -4,10 +4,13 @@ stands where a worker stands: it gets a signed-in session as a socket, and nothi
 import array
 import os
 import socket
+import secrets
 import struct
 import subprocess
 
-from world import PEERS_ROOT, Peers, World, wait_for
+from world import PEERS_ROOT, Api, Peers, World, wait_for
+
+import signed_operation  # where world says that such things are
 
 
 class WorkerSocket:
@@ -182,16 +185,29 @@ class ConnectionWorld(World):
         return cls.mailhold.cli("secret", "set", "--connection", connection, "--user", user, "--password-file", file, "--key", cls.mailhold.operator)
 
     @classmethod
-    def open(cls, kind, connection, purpose):
+    def permit(cls, connection, **more):
+        """What restore.write takes: a restore of a mailbox that is read over the same account, signed for without the command line, which would ask workerd."""
+        arguments = {"mailbox": secrets.token_hex(16), "reading": connection, "connection": connection, "at": "2026-11-21T18:00:00.000Z"} | more
+        order, operation = signed_operation.sign(cls.mailhold.operator, "restore.allow", cls.tenant, arguments)
+        api = Api(cls.mailhold.socket)
+        try:
+            allowed = api.ask("operation.apply", **order)
+        finally:
+            api.close()
+        assert allowed.get("restore", allowed.get("waits_for_second_person")) == operation, allowed
+        return operation
+
+    @classmethod
+    def open(cls, kind, connection, purpose, *permit):
         """A signed-in session; fails with the reason when there is none."""
-        session, answer = cls.worker.ask(kind, connection, purpose)
+        session, answer = cls.worker.ask(kind, connection, purpose, *permit)
         if session is None:
             raise AssertionError(f"no session: {answer}")
         return session
 
     @classmethod
-    def refusal(cls, kind, connection, purpose):
-        session, answer = cls.worker.ask(kind, connection, purpose)
+    def refusal(cls, kind, connection, purpose, *permit):
+        session, answer = cls.worker.ask(kind, connection, purpose, *permit)
         if session is not None:
             session.close()
             raise AssertionError("a session was opened")

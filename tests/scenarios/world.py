@@ -16,7 +16,7 @@ import unittest
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 REPOSITORY = TESTS.parent
-sys.path[:0] = [str(TESTS / "peers"), str(TESTS / "fakes"), str(TESTS / "scenarios")]
+sys.path[:0] = [str(TESTS / "peers"), str(TESTS / "fakes"), str(TESTS / "formats"), str(TESTS / "scenarios")]
 
 from dns_server import DnsServer  # noqa: E402
 from installation import PROGRAMS, CommandFailed, Mailhold  # noqa: E402,F401

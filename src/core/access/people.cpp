@@ -82,7 +82,7 @@ Result<Operation> People::verify(const SignedOperation& signed_operation, const 
     ASSIGN_OR_RETURN(first, person_of(operation));
     if (first.role == Role::operator_ && first.id == operation.signer) signer = &first;
   }
-  if (signer == nullptr) return denied("the signer is not known here");
+  if (signer == nullptr) return denied("the signer is not known here: an operator adds a person with `mailhold person add`");
   if (!crypto::ed25519_verify(signer->public_key, signed_bytes(signed_operation.bytes), signed_operation.signature)) {
     return denied("the signature is not that of the signer");
   }

@@ -78,7 +78,8 @@ class Broker {
   Result<ipc::OwnedFd> open_session(const OpenSession& request, const Deadline& deadline);
 
   // A session on a connection, for the process of that role: plain bytes of its protocol, signed in already.
-  // denied: purpose, worker, suspended, or the server refused; limit_exceeded: a cap; unsupported: another kind of connection.
+  // denied: purpose, worker, suspended, no permit, or the server refused; limit_exceeded: a cap; unsupported: another kind of
+  // connection.
   Result<ipc::OwnedFd> open_connection(const OpenConnection& request, const std::string& role, const Deadline& deadline);
 
   // Methods for gatewayd-out and workerd and verbs for the command line.
@@ -104,10 +105,15 @@ class Broker {
   Result<std::string> carry_out_on_keeping(const Signed& order, const Deadline& deadline);
   Result<std::string> approve(const access::Operation& operation, const Deadline& deadline);
   Status take_report(const WorkReport& report, const Deadline& deadline);
-  Result<std::string> allow(const Signed& order, const std::string& name, const std::string& until_name,
+  enum class Signatures { one, two };
+  Result<std::string> allow(const Signed& order, Signatures signatures, const std::string& name, const std::string& until_name,
                             const Deadline& deadline);
   Result<std::string> allow_export(const Signed& order, const Deadline& deadline);
   Result<std::string> allow_restore(const Signed& order, const Deadline& deadline);
+  Result<access::Connection> connection_in(const access::Operation& operation, const std::string& argument,
+                                           const Deadline& deadline);
+  Result<bool> goes_to_its_own_place(const access::Operation& operation, const access::Connection& writing,
+                                     const Deadline& deadline);
   Result<std::string> begin_export(std::string_view hash, const Deadline& deadline);   // the operation's bytes
   Result<std::string> begin_restore(std::string_view hash, const Deadline& deadline);  // the operation's bytes
   Result<access::Operation> permitted(std::string_view type, std::string_view hash, const Deadline& deadline);

@@ -27,7 +27,7 @@ class BrokerClient {
   // The encoded receipt of what it came to.
   Result<std::string> record_export(const ExportMade& made, const Deadline& deadline);
 
-  // The same for a restore into another mailbox.
+  // The same for a restore.
   Result<access::Operation> begin_restore(std::string_view operation, const Deadline& deadline);
   Status record_restore(const RestoreMade& made, const Deadline& deadline);
 
@@ -39,10 +39,10 @@ class BrokerClient {
   // is closed, a cap is reached, the connection is suspended or changed, or after four hours.
   //   imap  begins with "* PREAUTH"        pop3  begins with "+OK", in the transaction state
   //   http  takes HTTP/1.1 requests without Authorization        ldap  is bound already (ldap_init_fd, LDAP_PROTO_TCP)
-  // denied: purpose, program, suspended, the server is not who it must be or refused the credential; limit_exceeded: a cap;
-  // unsupported: the connection is of another kind; not_found; unavailable: the ledger, keyd or the server.
-  // `tenant`, if given, is whose data the session will carry: denied for a connection of another one. `permit`, if given, is the
-  // SHA-256 of the operation by which two people have signed for this use; not_found: it counts no more.
+  // denied: purpose, program, permit, suspended, the server is not who it must be or refused the credential; limit_exceeded: a
+  // cap; unsupported: the connection is of another kind; not_found; unavailable: the ledger, keyd or the server. `tenant`, if
+  // given, is whose data the session will carry: denied for a connection of another one. `permit` is the SHA-256 of the operation
+  // by which this use was signed for, which restore.write takes; denied: it counts no more, or is for something else.
   Result<ipc::OwnedFd> open_imap_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline,
                                          Id tenant = {}, std::string_view permit = {});
   Result<ipc::OwnedFd> open_pop3_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline);

@@ -24,7 +24,7 @@ enum class Method : std::uint16_t {
   report = 5,           // WorkReport -> (), once it is in the ledger
   begin_export = 6,     // SHA-256 of the operation -> its bytes, once the ledger says that it is acted upon
   record_export = 7,    // ExportMade -> ledger::Receipt of the entry export.made
-  begin_restore = 8,    // as begin_export, of a restore into another mailbox
+  begin_restore = 8,    // as begin_export, of a restore
   record_restore = 9,   // RestoreMade -> (), once it is in the ledger
 };
 
@@ -53,7 +53,7 @@ struct OpenConnection {
   std::string purpose;
   Id job;                // what the session is for; stands in the ledger
   Id tenant{};           // whose data the session will carry: denied for a connection of another one; none: not checked
-  std::string permit{};  // SHA-256 of the operation by which two people have signed for it; empty: none
+  std::string permit{};  // SHA-256 of the operation by which it was signed for; empty: none
 };
 std::string encode(const OpenConnection& request);
 Result<OpenConnection> parse_open_connection(std::string_view bytes);  // corrupt
@@ -69,7 +69,7 @@ struct ExportMade {
 std::string encode(const ExportMade& made);
 Result<ExportMade> parse_export_made(std::string_view bytes);  // corrupt
 
-// What a restore into another mailbox came to. Which mailboxes these are, the operation says.
+// What a restore came to. Which mailboxes these are, the operation says.
 struct RestoreMade {
   std::string operation;  // SHA-256 of the operation that allowed it
   std::uint64_t restored = 0;

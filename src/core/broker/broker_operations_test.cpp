@@ -6,8 +6,10 @@
 
 #include "base/text.h"
 #include "core/broker/broker.h"
+#include "core/evidence/clear_text.h"
 #include "core/ledger/ledger_service.h"
 #include "fakes/temporary_ledger.h"
+#include "formats/sealed/box.h"
 #include "platform/crypto/x25519.h"
 
 namespace mailhold::broker {
@@ -69,22 +71,38 @@ class BrokerOperations : public testing::Test {
     const access::Route* found = table.route(route);
     return found == nullptr ? "" : found->host;
   }
-  Id add_connection(Id tenant, std::vector<std::string> purposes) {
+  Id add_connection(Id tenant, std::vector<std::string> purposes, const std::string& user = "bob", bool suspended = true) {
     access::Connection connection;
     connection.id = Id::random();
     connection.tenant = tenant;
     connection.host = "imap.example.test";
     connection.port = 993;
     connection.ca = "system";
-    connection.user = "bob";
+    connection.user = user;
     connection.purposes = std::move(purposes);
     connection.mailboxes = {"*"};
-    connection.suspended = true;
+    connection.suspended = suspended;
     const Status set = connections_->set(connection, soon());
     EXPECT_TRUE(set) << set.error().detail;
     return connection.id;
   }
   std::size_t people() { return people_->list(soon())->size(); }
+  // How many entries of the type the tenant has in the ledger.
+  std::size_t recorded(const std::string& type) {
+    const auto open_box = [this](Id, std::uint32_t, std::string_view box, std::string_view context,
+                                 const Deadline&) -> Result<SecretText> {
+      ASSIGN_OR_RETURN(const sealed::Context place, sealed::Context::parse(context));
+      return sealed::open_box(pair_.private_key.reveal(), place, box);
+    };
+    ledger::EntryOpener opener(open_box, "eu");
+    const json::value shown = json::parse(*service_.api(R"({"verb":"ledger.show","tenant":")" + tenant_.text() + R"("})"));
+    std::size_t count = 0;
+    for (const json::value& each : shown.at("entries").as_array()) {
+      const std::string bytes = *from_base64url(each.at("entry").as_string());
+      count += ledger::parse_clear_text(*opener.open(bytes, tenant_, soon()))->type == type ? 1 : 0;
+    }
+    return count;
+  }
 
   ledger::TemporaryFolder folder_;
   ledger::SharedClock clock_{1'795'000'000'123};
@@ -251,7 +269,7 @@ TEST_F(BrokerOperations, a_restore_that_cannot_be_is_refused_before_anybody_sign
     each[name] = value;
     EXPECT_EQ(apply("restore.allow", tenant_, each, root_).error().kind, ErrorKind::invalid_input) << name;
   }
-  for (const char* name : {"mailbox", "into", "connection", "at"}) {
+  for (const char* name : {"mailbox", "connection", "at"}) {
     Arguments each = good;
     each.erase(name);
     EXPECT_EQ(apply("restore.allow", tenant_, each, root_).error().kind, ErrorKind::invalid_input) << name;
@@ -259,6 +277,81 @@ TEST_F(BrokerOperations, a_restore_that_cannot_be_is_refused_before_anybody_sign
   Arguments elsewhere = good;
   elsewhere["connection"] = foreign.text();
   EXPECT_EQ(apply("restore.allow", tenant_, elsewhere, root_).error().kind, ErrorKind::not_found) << "another tenant's";
+}
+
+TEST_F(BrokerOperations, a_restore_to_its_own_place_takes_one_and_to_any_other_place_two) {
+  ASSERT_TRUE(add(second_, "administrator", tenant_, root_));
+  const Id reading = add_connection(tenant_, {"backup.read"}, "ann", false),
+           writing = add_connection(tenant_, {"restore.write"}, "ann", false),
+           of_bob = add_connection(tenant_, {"restore.write"}, "bob", false);
+  const std::string mailbox = Id::random().text();
+  const Arguments own{{"mailbox", mailbox},
+                      {"reading", reading.text()},
+                      {"connection", writing.text()},
+                      {"at", "2026-11-21T18:00:00.000Z"},
+                      {"item", Id::random().text()}};
+  const auto allowed = apply("restore.allow", tenant_, own, second_);
+  ASSERT_TRUE(allowed) << allowed.error().detail;
+  ASSERT_FALSE(waits(allowed));
+  const std::string hash = *from_hex(std::string(allowed->at("restore").as_string()));
+  EXPECT_EQ(permits_->find(hash, soon())->arguments, own);
+
+  const auto with = [&](const std::string& name, const std::string& value) {
+    Arguments each = own;
+    each[name] = value;
+    if (value.empty()) each.erase(name);
+    return apply("restore.allow", tenant_, each, second_);
+  };
+  EXPECT_TRUE(waits(with("connection", of_bob.text()))) << "another account than the mailbox is read from";
+  EXPECT_TRUE(waits(with("reading", ""))) << "nobody can tell whose place that is";
+  EXPECT_TRUE(waits(with("reading", writing.text()))) << "nothing is read over it";
+  EXPECT_TRUE(waits(with("into", Id::random().text())));
+  const Id foreign = add_connection(Id::random(), {"backup.read"}, "ann", false);
+  EXPECT_EQ(with("reading", foreign.text()).error().kind, ErrorKind::not_found) << "another tenant's";
+
+  // One person does not end a suspension, and a suspension ends what one person has signed.
+  ASSERT_TRUE(apply("connection.suspend", tenant_, {{"connection", writing.text()}}, root_));
+  EXPECT_EQ(permits_->find(hash, soon()).error().kind, ErrorKind::not_found);
+  const auto refused = apply("restore.allow", tenant_, own, second_);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().detail.find("connection resume"), std::string::npos) << refused.error().detail;
+}
+
+TEST_F(BrokerOperations, nothing_writes_a_restore_without_a_permit_and_the_refusal_is_recorded) {
+  const Id connection = add_connection(tenant_, {"backup.read", "restore.write"}, "ann", false),
+           other = add_connection(tenant_, {"backup.read", "restore.write"}, "bob", false);
+  const auto allowed = apply("restore.allow", tenant_,
+                             {{"mailbox", Id::random().text()},
+                              {"reading", connection.text()},
+                              {"connection", connection.text()},
+                              {"at", "2026-11-21T18:00:00Z"}},
+                             root_);
+  ASSERT_TRUE(allowed) << allowed.error().detail;
+  const std::string permit = *from_hex(std::string(allowed->at("restore").as_string()));
+  const auto open = [&](Id to, const std::string& purpose, const std::string& by) {
+    return broker_.open_connection({to, access::ConnectionKind::imap, purpose, Id::random(), {}, by}, "workerd", soon());
+  };
+  struct {
+    Id to;
+    const char* purpose;
+    std::string by;
+  } const refused[] = {{connection, "restore.write", ""},
+                       {connection, "restore.write", std::string(32, 'x')},
+                       {connection, "backup.read", permit},
+                       {other, "restore.write", permit}};
+  for (const auto& each : refused) {
+    const auto session = open(each.to, each.purpose, each.by);
+    ASSERT_FALSE(session);
+    EXPECT_EQ(session.error().kind, ErrorKind::denied) << session.error().detail;
+  }
+  EXPECT_EQ(usage_->of_day(connection, soon())->sessions, 0U);
+  EXPECT_EQ(recorded("use.refused"), 4U);
+  EXPECT_EQ(recorded("use.intent"), 0U);
+  // With it the session is begun; that host has no address.
+  EXPECT_EQ(open(connection, "restore.write", permit).error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(recorded("use.intent"), 1U);
+  ASSERT_TRUE(apply("connection.suspend", tenant_, {{"connection", connection.text()}}, root_));
+  EXPECT_EQ(open(connection, "restore.write", permit).error().kind, ErrorKind::denied);
 }
 
 TEST_F(BrokerOperations, what_lets_backups_be_deleted_takes_two_and_more_keeping_takes_one) {

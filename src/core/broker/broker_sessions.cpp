@@ -136,7 +136,7 @@ Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, cons
   intent.fields["port"] = std::int64_t{connection.port};
   if (permit) {
     intent.fields["operation"] = to_hex(request.permit);
-    intent.fields["into"] = permit->argument_or("into", "");
+    intent.fields["into"] = written_mailbox(*permit);
   }
   ASSIGN_OR_RETURN(const ledger::Receipt receipt, parts_.ledger.append(intent, deadline));
 

@@ -12,17 +12,16 @@ const records::Schema schema{"permits",
                              {"CREATE TABLE permits (operation bytea PRIMARY KEY, tenant bytea NOT NULL, until bigint NOT NULL,"
                               " sealed bytea NOT NULL)",
                               "ALTER TABLE permits ADD COLUMN connection bytea;"
-                              "ALTER TABLE permits ADD COLUMN withdrawn bigint NOT NULL DEFAULT 0"}};
+                              "ALTER TABLE permits ADD COLUMN withdrawn bigint NOT NULL DEFAULT 0",
+                              // Which connection it is for, the operation says; those withdrawn before were not sealed as such.
+                              "ALTER TABLE permits DROP COLUMN connection; DELETE FROM permits WHERE withdrawn <> 0"}};
 
-// With the end of its time, which nobody can then move in the row.
-std::string context_of(std::string_view hash, Milliseconds until) {
-  return "permit " + to_hex(hash) + " until " + std::to_string(until);
-}
+// As they stand in what open_row takes.
+constexpr std::string_view columns = "operation, tenant, until, withdrawn, sealed";
 
-// Of the connection that it names; null if it names none.
-Value connection_of(const access::Operation& operation) {
-  const auto connection = Id::parse(operation.argument_or("connection", ""));
-  return connection ? Value::bytes_of(connection->bytes()) : Value();
+// With the end of its time and whether it was withdrawn: nobody can then change either in the row.
+std::string context_of(std::string_view hash, Milliseconds until, bool is_withdrawn) {
+  return "permit " + to_hex(hash) + " until " + std::to_string(until) + (is_withdrawn ? " withdrawn" : "");
 }
 
 }  // namespace
@@ -37,14 +36,12 @@ Result<Milliseconds> PermitBook::allow(const access::Operation& operation, const
   const std::string bytes = access::encode(operation);
   const std::string hash = crypto::sha256(bytes);
   const Milliseconds now = clock_.now(), until = now + permit_life;
-  ASSIGN_OR_RETURN(const std::string sealed, seals_.seal(operation.tenant, context_of(hash, until), bytes, deadline));
+  ASSIGN_OR_RETURN(const std::string sealed, seals_.seal(operation.tenant, context_of(hash, until, false), bytes, deadline));
   const auto work = [&](records::Session& session) -> Status {
     RETURN_IF_ERROR(session.execute("DELETE FROM permits WHERE until <= $1", {now - permit_kept}, deadline));
-    RETURN_IF_ERROR(
-        session.execute("INSERT INTO permits (operation, tenant, until, sealed, connection) VALUES ($1, $2, $3, $4, $5)",
-                        {Value::bytes_of(hash), Value::bytes_of(operation.tenant.bytes()), until, Value::bytes_of(sealed),
-                         connection_of(operation)},
-                        deadline));
+    RETURN_IF_ERROR(session.execute(
+        "INSERT INTO permits (operation, tenant, until, sealed) VALUES ($1, $2, $3, $4)",
+        {Value::bytes_of(hash), Value::bytes_of(operation.tenant.bytes()), until, Value::bytes_of(sealed)}, deadline));
     return done();
   };
   RETURN_IF_ERROR(records_.transaction(work, deadline));
@@ -61,24 +58,47 @@ Result<access::Operation> PermitBook::find_used(std::string_view hash, const Dea
 
 Result<access::Operation> PermitBook::find(std::string_view hash, Counts counts, const Deadline& deadline) {
   const bool is_now = counts == Counts::now;
-  ASSIGN_OR_RETURN(
-      const records::Rows rows,
-      records_.query("SELECT tenant, until, sealed FROM permits WHERE operation = $1 AND until > $2 AND withdrawn <= $3",
-                     {Value::bytes_of(hash), clock_.now() - (is_now ? 0 : permit_kept), is_now ? 0 : 1}, deadline));
-  const std::string what = "nothing of that name was allowed, it waits for a second person, or it counts no more";
-  if (rows.empty()) return Error{ErrorKind::not_found, what, what};
-  const Id tenant = Id::from_bytes(rows[0][0].bytes());
+  ASSIGN_OR_RETURN(const records::Rows rows,
+                   records_.query("SELECT " + std::string(columns) + " FROM permits WHERE operation = $1 AND until > $2",
+                                  {Value::bytes_of(hash), clock_.now() - (is_now ? 0 : permit_kept)}, deadline));
+  if (rows.empty() || (is_now && rows[0][3].number() != 0)) {
+    const std::string what =
+        "there is no such permit: it waits for a second person, or it counts no more (its eight hours are over, or its "
+        "connection "
+        "was suspended, changed or removed)";
+    return Error{ErrorKind::not_found, what, what};
+  }
+  return open_row(rows[0], deadline);
+}
+
+Result<access::Operation> PermitBook::open_row(const records::Values& row, const Deadline& deadline) {
+  const std::string& hash = row[0].bytes();
+  const Id tenant = Id::from_bytes(row[1].bytes());
+  const bool is_withdrawn = row[3].number() != 0;
   ASSIGN_OR_RETURN(const std::string bytes,
-                   seals_.unseal(tenant, context_of(hash, rows[0][1].number()), rows[0][2].bytes(), deadline));
+                   seals_.unseal(tenant, context_of(hash, row[2].number(), is_withdrawn), row[4].bytes(), deadline));
   ASSIGN_OR_RETURN(access::Operation operation, access::parse_operation(bytes));
   // The seal says that brokerd wrote it there; the hash that it is this one.
   if (operation.tenant != tenant || crypto::sha256(bytes) != hash) return Error{ErrorKind::corrupt, "a permit is another one"};
   return operation;
 }
 
+// Every row is opened: what lies in the clear beside the seal is not asked which of them it is.
 Status PermitBook::withdraw(Id connection, const Deadline& deadline) {
-  RETURN_IF_ERROR(records_.execute("UPDATE permits SET withdrawn = 1 WHERE connection = $1",
-                                   {Value::bytes_of(connection.bytes())}, deadline));
+  ASSIGN_OR_RETURN(const records::Rows rows, records_.query("SELECT " + std::string(columns) + " FROM permits", {}, deadline));
+  for (const records::Values& row : rows) {
+    const auto operation = open_row(row, deadline);
+    if (!operation && operation.error().is_temporary()) return operation.error();
+    if (!operation) {
+      RETURN_IF_ERROR(records_.execute("DELETE FROM permits WHERE operation = $1", {row[0]}, deadline));
+      continue;
+    }
+    if (row[3].number() != 0 || operation->argument_or("connection", "") != connection.text()) continue;
+    ASSIGN_OR_RETURN(const std::string sealed, seals_.seal(operation->tenant, context_of(row[0].bytes(), row[2].number(), true),
+                                                           access::encode(*operation), deadline));
+    RETURN_IF_ERROR(records_.execute("UPDATE permits SET withdrawn = 1, sealed = $2 WHERE operation = $1",
+                                     {row[0], Value::bytes_of(sealed)}, deadline));
+  }
   return done();
 }
 

@@ -1,5 +1,8 @@
-// PermitBook: what people have allowed a worker to do for a while, as they signed it: exports, and restores into another mailbox.
-// Each is named by the SHA-256 of its operation and lies sealed under its tenant's configuration key. Any thread.
+// PermitBook: what people have allowed a worker to do for a while, as they signed it: exports and restores. Each is named by the
+// SHA-256 of its operation and lies sealed under its tenant's configuration key, with the end of its time and whether it was
+// withdrawn. Any thread.
+//
+// Bytes: docs/formats/operation.md
 #pragma once
 
 #include <memory>
@@ -25,7 +28,8 @@ class PermitBook {
   Result<access::Operation> find(std::string_view hash, const Deadline& deadline);
   // Also one that counts no more: what was done by it is still to be written down. It allows nothing.
   Result<access::Operation> find_used(std::string_view hash, const Deadline& deadline);
-  // None that names this connection counts any more.
+  // None that names this connection counts any more. A row that somebody has changed goes: it opens nothing, and must not do so
+  // when it is put right again.
   Status withdraw(Id connection, const Deadline& deadline);
 
  private:
@@ -33,6 +37,7 @@ class PermitBook {
       : records_(records), seals_(seals), clock_(clock) {}
   enum class Counts { now, no_more };
   Result<access::Operation> find(std::string_view hash, Counts counts, const Deadline& deadline);
+  Result<access::Operation> open_row(const records::Values& row, const Deadline& deadline);
 
   records::Records& records_;
   ConnectionBook& seals_;

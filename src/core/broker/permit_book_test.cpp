@@ -78,6 +78,22 @@ TEST_F(PermitBookTest, whoever_writes_the_rows_can_allow_nothing) {
   EXPECT_FALSE(book_->find(hash_of(narrow), soon())) << "not for longer either";
 }
 
+// An export stands for all: the book does not look into what was signed but for its connection.
+TEST_F(PermitBookTest, whoever_writes_the_rows_takes_no_withdrawal_back) {
+  const Id connection = Id::random();
+  access::Operation withdrawn = operation("Projects"), other = operation("Other"), hidden = operation("Hidden");
+  for (access::Operation* each : {&withdrawn, &hidden}) each->arguments["connection"] = connection.text();
+  for (const access::Operation* each : {&withdrawn, &other, &hidden}) ASSERT_TRUE(book_->allow(*each, soon()));
+  // One that is hidden from the withdrawal does not come back either.
+  const auto of_hidden = records::Value::bytes_of(hash_of(hidden));
+  ASSERT_TRUE(records_->execute("UPDATE permits SET withdrawn = 1 WHERE operation = $1", {of_hidden}, soon()));
+  ASSERT_TRUE(book_->withdraw(connection, soon()));
+  ASSERT_TRUE(records_->execute("UPDATE permits SET withdrawn = 0", {}, soon()));
+  EXPECT_FALSE(book_->find(hash_of(withdrawn), soon())) << "the row says that it counts, its seal that it does not";
+  EXPECT_FALSE(book_->find(hash_of(hidden), soon()));
+  EXPECT_TRUE(book_->find(hash_of(other), soon()));
+}
+
 TEST_F(PermitBookTest, says_nothing_in_the_clear) {
   ASSERT_TRUE(book_->allow(operation("A folder of somebody"), soon()));
   const auto rows = *records_->query("SELECT sealed FROM permits", {}, soon());

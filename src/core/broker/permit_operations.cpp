@@ -1,5 +1,5 @@
-// What two people sign for, and workerd then acts upon: contents of a backup that leave as files, and items of one mailbox that
-// go into another. The ledger says so before anything is done, and what it came to.
+// What people sign for, and workerd then acts upon: contents of a backup that leave as files, and restores. The ledger says so
+// before anything is done, and what it came to.
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "core/broker/broker.h"
 #include "core/broker/broker_verbs.h"
+#include "core/broker/use_policy.h"
 #include "core/evidence/export_check.h"
 #include "platform/crypto/hash.h"
 
@@ -15,8 +16,9 @@ namespace {
 
 constexpr std::size_t text_bytes_max = 8192;
 constexpr std::string_view export_arguments[] = {"mailbox", "form", "at", "folder", "item"};
-constexpr std::string_view restore_arguments[] = {"mailbox", "into",  "connection", "at",       "folder",
-                                                  "item",    "query", "to",         "overwrite"};
+constexpr std::string_view restore_arguments[] = {"mailbox", "into", "reading", "connection", "at",
+                                                  "folder",  "item", "query",   "to",         "overwrite"};
+constexpr std::string_view id_arguments[] = {"mailbox", "into", "reading", "connection", "item"};
 
 Error unfit(const std::string& what) { return Error{ErrorKind::invalid_input, what, what}; }
 
@@ -27,8 +29,8 @@ Status check_arguments(const access::Operation& operation, const std::string_vie
     if (std::find(std::begin(known), std::end(known), name) == std::end(known)) return unfit("it has no " + name);
     if (value.size() > text_bytes_max) return unfit(name + " is too long");
     if (name == "at" && !parse_iso8601(value)) return unfit("at must be a time in UTC");
-    if ((name == "item" || name == "mailbox" || name == "into" || name == "connection") && !Id::parse(value))
-      return unfit(name + " must be 32 hex digits");
+    const bool is_id = std::find(std::begin(id_arguments), std::end(id_arguments), name) != std::end(id_arguments);
+    if (is_id && !Id::parse(value)) return unfit(name + " must be 32 hex digits");
   }
   RETURN_IF_ERROR(operation.argument("mailbox"));
   return done();
@@ -44,8 +46,7 @@ Status check_restore(const access::Operation& operation) {
   RETURN_IF_ERROR(check_arguments(operation, restore_arguments));
   RETURN_IF_ERROR(operation.argument("at"));
   ASSIGN_OR_RETURN(const std::string mailbox, operation.argument("mailbox"));
-  ASSIGN_OR_RETURN(const std::string into, operation.argument("into"));
-  if (mailbox == into) return unfit("that is the mailbox itself");
+  if (operation.argument_or("into", "") == mailbox) return unfit("that is the mailbox itself: leave the other one out");
   const std::string overwrite = operation.argument_or("overwrite", "true");
   return overwrite == "true" ? done() : Status(unfit("overwrite can only be true"));
 }
@@ -58,12 +59,14 @@ boost::json::object shown_order(const access::Operation& operation) {
 
 }  // namespace
 
-// Once two have signed, it counts for a while; `until_name` is what the answer calls its end.
-Result<std::string> Broker::allow(const Signed& order, const std::string& name, const std::string& until_name,
-                                  const Deadline& deadline) {
+// Once those have signed that must, it counts for a while; `until_name` is what the answer calls its end.
+Result<std::string> Broker::allow(const Signed& order, Signatures signatures, const std::string& name,
+                                  const std::string& until_name, const Deadline& deadline) {
   boost::json::object shown = shown_order(order.operation);
-  ASSIGN_OR_RETURN(const bool waits, needs_second_person(order, deadline));
-  if (waits) return wait_for_second_person(order.operation, boost::json::serialize(shown), deadline);
+  if (signatures == Signatures::two) {
+    ASSIGN_OR_RETURN(const bool waits, needs_second_person(order, deadline));
+    if (waits) return wait_for_second_person(order.operation, boost::json::serialize(shown), deadline);
+  }
   ASSIGN_OR_RETURN(const Milliseconds until, parts_.permits.allow(order.operation, deadline));
   shown[name] = to_hex(crypto::sha256(access::encode(order.operation)));
   shown[until_name] = to_iso8601(until);
@@ -72,19 +75,40 @@ Result<std::string> Broker::allow(const Signed& order, const std::string& name, 
 
 Result<std::string> Broker::allow_export(const Signed& order, const Deadline& deadline) {
   RETURN_IF_ERROR(check_export(order.operation));
-  return allow(order, "export", "may_be_written_until", deadline);
+  return allow(order, Signatures::two, "export", "may_be_written_until", deadline);
 }
 
 // The connection is named, so that a session can be opened to that mailbox and to no other one.
 Result<std::string> Broker::allow_restore(const Signed& order, const Deadline& deadline) {
-  RETURN_IF_ERROR(check_restore(order.operation));
-  ASSIGN_OR_RETURN(const std::string name, order.operation.argument("connection"));
-  ASSIGN_OR_RETURN(const Id id, Id::parse(name));
-  ASSIGN_OR_RETURN(const access::Connection connection, parts_.connections.find(id, deadline));
-  if (connection.tenant != order.operation.tenant) return Error{ErrorKind::not_found, "no such connection of this tenant"};
-  if (std::find(connection.purposes.begin(), connection.purposes.end(), restore_purpose) == connection.purposes.end())
+  const access::Operation& operation = order.operation;
+  RETURN_IF_ERROR(check_restore(operation));
+  ASSIGN_OR_RETURN(const access::Connection writing, connection_in(operation, "connection", deadline));
+  if (std::find(writing.purposes.begin(), writing.purposes.end(), restore_purpose) == writing.purposes.end())
     return unfit("the connection of that mailbox is not for restore.write");
-  return allow(order, "restore", "may_be_carried_out_until", deadline);
+  const bool is_into_another = operation.arguments.contains("into");
+  if (writing.suspended && !is_into_another)
+    return Error{ErrorKind::denied, "the connection is suspended: mailhold connection resume, which takes a second person"};
+  ASSIGN_OR_RETURN(const bool is_own, goes_to_its_own_place(operation, writing, deadline));
+  return allow(order, is_own ? Signatures::one : Signatures::two, "restore", "may_be_carried_out_until", deadline);
+}
+
+// Of the operation's tenant, by the argument that names it.
+Result<access::Connection> Broker::connection_in(const access::Operation& operation, const std::string& argument,
+                                                 const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const std::string name, operation.argument(argument));
+  ASSIGN_OR_RETURN(const Id id, Id::parse(name));
+  ASSIGN_OR_RETURN(access::Connection connection, parts_.connections.find(id, deadline));
+  if (connection.tenant != operation.tenant) return Error{ErrorKind::not_found, "no such connection of this tenant"};
+  return connection;
+}
+
+// Whose mailbox it is, brokerd knows by the connections alone, which people have signed for; what was imported was read over
+// none.
+Result<bool> Broker::goes_to_its_own_place(const access::Operation& operation, const access::Connection& writing,
+                                           const Deadline& deadline) {
+  if (operation.arguments.contains("into") || !operation.arguments.contains("reading")) return false;
+  ASSIGN_OR_RETURN(const access::Connection reading, connection_in(operation, "reading", deadline));
+  return is_own_place(reading, writing);
 }
 
 // That it is acted upon now stands in the ledger before anything is.
@@ -97,12 +121,13 @@ Result<std::string> Broker::begin_export(std::string_view hash, const Deadline& 
 Result<std::string> Broker::begin_restore(std::string_view hash, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const access::Operation operation, permitted(restore_permit, hash, deadline));
   ledger::Entry entry{operation.tenant, {}, "restore.begun", {{"operation", to_hex(hash)}}};
-  for (const char* name : {"mailbox", "into"}) entry.fields[name] = operation.argument_or(name, "");
+  entry.fields["mailbox"] = operation.argument_or("mailbox", "");
+  entry.fields["into"] = written_mailbox(operation);
   RETURN_IF_ERROR(record(std::move(entry), deadline));
   return access::encode(operation);
 }
 
-// One that two have signed for something else is none.
+// One that was signed for something else is none.
 Result<access::Operation> Broker::permitted(std::string_view type, std::string_view hash, const Deadline& deadline) {
   ASSIGN_OR_RETURN(access::Operation operation, parts_.permits.find(hash, deadline));
   const std::string what = "what was allowed is no " + std::string(type);
@@ -131,7 +156,7 @@ Status Broker::record_restore(const RestoreMade& made, const Deadline& deadline)
   ledger::Entry entry{operation.tenant, {}, "restore.made", {}};
   entry.fields = {{"operation", to_hex(made.operation)},
                   {"mailbox", operation.argument_or("mailbox", "")},
-                  {"into", operation.argument_or("into", "")},
+                  {"into", written_mailbox(operation)},
                   {"restored", static_cast<std::int64_t>(made.restored)},
                   {"present", static_cast<std::int64_t>(made.present)},
                   {"missing", static_cast<std::int64_t>(made.missing)},

@@ -17,6 +17,8 @@ bool is_for(const access::Operation& permit, const access::Connection& connectio
          permit.argument_or("connection", "") == connection.id.text() && request.purpose == restore_purpose;
 }
 
+bool is_into_another(const access::Operation& permit) { return !permit.argument_or("into", "").empty(); }
+
 }  // namespace
 
 bool may_call(std::string_view role, Method method) {
@@ -46,13 +48,31 @@ Status check_connection_use(const access::Connection& connection, const OpenConn
                             const access::Operation* permit) {
   if (connection.kind != request.kind) return Error{ErrorKind::unsupported, "the connection is of another kind"};
   if (!request.tenant.is_none() && request.tenant != connection.tenant) return denied("the connection is of another tenant");
-  if (permit != nullptr && !is_for(*permit, connection, request)) return denied("what two people have signed is something else");
-  // Who signed knew of the suspension, and suspending it once more withdraws the permit.
-  if (connection.suspended && permit == nullptr) return denied("the connection is suspended");
+  if (permit != nullptr && !is_for(*permit, connection, request)) return denied("what was signed for is something else");
+  // Who signed for another mailbox knew of the suspension, and suspending it once more withdraws the permit. To end a suspension
+  // takes two people, so what one has signed does not.
+  if (connection.suspended && (permit == nullptr || !is_into_another(*permit))) return denied("the connection is suspended");
   if (!contains(connection.purposes, request.purpose)) return denied("the connection is not for this purpose");
+  if (request.purpose == restore_purpose && permit == nullptr)
+    return denied("restore.write takes a permit: each restore is signed for (mailhold restore start)");
   if (!connection.workers.empty() && !contains(connection.workers, program))
     return denied("the program that asks is not one of the connection's workers");
   return done();
+}
+
+bool is_own_place(const access::Connection& reading, const access::Connection& writing) {
+  if (reading.tenant != writing.tenant || !contains(reading.purposes, "backup.read")) return false;
+  if (reading.id == writing.id) return true;
+  if (reading.kind != writing.kind || reading.host != writing.host || reading.user != writing.user || reading.user.empty())
+    return false;
+  // An account for http may reach the mailboxes of many: then none but those that are read.
+  return writing.kind != access::ConnectionKind::http || contains(reading.mailboxes, "*") ||
+         std::all_of(writing.mailboxes.begin(), writing.mailboxes.end(),
+                     [&](const std::string& mailbox) { return contains(reading.mailboxes, mailbox); });
+}
+
+std::string written_mailbox(const access::Operation& restore) {
+  return restore.argument_or("into", restore.argument_or("mailbox", ""));
 }
 
 Status check_caps(const access::Caps& caps, const Usage& in_hour, const Usage& in_day) {

@@ -25,12 +25,21 @@ bool may_call(std::string_view role, Method method);
 // not_found for another tenant's route, and for none; denied if it takes no sessions with a credential now.
 Status check_route_use(const access::Route* route, Id tenant);
 
-// `program`: SHA-256 of the program that asks, in hex; looked at only where the connection names its workers. `permit`: what two
-// people have signed for this use, if the request names such a thing; it opens a suspended connection too, and no other one.
-// unsupported: another kind of connection; denied: another tenant's, suspended, another purpose, another program, a permit for
-// something else.
+// `program`: SHA-256 of the program that asks, in hex; looked at only where the connection names its workers. `permit`: what
+// was signed for this use, if the request names such a thing. Without one there is no session that writes a restore. One for
+// another mailbox than the items are from, which two people have signed, opens a suspended connection too; none opens another
+// connection than its own.
+// unsupported: another kind of connection; denied: another tenant's, suspended, another purpose, another program, no permit, a
+// permit for something else.
 Status check_connection_use(const access::Connection& connection, const OpenConnection& request, std::string_view program,
                             const access::Operation* permit);
+
+// Whether a restore over `writing` goes to where a mailbox is read over `reading`: the same account of the same tenant at the
+// same server. Anything else is somebody else's place, as far as can be known, and takes two people.
+bool is_own_place(const access::Connection& reading, const access::Connection& writing);
+
+// The mailbox that a restore is signed for to be written to: another one, or the one that the items are from.
+std::string written_mailbox(const access::Operation& restore);
 
 // limit_exceeded names the cap that is reached, so that no session begins.
 Status check_caps(const access::Caps& caps, const Usage& in_hour, const Usage& in_day);

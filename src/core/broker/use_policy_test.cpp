@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
@@ -66,7 +67,7 @@ Case random_case(Dice& dice) {
   one.tenant = id_of('t', dice.below(3));
   one.program = dice.of(programs);
   one.folder = dice.of(folders);
-  one.route.tenant = id_of('t', dice.below(3));
+  one.route.tenant = dice.one_in(2) ? one.tenant : id_of('t', dice.below(3));
   one.route.paused = dice.one_in(4);
   one.route.kind = static_cast<access::RouteKind>(1 + dice.below(3));
   one.route.tls = static_cast<access::RouteTls>(1 + dice.below(3));
@@ -95,6 +96,7 @@ Case random_case(Dice& dice) {
                   {},
                   0,
                   {}};
+    if (dice.one_in(2)) one.permit->arguments["into"] = id_of('m', 0).text();
     if (!dice.one_in(4)) one.asked.purpose = "restore.write";
     if (!dice.one_in(4)) one.connection.purposes.emplace_back("restore.write");
   }
@@ -125,9 +127,10 @@ bool model_of_connection(const Case& c) {
         c.permit->type == "restore.allow" && c.permit->arguments.at("connection") == c.connection.id.text();
     if (!is_signed_for || c.permit->tenant != c.connection.tenant || c.asked.purpose != "restore.write") return false;
   }
-  return c.role == "workerd" && c.asked.kind == c.connection.kind && (c.permit || !c.connection.suspended) &&
-         may.contains(c.asked.purpose) && (who.empty() || who.contains(c.program)) &&
-         (c.asked.tenant.is_none() || c.asked.tenant == c.connection.tenant);
+  const bool opens_suspended = c.permit && c.permit->arguments.contains("into");
+  return c.role == "workerd" && c.asked.kind == c.connection.kind && (opens_suspended || !c.connection.suspended) &&
+         (c.permit || c.asked.purpose != "restore.write") && may.contains(c.asked.purpose) &&
+         (who.empty() || who.contains(c.program)) && (c.asked.tenant.is_none() || c.asked.tenant == c.connection.tenant);
 }
 bool model_of_folder(const Case& c) {
   for (const std::string& scope : c.connection.mailboxes) {
@@ -174,6 +177,41 @@ TEST(UsePolicy, T16_a_million_questions_are_answered_as_the_reference_model_says
   EXPECT_GT(by_permit, 10);
   std::printf("policy: %d questions; allowed: %d sessions of routes, %d of connections\n", cases, allowed[Method::open_session],
               allowed[Method::open_connection]);
+}
+
+TEST(UsePolicy, its_own_place_is_the_account_that_a_mailbox_is_read_from) {
+  access::Connection reading, writing;
+  reading.id = id_of('c', 0), writing.id = id_of('c', 1);
+  reading.tenant = writing.tenant = id_of('t', 0);
+  reading.host = writing.host = "imap.example.test";
+  reading.user = writing.user = "ann";
+  reading.purposes = {"backup.read"}, writing.purposes = {"restore.write"};
+  reading.mailboxes = {"INBOX"}, writing.mailboxes = {"*"};
+  EXPECT_TRUE(is_own_place(reading, writing));
+  const std::pair<const char*, std::function<void(access::Connection&)>> each_other[] = {
+      {"tenant", [](auto& c) { c.tenant = id_of('t', 1); }},
+      {"kind", [](auto& c) { c.kind = access::ConnectionKind::http; }},
+      {"host", [](auto& c) { c.host = "imap.elsewhere.test"; }},
+      {"account", [](auto& c) { c.user = "bob"; }},
+      {"reads nothing", [](auto& c) { c.purposes = {"journal"}; }}};
+  for (const auto& [what, change] : each_other) {
+    access::Connection other = reading;
+    change(other);
+    EXPECT_FALSE(is_own_place(other, writing)) << what;
+  }
+  // Where many have one account, or none, the connections themselves must say whose it is.
+  reading.user = writing.user = "";
+  EXPECT_FALSE(is_own_place(reading, writing));
+  reading.user = writing.user = "client-1";
+  reading.kind = writing.kind = access::ConnectionKind::http;
+  reading.mailboxes = {"ann@example.test"};
+  EXPECT_FALSE(is_own_place(reading, writing)) << "it reaches more than is read";
+  writing.mailboxes = {"bob@example.test"};
+  EXPECT_FALSE(is_own_place(reading, writing));
+  writing.mailboxes = reading.mailboxes;
+  EXPECT_TRUE(is_own_place(reading, writing));
+  reading.user = "somebody else", writing.id = reading.id;
+  EXPECT_TRUE(is_own_place(reading, writing)) << "one connection for both";
 }
 
 }  // namespace

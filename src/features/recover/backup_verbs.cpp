@@ -125,6 +125,7 @@ json::object shown_report(Id job, const RestoreReport& report) {
   }
   json::object one{{"restore", job.text()},
                    {"mailbox", report.request.mailbox.text()},
+                   {"operation", report.request.permit},
                    {"as_of", to_iso8601(report.request.as_of)},
                    {"dry_run", report.request.dry_run},
                    {"over", report.is_over},
@@ -224,41 +225,30 @@ Result<json::object> backup_verb(Backups& backups, BackupBook& book, std::string
   return Error{ErrorKind::not_found, "no such folder at that moment", "no such folder at that moment"};
 }
 
-// What two people are about to sign for, with names as ids and the moment as a time: refused where it could not be done.
-Result<json::object> checked_into(Backups& backups, const json::object& request, const Deadline& deadline) {
+// What somebody is about to sign for, with names as ids and the moment as a time: refused where it could not be done. For its own
+// place the connection that the mailbox is read over goes along, by which brokerd knows it.
+Result<json::object> checked_restore(Backups& backups, const json::object& request, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const Id from, mailbox_of(backups, request, deadline));
-  ASSIGN_OR_RETURN(const Id into, mailbox_of(backups, request, deadline, "into_mailbox"));
-  ASSIGN_OR_RETURN(const Backups::MailboxPair pair, backups.check_into(from, into, deadline));
+  Id into;
+  if (request.contains("into_mailbox")) {
+    ASSIGN_OR_RETURN(into, mailbox_of(backups, request, deadline, "into_mailbox"));
+  }
+  ASSIGN_OR_RETURN(const Backups::MailboxPair pair, backups.check_restore(from, into, deadline));
   const Milliseconds at = time_of(request, "at") == 0 ? pair.from.synced_at : time_of(request, "at");
-  return json::object{{"tenant", pair.from.tenant.text()},
-                      {"mailbox", pair.from.id.text()},
-                      {"into", pair.into.id.text()},
-                      {"connection", pair.into.restore_connection.text()},
-                      {"at", to_iso8601(at)}};
+  json::object checked{{"tenant", pair.from.tenant.text()},
+                       {"mailbox", pair.from.id.text()},
+                       {"connection", pair.into.restore_connection.text()},
+                       {"at", to_iso8601(at)}};
+  if (!into.is_none()) checked["into"] = into.text();
+  if (into.is_none() && !pair.from.connection.is_none()) checked["reading"] = pair.from.connection.text();
+  return checked;
 }
 
-Result<json::object> restore_verb(Backups& backups, BackupBook& book, const Backups::FindItems& find, std::string_view verb,
+Result<json::object> restore_verb(Backups& backups, const Backups::FindItems& find, std::string_view verb,
                                   const json::object& request, const Deadline& deadline) {
-  if (verb == "restore.check") return checked_into(backups, request, deadline);
+  if (verb == "restore.check") return checked_restore(backups, request, deadline);
   if (verb == "restore.carry-out") {
-    ASSIGN_OR_RETURN(const Id job,
-                     backups.restore_into(text_of(request, "operation"), flag_of(request, "dry_run"), find, deadline));
-    return json::object{{"restore", job.text()}};
-  }
-  if (verb == "restore.start") {
-    RestoreRequest wanted;
-    ASSIGN_OR_RETURN(wanted.mailbox, mailbox_of(backups, request, deadline));
-    ASSIGN_OR_RETURN(wanted.item, id_of(request, "item", false));
-    wanted.as_of = time_of(request, "at");
-    if (const std::string query = text_of(request, "query"); !query.empty()) {
-      ASSIGN_OR_RETURN(const Mailbox mailbox, book.mailbox(wanted.mailbox, deadline));
-      ASSIGN_OR_RETURN(wanted.items, find(mailbox, query, wanted.as_of, deadline));
-    }
-    wanted.from = mailboxes::parse_path(text_of(request, "folder"));
-    wanted.to = mailboxes::parse_path(text_of(request, "to"));
-    wanted.sets_flags = flag_of(request, "overwrite");
-    wanted.dry_run = flag_of(request, "dry_run");
-    ASSIGN_OR_RETURN(const Id job, backups.restore(std::move(wanted), deadline));
+    ASSIGN_OR_RETURN(const Id job, backups.restore(text_of(request, "operation"), flag_of(request, "dry_run"), find, deadline));
     return json::object{{"restore", job.text()}};
   }
   ASSIGN_OR_RETURN(const Id job, id_of(request, "restore"));
@@ -283,7 +273,7 @@ Result<std::string> BackupVerbs::answer(std::string_view text, const Deadline& d
   Result<json::object> reply = verb.starts_with("mailbox.")  ? mailbox_verb(backups_, verb, request, deadline)
                                : verb.starts_with("backup.") ? backup_verb(backups_, book_, verb, request, deadline)
                                : verb.starts_with("restore.")
-                                   ? restore_verb(backups_, book_, find_, verb, request, deadline)
+                                   ? restore_verb(backups_, find_, verb, request, deadline)
                                    : Result<json::object>(Error{ErrorKind::not_found, "there is no verb " + verb});
   if (!reply) return reply.error();
   return json::serialize(*reply);

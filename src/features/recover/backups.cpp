@@ -51,11 +51,10 @@ std::optional<std::function<void(const std::stop_token&)>> Backups::next_job() {
   if (mailboxes) take_up_proofs(*mailboxes);
   const std::lock_guard lock(mutex_);
   if (!waiting_.empty()) {
-    const auto [job, only_verify] = waiting_.front();
+    const WaitingRestore waiting = waiting_.front();
     waiting_.pop_front();
-    return [this, job, only_verify, report = restoring_.at(job)](const std::stop_token& stop) {
-      restore_one(job, report, only_verify, stop);
-    };
+    return
+        [this, waiting, report = restoring_.at(waiting.job)](const std::stop_token& stop) { restore_one(waiting, report, stop); };
   }
   if (!mailboxes) return std::nullopt;  // sealed, or keyd is away
   if (const auto proof = next_proof(*mailboxes))

@@ -32,7 +32,7 @@ class Backups {
     MeaningComparer* meaning = nullptr;  // as Restore::Parts
     // Into the ledger: that a mailbox was proved, in counts. What fails is logged, and stands in the record in any case.
     std::function<Status(const ProofRecord&, const Deadline&)> report_proof = [](const auto&, const auto&) { return done(); };
-    RestorePermits* permits = nullptr;  // none: nothing is restored into another mailbox
+    RestorePermits* permits = nullptr;  // none: nothing is restored
   };
   Backups(BackupSettings settings, Parts parts) : settings_(settings), parts_(parts) {}
   ~Backups() { stop(); }
@@ -58,19 +58,19 @@ class Backups {
   // A proof of so many items, soon. Its job; View::proof tells the outcome. not_found; denied while one runs.
   Result<Id> prove(Id mailbox, std::size_t items, const Deadline& deadline);
 
-  // Checked, written down and begun. invalid_input, not_found.
-  Result<Id> restore(RestoreRequest request, const Deadline& deadline);
-  // Whether items of one mailbox could go into the other: two of one tenant and kind, of which the other can be restored to.
+  // Whether items of one mailbox could go into the other, two of one tenant and kind of which the other can be restored to;
+  // `into` none: back to where they are from. invalid_input, denied, not_found.
   struct MailboxPair {
     Mailbox from, into;
   };
-  Result<MailboxPair> check_into(Id from, Id into, const Deadline& deadline);
-  // Begins what two people have signed for (RestorePermits::begin): as often as it counts, since it adds only what is missing.
-  // Errors also as check_into, and of `find`, which answers a query as of a moment.
+  Result<MailboxPair> check_restore(Id from, Id into, const Deadline& deadline);
+  // Begins what was signed for (RestorePermits::begin): as often as it counts, since it adds only what is missing. It is checked
+  // and written down when this returns. Errors also as check_restore, and of `find`, which answers a query as of a moment.
   using FindItems =
       std::function<Result<std::vector<Id>>(const Mailbox&, const std::string& query, Milliseconds, const Deadline&)>;
-  Result<Id> restore_into(const std::string& operation, bool dry_run, const FindItems& find, const Deadline& deadline);
-  // Reads back again what that restore put there; restore_report tells the outcome. denied while it runs.
+  Result<Id> restore(const std::string& operation, bool dry_run, const FindItems& find, const Deadline& deadline);
+  // Reads back again what that restore put there, by its permit; restore_report tells the outcome. denied while it runs, and
+  // where no session comes about: the report then stays as it was.
   Status verify(Id job, const Deadline& deadline);
   Result<RestoreReport> restore_report(Id job, const Deadline& deadline);
 
@@ -80,7 +80,19 @@ class Backups {
   void work(const std::stop_token& stop);
   std::optional<std::function<void(const std::stop_token&)>> next_job();
   void sync_one(const Mailbox& mailbox, const std::stop_token& stop);
-  void restore_one(Id job, RestoreReport report, bool only_verify, const std::stop_token& stop);
+  enum class RestoreWork { begin, take_up, verify };  // take_up: what the last process did not finish
+  struct WaitingRestore {
+    Id job;
+    RestoreWork work = RestoreWork::begin;
+  };
+  void restore_one(const WaitingRestore& waiting, RestoreReport report, const std::stop_token& stop);
+  Status may_go_on(const RestoreReport& report, const Deadline& deadline);
+  void try_again(const WaitingRestore& waiting, const std::stop_token& stop);
+  void carry_out(const WaitingRestore& waiting, RestoreReport& report, const Deadline& deadline);
+  void end_restore(const WaitingRestore& waiting, RestoreReport report);
+  Status keep_report(Id job, const RestoreReport& report);
+  Result<std::unique_ptr<mailboxes::MailboxTarget>> open_written(const RestoreRequest& request,
+                                                                 mailboxes::SessionSource& sessions, const Deadline& deadline);
   Result<std::unique_ptr<mailboxes::MailboxTarget>> open(const Mailbox& mailbox, bool writes, mailboxes::SessionSource& sessions,
                                                          const Deadline& deadline,
                                                          mailboxes::DavSession::HearRest hear_rest = {});
@@ -111,7 +123,7 @@ class Backups {
   std::map<Id, SyncProgress> running_;
   std::set<Id> let_go_;
   std::map<Id, RestoreReport> restoring_;
-  std::deque<std::pair<Id, bool>> waiting_;  // restores, and whether they are only verified
+  std::deque<WaitingRestore> waiting_;
   bool took_up_restores_ = false;
   std::uint64_t asked_ = 0;  // how often there was something new to do
   bool took_up_proofs_ = false;

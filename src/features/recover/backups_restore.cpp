@@ -1,4 +1,5 @@
-// Restores among the other work: how they are asked for, what two people must have signed, and what comes of them.
+// Restores among the other work: how they are asked for, what must have been signed, and what comes of them.
+#include "base/clock.h"
 #include "base/log.h"
 #include "features/recover/backup_metrics.h"
 #include "features/recover/backups.h"
@@ -7,9 +8,37 @@
 namespace mailhold::recover {
 namespace {
 
+using namespace std::chrono_literals;
+
+constexpr auto again_time = 1s;  // until what a start has not yet opened is asked once more
+constexpr auto note_time = 5s;   // how much of a restore's report is lost with the process, at most
+
 Error refused(ErrorKind kind, const std::string& what) { return {kind, what, what}; }
 
-Error nobody_allows() { return {ErrorKind::unsupported, "nobody is there who allows restores into other mailboxes"}; }
+Error nobody_allows() { return {ErrorKind::unsupported, "nobody is there who allows restores"}; }
+
+// With its moment, since the mailbox may have been synced meanwhile as it is now.
+std::string how_to_sign_again(const RestoreRequest& request) {
+  return std::string("sign for it again with mailhold restore ") + (request.into.is_none() ? "start" : "allow") + " --at " +
+         to_iso8601(request.as_of) + ": it adds only what is missing";
+}
+
+// Why nothing more can be put there, or read back.
+std::string reason_without_target(const Error& error, const RestoreRequest& request) {
+  if (error.is_temporary()) return reason_without_session(error) + "; run it again";
+  const bool is_of_brokerd = error.kind == ErrorKind::denied && error.for_peer.empty();
+  return (is_of_brokerd ? "no session: " + error.detail : reason_without_session(error)) + "; when that is mended, " +
+         how_to_sign_again(request);
+}
+
+// What the last process did of a restore that may not go on: as far as it has noted that.
+std::string reason_to_end(const Error& error, const RestoreReport& report) {
+  const std::uint64_t restored = report.count(Outcome::restored), flags_set = report.count(Outcome::flags_set);
+  const std::string items = std::to_string(restored) + " items had been put back" +
+                            (flags_set > 0 ? " and the flags of " + std::to_string(flags_set) + " set" : "");
+  return "workerd ended in the middle of it, and it may not go on: " + error.detail + ". By its last note " + items +
+         ", and were not read back; what was under way may be there too. To have the rest, " + how_to_sign_again(report.request);
+}
 
 }  // namespace
 
@@ -26,60 +55,104 @@ void Backups::take_up_restores() {
     auto report = bytes ? parse_report(*bytes) : Result<RestoreReport>(bytes.error());
     if (report && !report->is_over && !restoring_.contains(job)) {
       restoring_[job] = std::move(*report);
-      waiting_.emplace_back(job, false);
+      waiting_.push_back({job, RestoreWork::take_up});
     }
   }
   took_up_restores_ = true;
 }
 
-void Backups::restore_one(Id job, RestoreReport report, bool only_verify, const std::stop_token& stop) {
+void Backups::restore_one(const WaitingRestore& waiting, RestoreReport report, const std::stop_token& stop) {
   const Deadline deadline = Deadline::after(session_time, stop);
-  const bool is_into_another = !report.request.into.is_none();
-  const auto mailbox = parts_.book.mailbox(report.request.mailbox, deadline);
-  const auto target = is_into_another ? parts_.book.mailbox(report.request.into, deadline) : mailbox;
-  Status status = mailbox && target ? done() : Status(mailbox ? target.error() : mailbox.error());
-  RestorePermits* const permits = is_into_another ? parts_.permits : nullptr;
-  if (is_into_another && permits == nullptr) status = nobody_allows();
-  std::string reason;
-  if (status) {
-    const auto permitted = permits != nullptr ? permits->sessions(report.request.permit) : nullptr;
-    mailboxes::SessionSource& sessions = permitted ? *permitted : parts_.sessions;
-    const auto open_target = [&](const Deadline& until) {
-      auto opened = open(*target, true, sessions, until);
-      if (!opened) reason = reason_without_session(opened.error()) + (opened.error().is_temporary() ? "; run it again" : "");
-      return opened;
-    };
-    Restore restore({parts_.book, parts_.store, open_target, parts_.meaning});
-    const auto progress = [&] {
-      const std::lock_guard lock(mutex_);
-      restoring_[job] = report;
-    };
-    status = only_verify ? restore.verify(report, deadline) : restore.run(report, progress, deadline);
+  if (waiting.work == RestoreWork::take_up) {
+    const Status may = may_go_on(report, deadline);
+    if (stop.stop_requested()) return;
+    if (!may && may.error().is_temporary()) return try_again(waiting, stop);
+    if (!may) {
+      report.failure = reason_to_end(may.error(), report);
+      return end_restore(waiting, std::move(report));
+    }
   }
-  if (stop.stop_requested()) return;  // taken up again at the next start
-  report.is_over = true;
+  carry_out(waiting, report, deadline);
+  if (!stop.stop_requested()) return end_restore(waiting, std::move(report));
+  // Taken up again at the next start, with what is known by now.
+  report.failure.clear();
+  if (waiting.work != RestoreWork::verify) (void)keep_report(waiting.job, report);
+}
+
+// The ledger says once more that it is acted upon.
+Status Backups::may_go_on(const RestoreReport& report, const Deadline& deadline) {
+  if (parts_.permits == nullptr) return nobody_allows();
+  RETURN_IF_ERROR(parts_.permits->begin(report.request.permit, deadline));
+  return done();
+}
+
+// At a start neither the keys nor the ledger may be open yet.
+void Backups::try_again(const WaitingRestore& waiting, const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  wake_.wait_for(lock, stop, again_time, [] { return false; });
+  waiting_.push_back(waiting);
+}
+
+Result<std::unique_ptr<mailboxes::MailboxTarget>> Backups::open_written(const RestoreRequest& request,
+                                                                        mailboxes::SessionSource& sessions,
+                                                                        const Deadline& deadline) {
+  const Id written = request.into.is_none() ? request.mailbox : request.into;
+  ASSIGN_OR_RETURN(const Mailbox mailbox, parts_.book.mailbox(written, deadline));
+  return open(mailbox, true, sessions, deadline);
+}
+
+// Into the report, with the reason if it came to no end.
+void Backups::carry_out(const WaitingRestore& waiting, RestoreReport& report, const Deadline& deadline) {
+  const auto sessions = parts_.permits->sessions(report.request.permit);
+  std::string reason;
+  const auto open_target = [&](const Deadline& until) {
+    auto opened = open_written(report.request, *sessions, until);
+    if (!opened) reason = reason_without_target(opened.error(), report.request);
+    return opened;
+  };
+  auto noted = std::chrono::steady_clock::now();
+  const auto progress = [&] {
+    {
+      const std::lock_guard lock(mutex_);
+      restoring_[waiting.job] = report;
+    }
+    if (std::chrono::steady_clock::now() - noted < note_time) return;
+    if (const Status kept = keep_report(waiting.job, report); !kept)
+      log_warning("backup", "the report of a restore cannot be kept: " + std::string(name_of(kept.error().kind)));
+    noted = std::chrono::steady_clock::now();
+  };
+  Restore restore({parts_.book, parts_.store, open_target, parts_.meaning});
+  const Status status =
+      waiting.work == RestoreWork::verify ? restore.verify(report, deadline) : restore.run(report, progress, deadline);
   report.failure = status ? "" : !reason.empty() ? reason : reason_of_restore(status.error());
-  if (!only_verify) count_restore(report);
-  if (permits != nullptr && !only_verify) {
-    const Status told = permits->record(report, Deadline::after(row_time));
+}
+
+void Backups::end_restore(const WaitingRestore& waiting, RestoreReport report) {
+  report.is_over = true;
+  if (waiting.work != RestoreWork::verify) {
+    count_restore(report);
+    const Status told = parts_.permits != nullptr ? parts_.permits->record(report, Deadline::after(row_time)) : done();
     if (!told) log_error("backup", "the ledger does not know the end of a restore: " + std::string(name_of(told.error().kind)));
   }
-  const Status written = mailbox ? parts_.book.put_restore(mailbox->tenant, job, write_report(report), deadline) : done();
+  const Status written = keep_report(waiting.job, report);
   if (!written)
-    log_error("backup",
-              "the report of restore " + job.text() + " cannot be written: " + std::string(name_of(written.error().kind)));
-  log_info("backup", "restore " + job.text() + ": " + std::to_string(report.count(Outcome::restored)) + " restored, " +
+    log_error("backup", "the report of restore " + waiting.job.text() +
+                            " cannot be written: " + std::string(name_of(written.error().kind)));
+  log_info("backup", "restore " + waiting.job.text() + ": " + std::to_string(report.count(Outcome::restored)) + " restored, " +
                          std::to_string(report.count(Outcome::differs) + report.count(Outcome::failed)) + " not as they were");
   const std::lock_guard lock(mutex_);
   if (written)
-    restoring_.erase(job);
+    restoring_.erase(waiting.job);
   else
-    restoring_[job] = std::move(report);
+    restoring_[waiting.job] = std::move(report);
 }
 
-Result<Id> Backups::restore(RestoreRequest request, const Deadline& deadline) {
-  if (!request.into.is_none()) return Error{ErrorKind::bug, "a restore into another mailbox that nobody allowed"};
-  return begin_restore(std::move(request), deadline);
+// Of a mailbox that is gone none is kept.
+Status Backups::keep_report(Id job, const RestoreReport& report) {
+  const Deadline deadline = Deadline::after(row_time);
+  const auto mailbox = parts_.book.mailbox(report.request.mailbox, deadline);
+  if (!mailbox) return mailbox.error().is_temporary() ? Status(mailbox.error()) : done();
+  return parts_.book.put_restore(mailbox->tenant, job, write_report(report), deadline);
 }
 
 // Checked, written down and begun.
@@ -87,11 +160,9 @@ Result<Id> Backups::begin_restore(RestoreRequest request, const Deadline& deadli
   const std::lock_guard changing(changing_);
   if (is_let_go(request.mailbox) || is_let_go(request.into)) return refused(ErrorKind::not_found, "the mailbox is being removed");
   ASSIGN_OR_RETURN(const Mailbox mailbox, parts_.book.mailbox(request.mailbox, deadline));
-  if (mailbox.synced_at == 0) return refused(ErrorKind::not_found, "nothing was backed up yet");
   RestoreReport report;
   report.request = std::move(request);
   report.started_at = parts_.clock.now();
-  if (report.request.as_of == 0) report.request.as_of = mailbox.synced_at;
   const Id job = Id::random();
   const std::string bytes = write_report(report);
   {
@@ -105,15 +176,21 @@ Result<Id> Backups::begin_restore(RestoreRequest request, const Deadline& deadli
     restoring_.erase(job);
     return written.error();
   }
-  waiting_.emplace_back(job, false);
+  waiting_.push_back({job, RestoreWork::begin});
   look_again();
   return job;
 }
 
-Result<Backups::MailboxPair> Backups::check_into(Id from, Id into, const Deadline& deadline) {
+Result<Backups::MailboxPair> Backups::check_restore(Id from, Id into, const Deadline& deadline) {
+  if (from == into) return refused(ErrorKind::invalid_input, "that is the mailbox itself: leave the other one out");
   ASSIGN_OR_RETURN(const Mailbox source, parts_.book.mailbox(from, deadline));
+  if (source.synced_at == 0) return refused(ErrorKind::not_found, "nothing was backed up yet");
+  if (into.is_none()) {
+    if (source.restore_connection.is_none())
+      return refused(ErrorKind::invalid_input, "the mailbox has no restore connection: import it once more with one");
+    return MailboxPair{source, source};
+  }
   ASSIGN_OR_RETURN(const Mailbox target, parts_.book.mailbox(into, deadline));
-  if (from == into) return refused(ErrorKind::invalid_input, "that is the mailbox itself: restore it with restore start");
   if (source.tenant != target.tenant)
     return refused(ErrorKind::denied, "the other mailbox is another tenant's: nothing goes from one tenant to another");
   if (source.kind != target.kind)
@@ -122,20 +199,22 @@ Result<Backups::MailboxPair> Backups::check_into(Id from, Id into, const Deadlin
                        std::string(mailboxes::name_of(target.kind)));
   if (target.restore_connection.is_none())
     return refused(ErrorKind::invalid_input, "the other mailbox has no restore connection");
-  if (source.synced_at == 0) return refused(ErrorKind::not_found, "nothing was backed up yet");
   return MailboxPair{source, target};
 }
 
-Result<Id> Backups::restore_into(const std::string& operation, bool dry_run, const FindItems& find, const Deadline& deadline) {
+Result<Id> Backups::restore(const std::string& operation, bool dry_run, const FindItems& find, const Deadline& deadline) {
   if (parts_.permits == nullptr) return nobody_allows();
   ASSIGN_OR_RETURN(const RestorePermits::Permit permit, parts_.permits->begin(operation, deadline));
-  ASSIGN_OR_RETURN(const MailboxPair pair, check_into(permit.request.mailbox, permit.request.into, deadline));
+  ASSIGN_OR_RETURN(const MailboxPair pair, check_restore(permit.request.mailbox, permit.request.into, deadline));
   if (pair.from.tenant != permit.tenant) return refused(ErrorKind::denied, "the mailbox is another tenant's");
   if (pair.into.restore_connection != permit.connection)
-    return refused(ErrorKind::denied, "the other mailbox has another restore connection than the one that was signed for");
+    return refused(ErrorKind::denied, "the mailbox has another restore connection than the one that was signed for");
+  const bool is_into_another = !permit.request.into.is_none();
+  if (!is_into_another && !permit.reading.is_none() && pair.from.connection != permit.reading)
+    return refused(ErrorKind::denied, "the mailbox is read over another connection than the one that was signed for");
   RestoreRequest request = permit.request;
   request.dry_run = dry_run;
-  request.place = place_of(pair.from);
+  if (is_into_another) request.place = place_of(pair.from);
   if (!permit.query.empty()) {
     ASSIGN_OR_RETURN(request.items, find(pair.from, permit.query, request.as_of, deadline));
   }
@@ -146,10 +225,15 @@ Status Backups::verify(Id job, const Deadline& deadline) {
   ASSIGN_OR_RETURN(RestoreReport report, restore_report(job, deadline));
   if (!report.is_over || report.request.dry_run)
     return Error{ErrorKind::denied, "the restore is not over", "the restore is not over, or was a dry run"};
+  if (parts_.permits == nullptr) return nobody_allows();
+  // First, so that what is known of the restore stays when its permit counts no more.
+  const auto sessions = parts_.permits->sessions(report.request.permit);
+  if (const auto opened = open_written(report.request, *sessions, deadline); !opened)
+    return refused(opened.error().kind, reason_without_target(opened.error(), report.request));
   report.is_over = false;
   const std::lock_guard lock(mutex_);
   restoring_[job] = std::move(report);
-  waiting_.emplace_back(job, true);
+  waiting_.push_back({job, RestoreWork::verify});
   look_again();
   return done();
 }

@@ -127,26 +127,6 @@ TEST_F(BackupsTest, a_paused_mailbox_is_left_alone_until_it_is_resumed) {
   EXPECT_TRUE(comes_true([&] { return shown().tried_at > before; }));
 }
 
-TEST_F(BackupsTest, a_restore_that_the_last_process_did_not_finish_is_taken_up) {
-  ASSERT_TRUE(becomes(MailboxState::current));
-  refuse(Error{ErrorKind::unavailable, "away"});
-  backups.reset();
-  {
-    const std::lock_guard lock(server.mutex);
-    server.folders["INBOX"].messages.clear();
-  }
-  RestoreReport report;
-  report.request = {.mailbox = mailbox.id, .as_of = shown().synced_at};
-  const Id job = Id::random();
-  ASSERT_TRUE(book->put_restore(tenant, job, write_report(report), soon()));
-  refuse(std::nullopt);
-  start();
-  ASSERT_TRUE(comes_true([&] { return backups->restore_report(job, soon()).value().is_over; }));
-  EXPECT_TRUE(backups->restore_report(job, soon()).value().is_exact());
-  const std::lock_guard lock(server.mutex);
-  EXPECT_EQ(server.folders["INBOX"].messages.size(), 12U);
-}
-
 TEST_F(BackupsTest, a_failed_proof_makes_the_mailbox_need_attention_until_one_passes) {
   ASSERT_TRUE(becomes(MailboxState::current));
   const auto proved = [&] {

@@ -287,9 +287,9 @@ Status Restore::side_by_side(const std::vector<std::size_t>& order, std::unique_
 }
 
 Status Restore::run(RestoreReport& report, const std::function<void()>& progress, const Deadline& deadline) {
-  report.items.clear();
   ASSIGN_OR_RETURN(const std::vector<Group> groups, select(parts_.book, report.request, deadline));
   ASSIGN_OR_RETURN(std::unique_ptr<mailboxes::MailboxTarget> first, parts_.open_target(deadline));
+  report.items.clear();
   if (!report.request.dry_run) RETURN_IF_ERROR(make_folders(*first, groups, deadline));
   std::mutex mutex;
   const auto work = [&](std::size_t index, mailboxes::MailboxTarget& target) {

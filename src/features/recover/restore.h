@@ -23,7 +23,7 @@ struct RestoreRequest {
   bool sets_flags = false;          // of items that are there already ("overwrite")
   bool dry_run = false;
   Id into = {};             // another mailbox that they are put into; none: the one they came from
-  std::string permit = {};  // that allows it (restore_permits.h)
+  std::string permit = {};  // that allows it (restore_permits.h), as hex; empty in reports of before there were permits for all
   // Of another mailbox: without `to`, everything goes below a folder of this name; what is a calendar or an address book gets a
   // title that begins so.
   std::string place = {};
@@ -82,7 +82,8 @@ class Restore {
   explicit Restore(Parts parts) : parts_(std::move(parts)) {}
 
   // Fills report.items from report.request; open_target is of the mailbox that is written to. An error says why it came to no
-  // end; the report holds what was done by then.
+  // end; the report holds what was done by then, and what it held before where no session came about. `progress` comes after
+  // each folder.
   Status run(RestoreReport& report, const std::function<void()>& progress, const Deadline& deadline);
 
   // Reads everything of a finished restore back again, and writes what it finds into the outcomes.

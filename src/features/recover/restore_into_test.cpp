@@ -1,4 +1,5 @@
-// Items of one mailbox go into somebody else's: only what two people have signed for, only into that mailbox.
+// Items go back, or into somebody else's mailbox: only what was signed for, only into that mailbox, only while it counts.
+#include <atomic>
 #include <boost/json.hpp>
 
 #include "base/log.h"
@@ -10,37 +11,49 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Two servers behind a broker that opens the second one's sessions under a permit alone.
+// Lets so many sessions that write come about; the next one waits for its caller to be stopped.
+struct Gate {
+  std::atomic<int> sessions_left = 1000;
+  std::atomic<bool> is_reached = false;
+};
+
+// Two servers behind a broker that opens sessions which write under a permit alone, to the connection that it names.
 class TwoServers final : public mailboxes::SessionSource {
  public:
-  TwoServers(FakeImapServer& anns, FakeImapServer& bobs, Id bobs_connection, std::string permit = {})
-      : anns_(anns), bobs_(bobs), bobs_connection_(bobs_connection), permit_(std::move(permit)) {}
+  TwoServers(FakeImapServer& anns, FakeImapServer& bobs, Id bobs_connection, Id written, Gate& gate)
+      : anns_(anns), bobs_(bobs), bobs_connection_(bobs_connection), written_(written), gate_(gate) {}
   Result<ipc::OwnedFd> open(Id tenant, Id connection, std::string_view purpose, const Deadline& deadline) override {
-    if (connection != bobs_connection_) return anns_.open(tenant, connection, purpose, deadline);
-    if (permit_.empty() || purpose != "restore.write") return Error{ErrorKind::denied, "the connection is suspended"};
-    return bobs_.open(tenant, connection, purpose, deadline);
+    if (purpose == "restore.write" && (written_.is_none() || connection != written_))
+      return Error{ErrorKind::denied, "restore.write takes a permit"};
+    if (purpose == "restore.write" && gate_.sessions_left-- <= 0) {
+      gate_.is_reached = true;
+      while (!deadline.stop.stop_requested()) std::this_thread::sleep_for(1ms);
+      return Error{ErrorKind::cancelled, "asked to stop"};
+    }
+    return (connection == bobs_connection_ ? bobs_ : anns_).open(tenant, connection, purpose, deadline);
   }
 
  private:
   FakeImapServer& anns_;
   FakeImapServer& bobs_;
-  const Id bobs_connection_;
-  const std::string permit_;
+  const Id bobs_connection_, written_;
+  Gate& gate_;
 };
 
 class Permits final : public RestorePermits {
  public:
-  Permits(FakeImapServer& anns, FakeImapServer& bobs, Id bobs_connection)
-      : anns_(anns), bobs_(bobs), bobs_connection_(bobs_connection) {}
+  explicit Permits(std::function<std::unique_ptr<mailboxes::SessionSource>(Id written)> sessions)
+      : sessions_(std::move(sessions)) {}
   Result<Permit> begin(const std::string& operation, const Deadline&) override {
     const std::lock_guard lock(mutex);
-    if (operation != name) return Error{ErrorKind::not_found, "nothing of that name was allowed"};
+    ++begun;
+    if (times_away-- > 0) return Error{ErrorKind::unavailable, "the ledger is not open yet"};
+    if (operation != name || is_withdrawn) return Error{ErrorKind::not_found, "the permit counts no more"};
     return permit;
   }
   std::unique_ptr<mailboxes::SessionSource> sessions(const std::string& operation) override {
     const std::lock_guard lock(mutex);
-    const bool counts = operation == name && !is_withdrawn;
-    return std::make_unique<TwoServers>(anns_, bobs_, bobs_connection_, counts ? operation : "");
+    return sessions_(operation == name && !is_withdrawn ? permit.connection : Id());
   }
   Status record(const RestoreReport& report, const Deadline&) override {
     const std::lock_guard lock(mutex);
@@ -52,12 +65,11 @@ class Permits final : public RestorePermits {
   std::string name = "5f5f";
   Permit permit;
   bool is_withdrawn = false;
+  int times_away = 0, begun = 0;
   std::vector<RestoreReport> recorded;
 
  private:
-  FakeImapServer& anns_;
-  FakeImapServer& bobs_;
-  const Id bobs_connection_;
+  const std::function<std::unique_ptr<mailboxes::SessionSource>(Id written)> sessions_;
 };
 
 class RestoreInto : public RecoverFixture {
@@ -68,6 +80,7 @@ class RestoreInto : public RecoverFixture {
     ASSERT_TRUE(sync());
     mailbox.synced_at = now;
     mailbox.paused = true;
+    mailbox.restore_connection = anns_connection;
     ASSERT_TRUE(book->put_mailbox(mailbox, soon()));
     bob.id = Id::random();
     bob.tenant = tenant;
@@ -78,13 +91,19 @@ class RestoreInto : public RecoverFixture {
     bobs.folders["INBOX"].add("a letter of bob's own");
     before = at_server();
     bobs_before = at_bobs();
-    permits.permit = {tenant, bobs_connection, {.mailbox = mailbox.id, .as_of = now, .into = bob.id, .permit = permits.name}, {}};
+    permits.permit = {
+        tenant, bobs_connection, {}, {.mailbox = mailbox.id, .as_of = now, .into = bob.id, .permit = permits.name}, {}};
     start();
+  }
+  // Signed for by one person: back to where it was.
+  void sign_for_its_own_place() {
+    permits.permit = {
+        tenant, anns_connection, mailbox.connection, {.mailbox = mailbox.id, .as_of = now, .permit = permits.name}, {}};
   }
   void TearDown() override { backups.reset(); }
   void start() {
     backups = std::make_unique<Backups>(BackupSettings{3600s, 1},
-                                        Backups::Parts{*book, *store, keys, sessions, system_clock(), nullptr,
+                                        Backups::Parts{*book, *store, keys, *sessions, system_clock(), nullptr,
                                                        [](const auto&, const auto&) { return done(); }, &permits});
     backups->start();
   }
@@ -104,6 +123,10 @@ class RestoreInto : public RecoverFixture {
     const auto answer = BackupVerbs(*backups, *book, finding).answer(boost::json::serialize(request), soon());
     if (!answer) return {{"error", std::string(mailhold::name_of(answer.error().kind))}, {"said", answer.error().detail}};
     return boost::json::parse(*answer).as_object();
+  }
+  void withdraw() {
+    const std::lock_guard lock(permits.mutex);
+    permits.is_withdrawn = true;
   }
   boost::json::object carry_out(bool dry_run = false, const std::string& operation = "5f5f") {
     const auto begun = ask({{"verb", "restore.carry-out"}, {"operation", operation}, {"dry_run", dry_run}});
@@ -128,11 +151,16 @@ class RestoreInto : public RecoverFixture {
     return picture;
   }
 
+  std::unique_ptr<TwoServers> sessions_under(Id written) {
+    return std::make_unique<TwoServers>(server, bobs, bobs_connection, written, gate);
+  }
+
   FakeImapServer bobs;
-  const Id bobs_connection = Id::random();
+  const Id anns_connection = Id::random(), bobs_connection = Id::random();
+  Gate gate;
   Mailbox bob;
-  Permits permits{server, bobs, bobs_connection};
-  TwoServers sessions{server, bobs, bobs_connection};
+  Permits permits{[this](Id written) { return sessions_under(written); }};
+  std::unique_ptr<TwoServers> sessions = sessions_under(Id());
   Picture before, bobs_before;
   std::unique_ptr<Backups> backups;
 };
@@ -177,15 +205,51 @@ TEST_F(RestoreInto, what_was_signed_for_says_what_and_where_to) {
 
 TEST_F(RestoreInto, nothing_is_written_without_what_two_have_signed) {
   EXPECT_EQ(carry_out(false, "6a6a").at("error"), "not_found");
-  RestoreRequest alone{.mailbox = mailbox.id, .as_of = now, .into = bob.id};
-  EXPECT_FALSE(backups->restore(alone, soon())) << "no other way leads there";
+  EXPECT_EQ(ask({{"verb", "restore.start"}, {"mailbox", mailbox.id.text()}}).at("error"), "invalid_input")
+      << "no other way leads there";
+  withdraw();
+  EXPECT_EQ(carry_out().at("error"), "not_found");
+  EXPECT_EQ(at_bobs(), bobs_before);
+  EXPECT_EQ(at_server(), before);
+}
+
+TEST_F(RestoreInto, goes_back_to_its_own_place_when_that_was_signed_for) {
+  sign_for_its_own_place();
+  {
+    const std::lock_guard lock(server.mutex);
+    server.folders.erase("Archive/2026");
+  }
+  EXPECT_EQ(carry_out(true).at("missing").to_number<int>(), 5);
+  const auto report = carry_out();
+  EXPECT_TRUE(report.at("exact").as_bool()) << boost::json::serialize(report);
+  EXPECT_EQ(report.at("restored").to_number<int>(), 5);
+  EXPECT_EQ(report.at("operation").as_string(), permits.name);
+  EXPECT_FALSE(report.contains("into_mailbox"));
+  EXPECT_EQ(at_server(), before);
+  EXPECT_EQ(at_bobs(), bobs_before);
   {
     const std::lock_guard lock(permits.mutex);
-    permits.is_withdrawn = true;
+    EXPECT_EQ(permits.recorded.size(), 2U) << "the ledger has it";
   }
-  const auto report = carry_out();
-  EXPECT_NE(std::string(report.at("failure").as_string()).find("suspended"), std::string::npos);
+  // What was signed for was another place than the mailbox has by now.
+  permits.permit.reading = Id::random();
+  EXPECT_EQ(carry_out().at("error"), "denied");
+  permits.permit.reading = mailbox.connection;
+  permits.permit.connection = bobs_connection;
+  EXPECT_EQ(carry_out().at("error"), "denied");
   EXPECT_EQ(at_bobs(), bobs_before);
+}
+
+TEST_F(RestoreInto, is_read_back_again_while_its_permit_counts_and_what_is_known_stays) {
+  const auto report = carry_out();
+  const std::string job(report.at("restore").as_string());
+  EXPECT_TRUE(ask({{"verb", "restore.verify"}, {"restore", job}}).contains("restore"));
+  EXPECT_TRUE(report_of(job).at("exact").as_bool());
+  withdraw();
+  const auto refused = ask({{"verb", "restore.verify"}, {"restore", job}});
+  EXPECT_EQ(refused.at("error"), "denied") << boost::json::serialize(refused);
+  EXPECT_NE(std::string(refused.at("said").as_string()).find("restore allow"), std::string::npos);
+  EXPECT_TRUE(report_of(job).at("exact").as_bool());
 }
 
 TEST_F(RestoreInto, mailboxes_that_do_not_fit_are_refused_before_anybody_signs_and_after) {
@@ -228,6 +292,61 @@ TEST_F(RestoreInto, one_that_the_last_process_did_not_finish_is_taken_up) {
   start();
   EXPECT_EQ(report_of(job.text()).at("restored").to_number<int>(), 17);
   EXPECT_EQ(at_bobs()["Restored from ann@example_test/INBOX"], before["INBOX"]);
+}
+
+TEST_F(RestoreInto, one_is_taken_up_once_the_ledger_is_open) {
+  backups.reset();
+  permits.times_away = 2;
+  RestoreReport report;
+  report.request = permits.permit.request;
+  report.request.place = place_of(mailbox);
+  const Id job = Id::random();
+  ASSERT_TRUE(book->put_restore(tenant, job, write_report(report), soon()));
+  start();
+  EXPECT_EQ(report_of(job.text()).at("restored").to_number<int>(), 17);
+  const std::lock_guard lock(permits.mutex);
+  EXPECT_EQ(permits.begun, 3);
+}
+
+TEST_F(RestoreInto, one_whose_permit_ended_meanwhile_says_what_it_did_and_does_no_more) {
+  sign_for_its_own_place();
+  permits.permit.request.from = {"Archive"};
+  {
+    const std::lock_guard lock(server.mutex);
+    server.folders["Archive/2026"].messages.clear();
+    server.folders["INBOX"].messages.clear();
+  }
+  gate.sessions_left = 1;  // it is put back, and not read back
+  const auto begun = ask({{"verb", "restore.carry-out"}, {"operation", permits.name}, {"dry_run", false}});
+  for (int i = 0; i < 3000 && !gate.is_reached; ++i) std::this_thread::sleep_for(10ms);
+  ASSERT_TRUE(gate.is_reached);
+  backups.reset();
+  const Picture then = at_server();
+  withdraw();
+  gate.sessions_left = 1000;
+  start();
+  const auto report = report_of(std::string(begun.at("restore").as_string()));
+  const std::string failure(report.at("failure").as_string());
+  for (const char* what : {"counts no more", "5 items had been put back, and were not read back", "mailhold restore start"})
+    EXPECT_NE(failure.find(what), std::string::npos) << failure;
+  EXPECT_EQ(report.at("restored").to_number<int>(), 5);
+  EXPECT_FALSE(report.at("exact").as_bool());
+  EXPECT_FALSE(report.contains("verified_at"));
+  EXPECT_EQ(at_server(), then);
+  const std::lock_guard lock(permits.mutex);
+  ASSERT_EQ(permits.recorded.size(), 1U);
+  EXPECT_EQ(permits.recorded[0].count(Outcome::restored), 5U);
+  EXPECT_FALSE(permits.recorded[0].failure.empty());
+}
+
+TEST_F(RestoreInto, one_of_before_there_were_permits_for_all_is_not_gone_on_with) {
+  backups.reset();
+  RestoreReport report;
+  report.request = {.mailbox = mailbox.id, .as_of = now};
+  const Id job = Id::random();
+  ASSERT_TRUE(book->put_restore(tenant, job, write_report(report), soon()));
+  start();
+  EXPECT_NE(std::string(report_of(job.text()).at("failure").as_string()).find("mailhold restore start"), std::string::npos);
 }
 
 TEST_F(RestoreInto, a_report_comes_back_as_it_was_written) {

@@ -1,6 +1,6 @@
-// RestorePermits: what two people have signed for: that items of one mailbox go into another one, somebody else's. The permit
-// names both, the moment and what is put back; sessions that it opens are with that other mailbox alone. brokerd's word in
-// programs.
+// RestorePermits: what was signed for: that items of a mailbox are put back, by one person into its own place, by two into
+// anybody else's. The permit names the mailboxes, the moment and what of it; sessions that it opens are with the mailbox that is
+// written to alone. brokerd's word in programs.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,8 @@ class RestorePermits {
  public:
   struct Permit {
     Id tenant;
-    Id connection;           // of the mailbox that is written to
+    Id connection;           // that is written over
+    Id reading;              // that the mailbox is read over, where it was signed for its own place
     RestoreRequest request;  // `permit` in it names this
     std::string query;       // its items are what this finds as of that moment; empty: there is none
   };

@@ -4,9 +4,9 @@
 namespace mailhold::recover {
 namespace {
 
-constexpr std::uint8_t report_version = 1;
-constexpr std::uint8_t report_version_with_items = 2;  // behind all else: the items that were asked for
-constexpr std::uint8_t report_version_into = 3;        // and behind these: the mailbox they went into
+constexpr std::uint8_t first_version = 1;
+constexpr std::uint8_t version_with_items = 2;  // behind all else: the items that were asked for
+constexpr std::uint8_t report_version = 3;      // and behind these: the mailbox they went into, and what allows it
 
 void write_path(ByteWriter& writer, const mailboxes::FolderPath& path) { writer.text(mailboxes::path_text(path)); }
 
@@ -15,12 +15,7 @@ void write_path(ByteWriter& writer, const mailboxes::FolderPath& path) { writer.
 std::string write_report(const RestoreReport& report) {
   const RestoreRequest& request = report.request;
   ByteWriter writer;
-  const bool is_into_another = !request.into.is_none();
-  writer.u8(is_into_another         ? report_version_into
-            : request.items.empty() ? report_version
-                                    : report_version_with_items)
-      .raw(request.mailbox.bytes())
-      .u64(static_cast<std::uint64_t>(request.as_of));
+  writer.u8(report_version).raw(request.mailbox.bytes()).u64(static_cast<std::uint64_t>(request.as_of));
   write_path(writer, request.from);
   writer.raw(request.item.bytes());
   write_path(writer, request.to);
@@ -32,12 +27,9 @@ std::string write_report(const RestoreReport& report) {
     write_path(writer, item.folder);
     writer.text(item.target_id).u8(static_cast<std::uint8_t>(item.outcome)).text(item.detail);
   }
-  if (is_into_another || !request.items.empty()) {
-    writer.u32(static_cast<std::uint32_t>(request.items.size()));
-    for (const Id& item : request.items) writer.raw(item.bytes());
-  }
-  if (is_into_another) writer.raw(request.into.bytes()).text(request.permit).text(request.place);
-  return writer.take();
+  writer.u32(static_cast<std::uint32_t>(request.items.size()));
+  for (const Id& item : request.items) writer.raw(item.bytes());
+  return writer.raw(request.into.bytes()).text(request.permit).text(request.place).take();
 }
 
 Result<RestoreReport> parse_report(std::string_view bytes) {
@@ -45,8 +37,7 @@ Result<RestoreReport> parse_report(std::string_view bytes) {
   RestoreReport report;
   RestoreRequest& request = report.request;
   const std::uint8_t version = reader.u8();
-  if (version < report_version || version > report_version_into)
-    return Error{ErrorKind::corrupt, "a report of an unknown version"};
+  if (version < first_version || version > report_version) return Error{ErrorKind::corrupt, "a report of an unknown version"};
   request.mailbox = Id::from_bytes(reader.raw(Id::size));
   request.as_of = static_cast<Milliseconds>(reader.u64());
   request.from = mailboxes::parse_path(reader.text());
@@ -69,11 +60,11 @@ Result<RestoreReport> parse_report(std::string_view bytes) {
       return Error{ErrorKind::corrupt, "a report of an unknown version"};
     report.items.push_back(std::move(item));
   }
-  if (version >= report_version_with_items) {
+  if (version >= version_with_items) {
     for (std::uint32_t left = reader.count(Id::size); left > 0; --left)
       request.items.push_back(Id::from_bytes(reader.raw(Id::size)));
   }
-  if (version == report_version_into) {
+  if (version == report_version) {
     request.into = Id::from_bytes(reader.raw(Id::size));
     request.permit = reader.text();
     request.place = reader.text();

@@ -3,6 +3,7 @@
 #include <iostream>
 #include <thread>
 
+#include "programs/mailhold/print.h"
 #include "programs/mailhold/signing.h"
 
 namespace mailhold::cli {
@@ -32,8 +33,10 @@ Status list_mailboxes(Console& console, const Typed& typed) {
   return done();
 }
 
-// Waits for the end of a restore and prints its report; an error unless everything is exactly as it was.
-Status await(Console& console, const std::string& job) {
+// Waits for the end of a restore that the request begins and prints its report; an error unless everything is exactly as it was.
+Status await(Console& console, const json::object& begin) {
+  ASSIGN_OR_RETURN(const std::string begun, console.ask(json::serialize(begin)));
+  const json::value job = json::parse(begun).as_object().at("restore");
   const std::string request = json::serialize(json::object{{"verb", "restore.show"}, {"restore", job}});
   for (;;) {
     ASSIGN_OR_RETURN(const std::string answer, console.ask(request));
@@ -52,15 +55,27 @@ Status await(Console& console, const std::string& job) {
   }
 }
 
-Status start(Console& console, const Command& command, const Typed& typed) {
+// A verb that begins one as it is.
+Status begin(Console& console, const Command& command, const Typed& typed) {
   ASSIGN_OR_RETURN(const std::string request, request_of(command, typed));
-  ASSIGN_OR_RETURN(const std::string answer, console.ask(request));
-  return await(console, std::string(json::parse(answer).as_object().at("restore").as_string()));
+  return await(console, json::parse(request).as_object());
 }
 
-// Signs for items of one mailbox to go into another. The second person approves it; then `restore carry-out` does it. What could
-// not be done is refused before anybody signs.
-Status allow(Console& console, const Command& command, const Typed& typed) {
+// The account that is about to be written into, as brokerd knows it: what workerd calls a mailbox must not be all that is seen.
+Status say_account(Console& console, const std::string& connection) {
+  ASSIGN_OR_RETURN(const std::string answer,
+                   console.ask(json::serialize(json::object{{"verb", "connection.show"}, {"connection", connection}})));
+  const json::object shown = json::parse(answer).as_object();
+  const auto text = [&](const char* name) { return printable(std::string(shown.at(name).as_string())); };
+  std::cerr << "This is signed for the account " << text("user") << " at " << text("host") << ":" << shown.at("port").as_int64()
+            << " only.\n";
+  return done();
+}
+
+// Signs for a restore: the answer has `restore`, or `waits_for_second_person`. What could not be done is refused before anybody
+// signs.
+Result<json::object> sign_for(Console& console, const Command& command, const Typed& typed) {
+  RETURN_IF_ERROR(check_key(typed));
   ASSIGN_OR_RETURN(const std::string question, request_of(command, typed));
   json::object checked = json::parse(question).as_object();
   checked["verb"] = "restore.check";
@@ -68,13 +83,38 @@ Status allow(Console& console, const Command& command, const Typed& typed) {
   ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(checked)));
   const json::object known = json::parse(answer).as_object();
   std::map<std::string, std::string> arguments;
-  for (const char* name : {"mailbox", "into", "connection", "at"}) arguments[name] = std::string(known.at(name).as_string());
+  for (const char* name : {"mailbox", "into", "reading", "connection", "at"}) {
+    if (known.contains(name)) arguments[name] = std::string(known.at(name).as_string());
+  }
   for (const char* name : {"folder", "item", "query", "to"}) {
     if (typed.has(name)) arguments[name] = typed.one(name);
   }
   if (typed.has("overwrite")) arguments["overwrite"] = "true";
   ASSIGN_OR_RETURN(const Id tenant, Id::parse(std::string(known.at("tenant").as_string())));
-  return apply(console, typed, "restore.allow", tenant, std::move(arguments));
+  RETURN_IF_ERROR(say_account(console, arguments["connection"]));
+  ASSIGN_OR_RETURN(const std::string permit, sign_and_send(console, typed, "restore.allow", tenant, std::move(arguments)));
+  return json::parse(permit).as_object();
+}
+
+// For somebody else's mailbox the second person approves it; then `restore carry-out` does it.
+Status allow(Console& console, const Command& command, const Typed& typed) {
+  ASSIGN_OR_RETURN(const json::object permit, sign_for(console, command, typed));
+  console.print(json::serialize(permit));
+  return done();
+}
+
+// Signs, and carries out what was signed for.
+Status start(Console& console, const Command& command, const Typed& typed) {
+  ASSIGN_OR_RETURN(const json::object permit, sign_for(console, command, typed));
+  if (const json::value* waits = permit.if_contains("waits_for_second_person")) {
+    const std::string operation(waits->as_string());
+    console.print(json::serialize(permit));
+    return Error{ErrorKind::denied,
+                 "whose mailbox that is, nobody can tell by its connection: a second person must sign for it too, with `mailhold "
+                 "operation approve --tenant TENANT --operation " +
+                     operation + " --key FILE`; then `mailhold restore carry-out " + operation + "`"};
+  }
+  return await(console, {{"verb", "restore.carry-out"}, {"operation", permit.at("restore")}, {"dry_run", typed.has("dry-run")}});
 }
 
 // MAILBOX WORDS..., or --tenant T WORDS...
@@ -123,44 +163,43 @@ std::vector<Command> backup_commands() {
   const Option mailbox{"mailbox", "Name or id of the mailbox", true, Form::position};
   const Option at{"at", "As of this moment (UTC); without it: the last sync", false, Form::time};
   const Option job{"restore", "Id of the restore", true, Form::position};
+  const std::vector<Option> what{{"folder", "Only this folder and what is below it, as in Projects/2026"},
+                                 {"item", "Only this item"},
+                                 {"query", "Only what backup find finds with these words"},
+                                 {"to", "Put it below this folder instead"},
+                                 {"overwrite", "Also give items that are there the flags of that moment", false, Form::flag}};
+  const auto options = [&](std::vector<Option> first, const std::vector<Option>& last) {
+    first.insert(first.end(), what.begin(), what.end());
+    first.insert(first.end(), last.begin(), last.end());
+    return first;
+  };
   Command starting{"restore",
                    "start",
-                   "Put back what is missing, read it back and compare; an error if anything differs",
-                   {mailbox,
-                    at,
-                    {"folder", "Only this folder and what is below it, as in Projects/2026"},
-                    {"item", "Only this item"},
-                    {"query", "Only what backup find finds with these words"},
-                    {"to", "Put it below this folder instead"},
-                    {"overwrite", "Also give items that are there the flags of that moment", false, Form::flag},
-                    {"dry-run", "Say what is missing and write nothing", false, Form::flag}},
-                   "mailhold restore start alice@example.com --at 2026-11-21T18:00:00Z --folder Projects",
+                   "Sign for a restore into the mailbox itself, put back what is missing, read it back and compare; an error if "
+                   "anything differs",
+                   options({mailbox, at}, {{"dry-run", "Say what is missing and write nothing", false, Form::flag},
+                                           {"key", "Your key file: it is signed for"}}),
+                   "mailhold restore start alice@example.com --at 2026-11-21T18:00:00Z --folder Projects --key ~/.mailhold.key",
                    {}};
   starting.run = [plain = starting](Console& console, const Typed& typed) { return start(console, plain, typed); };
   Command allowing{
       "restore",
       "allow",
-      "Sign that items of one mailbox may go into another; a second person approves it",
-      {mailbox,
-       {"into-mailbox", "Name or id of the mailbox they go into", true},
-       at,
-       {"folder", "Only this folder and what is below it, as in Projects/2026"},
-       {"item", "Only this item"},
-       {"query", "Only what backup find finds with these words"},
-       {"to", "Put it below this folder, instead of one that says whose it was"},
-       {"overwrite", "Also give items that are there the flags of that moment", false, Form::flag},
-       {"key", "Your key file", true}},
+      "Sign for a restore that restore carry-out does later; into somebody else's mailbox a second person approves it",
+      options({mailbox, {"into-mailbox", "Name or id of another mailbox they go into; without it the one they are from"}, at},
+              {{"key", "Your key file: it is signed for"}}),
       "mailhold restore allow alice@example.com --into-mailbox bob@example.com --folder Projects --key ~/.mailhold.key",
       {}};
   allowing.run = [plain = allowing](Console& console, const Typed& typed) { return allow(console, plain, typed); };
-  Command carrying_out{"restore",
-                       "carry-out",
-                       "Restore into another mailbox what two people have signed for; an error if anything differs",
-                       {{"operation", "As restore allow named it", true, Form::position},
-                        {"dry-run", "Say what is missing there and write nothing", false, Form::flag}},
-                       "mailhold restore carry-out 5f…",
-                       {}};
-  carrying_out.run = [plain = carrying_out](Console& console, const Typed& typed) { return start(console, plain, typed); };
+  Command carrying_out{
+      "restore",
+      "carry-out",
+      "Do the restore that was signed for, within eight hours and as often as needed; an error if anything differs",
+      {{"operation", "As restore allow and restore show name it", true, Form::position},
+       {"dry-run", "Say what is missing there and write nothing", false, Form::flag}},
+      "mailhold restore carry-out 5f…",
+      {}};
+  carrying_out.run = [plain = carrying_out](Console& console, const Typed& typed) { return begin(console, plain, typed); };
   Command finding{
       "backup",
       "find",
@@ -172,7 +211,8 @@ std::vector<Command> backup_commands() {
       "mailhold backup find alice@example.com 'invoice from:bob after:2026-01-01'",
       {}};
   finding.run = [plain = finding](Console& console, const Typed& typed) { return find(console, plain, typed); };
-  Command verifying{"restore", "verify", "Read everything of a restore back once more and compare", {job}, "", {}};
+  Command verifying{"restore", "verify", "Read everything of a restore back once more and compare, while its permit counts",
+                    {job},     "",       {}};
   Command proving{"backup",
                   "prove",
                   "Put some items into a scratch folder at the server, read them back, compare, and take the folder away",
@@ -180,7 +220,7 @@ std::vector<Command> backup_commands() {
                   "mailhold backup prove alice@example.com",
                   {}};
   proving.run = [plain = proving](Console& console, const Typed& typed) { return prove(console, plain, typed); };
-  verifying.run = [plain = verifying](Console& console, const Typed& typed) { return start(console, plain, typed); };
+  verifying.run = [plain = verifying](Console& console, const Typed& typed) { return begin(console, plain, typed); };
   return {
       {"mailbox",
        "add",

@@ -1,4 +1,5 @@
 // connection, secret, operation: tenants' accounts at servers, what they may be used for, and the second signature.
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -14,6 +15,8 @@ namespace mailhold::cli {
 namespace {
 
 namespace json = boost::json;
+
+constexpr const char* restoring = "restore.write";
 
 Result<std::string> contents_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -104,7 +107,14 @@ Status check_connection(Console& console, const Typed& typed) {
       console.ask(json::serialize(json::object{{"verb", "connection.show"}, {"connection", typed.one("connection")}})));
   const json::object connection = json::parse(shown).as_object();
   json::object request{{"verb", "session.check"}, {"connection", typed.one("connection")}, {"kind", connection.at("kind")}};
-  request["purpose"] = typed.has("purpose") ? json::value(typed.one("purpose")) : connection.at("purposes").as_array().at(0);
+  const json::array& purposes = connection.at("purposes").as_array();
+  const auto first = std::find_if(purposes.begin(), purposes.end(), [](const json::value& each) { return each != restoring; });
+  if (typed.one("purpose") == restoring || (!typed.has("purpose") && first == purposes.end()))
+    return Error{
+        ErrorKind::denied,
+        "sessions that write a restore open when one was signed for; `mailhold restore start MAILBOX --dry-run --key FILE` "
+        "tries such a connection and writes nothing"};
+  request["purpose"] = typed.has("purpose") ? json::value(typed.one("purpose")) : *first;
   ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(request)));
   console.print(answer);
   return done();

@@ -23,13 +23,6 @@ std::string plain(const json::value& value) {
   return joined.empty() ? "-" : joined;
 }
 
-// Control characters of mail must not reach the terminal.
-std::string printable(const std::string& text) {
-  std::string shown;
-  for (const char letter : text) shown.push_back(static_cast<unsigned char>(letter) < 32 || letter == 127 ? '?' : letter);
-  return shown;
-}
-
 // A subject or a list of recipients can be as long as its sender likes: a list shows its beginning.
 constexpr std::size_t cell_columns_max = 60;
 
@@ -129,6 +122,12 @@ void print_value(const json::value& value, const std::string& indent) {
 }
 
 }  // namespace
+
+std::string printable(const std::string& text) {
+  std::string shown;
+  for (const char letter : text) shown.push_back(static_cast<unsigned char>(letter) < 32 || letter == 127 ? '?' : letter);
+  return shown;
+}
 
 void print_for_people(const std::string& answer, const std::vector<std::string>& columns) {
   boost::system::error_code error;

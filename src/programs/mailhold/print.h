@@ -10,4 +10,7 @@ namespace mailhold::cli {
 // fits the screen and as blocks where it does not.
 void print_for_people(const std::string& answer_json, const std::vector<std::string>& columns);
 
+// Control characters of others must not reach the terminal: each becomes '?'.
+std::string printable(const std::string& text);
+
 }  // namespace mailhold::cli

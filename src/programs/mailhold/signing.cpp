@@ -17,9 +17,14 @@ struct PersonKey {
   crypto::Ed25519Signer signer;
 };
 
+constexpr const char* how_to_get_a_key =
+    "`mailhold person new-key --out FILE` makes a key, and an operator adds it with `mailhold person add`";
+
 Result<PersonKey> read_key(const std::string& path) {
+  if (path.empty())
+    return Error{ErrorKind::invalid_input, std::string("this is signed for: say --key and your key file; ") + how_to_get_a_key};
   struct stat state{};
-  if (::stat(path.c_str(), &state) != 0) return Error{ErrorKind::not_found, path + " cannot be read"};
+  if (::stat(path.c_str(), &state) != 0) return Error{ErrorKind::not_found, path + " cannot be read; " + how_to_get_a_key};
   if ((state.st_mode & 077) != 0) return Error{ErrorKind::denied, path + " is open to others; chmod 600 it"};
   std::ifstream file(path);
   std::string head, id, seed;
@@ -34,16 +39,25 @@ Result<PersonKey> read_key(const std::string& path) {
 
 }  // namespace
 
-// Signs the operation with --key and sends it; `more` goes along unsigned.
-Status apply(Console& console, const Typed& typed, const std::string& type, Id tenant,
-             std::map<std::string, std::string> arguments, json::object more) {
+Status check_key(const Typed& typed) {
+  RETURN_IF_ERROR(read_key(typed.one("key")));
+  return done();
+}
+
+Result<std::string> sign_and_send(Console& console, const Typed& typed, const std::string& type, Id tenant,
+                                  std::map<std::string, std::string> arguments, json::object more) {
   ASSIGN_OR_RETURN(const PersonKey key, read_key(typed.one("key")));
   const access::Operation operation{type, tenant, std::move(arguments), key.id, system_clock().now(), Id::random()};
   const access::SignedOperation signed_operation = access::sign(operation, key.signer);
   more["verb"] = "operation.apply";
   more["operation"] = to_base64(signed_operation.bytes);
   more["signature"] = to_base64(signed_operation.signature);
-  ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(more)));
+  return console.ask(json::serialize(more));
+}
+
+Status apply(Console& console, const Typed& typed, const std::string& type, Id tenant,
+             std::map<std::string, std::string> arguments, json::object more) {
+  ASSIGN_OR_RETURN(const std::string answer, sign_and_send(console, typed, type, tenant, std::move(arguments), std::move(more)));
   console.print(answer);
   return done();
 }

@@ -12,7 +12,13 @@ namespace mailhold::cli {
 
 inline constexpr std::string_view key_file_head = "mailhold-person-key-1";
 
-// Signs the operation with --key and sends it; `more` goes along unsigned. The answer is printed.
+// Whether --key is a person's key; the error says how to come by one.
+Status check_key(const Typed& typed);
+
+// Signs the operation with --key and sends it; `more` goes along unsigned. The answer.
+Result<std::string> sign_and_send(Console& console, const Typed& typed, const std::string& type, Id tenant,
+                                  std::map<std::string, std::string> arguments, boost::json::object more = {});
+// The same; the answer is printed.
 Status apply(Console& console, const Typed& typed, const std::string& type, Id tenant,
              std::map<std::string, std::string> arguments, boost::json::object more = {});
 

@@ -19,6 +19,11 @@ Result<Id> id_in(const access::Operation& operation, const char* name) {
   return Id::parse(id);
 }
 
+// None where the argument is not there.
+Result<Id> id_if_in(const access::Operation& operation, const char* name) {
+  return operation.arguments.contains(name) ? id_in(operation, name) : Id();
+}
+
 Result<recover::ExportRequest> request_of(const access::Operation& operation) {
   recover::ExportRequest request;
   ASSIGN_OR_RETURN(request.mailbox, id_in(operation, "mailbox"));
@@ -34,15 +39,13 @@ Result<recover::ExportRequest> request_of(const access::Operation& operation) {
 Result<recover::RestoreRequest> restore_request_of(const access::Operation& operation) {
   recover::RestoreRequest request;
   ASSIGN_OR_RETURN(request.mailbox, id_in(operation, "mailbox"));
-  ASSIGN_OR_RETURN(request.into, id_in(operation, "into"));
+  ASSIGN_OR_RETURN(request.into, id_if_in(operation, "into"));
   const auto at = parse_iso8601(operation.argument_or("at", ""));
   if (!at) return Error{ErrorKind::corrupt, "a restore was signed for without a moment"};
   request.as_of = *at;
   request.from = mailboxes::parse_path(operation.argument_or("folder", ""));
   request.to = mailboxes::parse_path(operation.argument_or("to", ""));
-  if (!operation.argument_or("item", "").empty()) {
-    ASSIGN_OR_RETURN(request.item, id_in(operation, "item"));
-  }
+  ASSIGN_OR_RETURN(request.item, id_if_in(operation, "item"));
   request.sets_flags = operation.argument_or("overwrite", "") == "true";
   return request;
 }
@@ -65,8 +68,9 @@ Result<std::string> BrokerPermits::record(const std::string& name, const recover
 Result<recover::RestorePermits::Permit> BrokerRestorePermits::begin(const std::string& name, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::string hash, hash_of(name));
   ASSIGN_OR_RETURN(const access::Operation operation, brokerd_.begin_restore(hash, deadline));
-  Permit permit{operation.tenant, {}, {}, operation.argument_or("query", "")};
+  Permit permit{operation.tenant, {}, {}, {}, operation.argument_or("query", "")};
   ASSIGN_OR_RETURN(permit.connection, id_in(operation, "connection"));
+  ASSIGN_OR_RETURN(permit.reading, id_if_in(operation, "reading"));
   ASSIGN_OR_RETURN(permit.request, restore_request_of(operation));
   permit.request.permit = to_hex(hash);
   return permit;

@@ -1,5 +1,4 @@
-// What two people have signed for, as brokerd knows it: exports, and restores into another mailbox; and the ledger's word of what
-// it came to.
+// What was signed for, as brokerd knows it: exports and restores; and the ledger's word of what it came to.
 #pragma once
 
 #include "core/broker/broker_client.h"

@@ -12,7 +12,7 @@ inline constexpr std::chrono::seconds session_opening_max{120};
 // Sessions that brokerd opens: signed in already, filtered to their purpose.
 class BrokerSessions final : public mailboxes::SessionSource {
  public:
-  // `permit`: SHA-256 of what two people have signed for; empty: the sessions need none.
+  // `permit`: SHA-256 of the operation by which a restore was signed for; empty: the sessions need none.
   explicit BrokerSessions(broker::BrokerClient& brokerd, std::string permit = {})
       : brokerd_(brokerd), permit_(std::move(permit)) {}
   Result<ipc::OwnedFd> open(Id tenant, Id connection, std::string_view purpose, const Deadline& deadline) override {

@@ -23,11 +23,20 @@ class MailboxWorld(ConnectionWorld):
         wait_for("the sync", lambda: self.mailbox(name).get("tried_at", "") > before and "running" not in self.mailbox(name))
         return self.mailbox(name)
 
-    def restore(self, *words):
-        """(exit code, report)"""
-        done = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "--json", "restore", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    def restore(self, verb, *words):
+        """(exit code, report); what is started is signed for by the operator."""
+        key = ["--key", self.mailhold.operator] if verb == "start" else []
+        done = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "--json", "restore", verb, *words, *key], capture_output=True, text=True, stdin=subprocess.DEVNULL)
         self.assertTrue(done.stdout, done.stderr)
         return done.returncode, json.loads(done.stdout)
+
+    def assert_each_write_was_signed_for(self, connection, mailbox):
+        """Every session that could write over the connection names an operation that somebody signed, and the mailbox it is for."""
+        writes = [each for each in self.events_of_connection(connection) if each["t"] == "use.intent" and each["purpose"] == "restore.write"]
+        self.assertTrue(writes)
+        signed = {each["operation"] for each in self.ledger("operation.restore.allow")}
+        self.assertLessEqual({each["operation"] for each in writes}, signed)
+        self.assertEqual({each["into"] for each in writes}, {mailbox})
 
     def prove(self, name=None):
         """(exit code, what it printed)"""

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """IMAP sessions with a real Dovecot through brokerd and authd: what each purpose may do (T19), caps to the number and suspension
-within two seconds (T20), two people for whatever widens, and evidence of every use.
+within two seconds (T20), two people for whatever widens, no restore without a permit, and evidence of every use.
 """
 import os
 import pathlib
 import signal
+import sqlite3
 import sys
 import time
 
@@ -26,7 +27,7 @@ class ImapSessions(ConnectionWorld):
         cls.dns.set(HOST, "A", "127.0.0.1")
         cls.start_mailhold()
         cls.connection = cls.add("backup.read", "restore.write", "journal")
-        imap = Imap(cls.open("imap", cls.connection, "restore.write"))
+        imap = Imap(cls.open("imap", cls.connection, "restore.write", cls.permit(cls.connection)))
         for number in range(20):
             assert b" OK" in imap.append("INBOX", letter(f"number {number}", body="x" * 2000 + "\r\n"))
         imap.do("CREATE Archive")
@@ -74,7 +75,7 @@ class ImapSessions(ConnectionWorld):
         self.assertEqual((end["items"], end["refused"], end["end"]), (3, 1, "closed by the worker"))
 
     def test_3_a_journal_is_emptied_and_a_restore_deletes_nothing(self):
-        restore = Imap(self.open("imap", self.connection, "restore.write"))
+        restore = Imap(self.open("imap", self.connection, "restore.write", self.permit(self.connection)))
         self.assertIn(b" OK", restore.append("Archive", letter("to be journaled")))
         self.assertIn(b" OK", restore.do("SELECT Archive")[0])
         self.assertIn(b"NOPERM", restore.do("STORE 1 +FLAGS (\\Deleted)")[0])
@@ -86,6 +87,35 @@ class ImapSessions(ConnectionWorld):
         self.assertIn(b" OK", journal.do("STORE 1 +FLAGS (\\Deleted)")[0])
         self.assertIn(b"1 EXPUNGE", journal.do("EXPUNGE")[1])
         journal.close()
+
+    def test_3b_whoever_has_taken_the_worker_over_writes_nothing_without_a_permit(self):
+        """It stands where this test stands, and asks for what it likes."""
+        mine, others = self.add("backup.read", "restore.write", "journal"), self.add("backup.read", "restore.write")
+        permit = self.permit(mine)
+        self.assertIn("takes a permit", self.refusal("imap", mine, "restore.write"))
+        self.assertIn("no such permit", self.refusal("imap", mine, "restore.write", "5f" * 32))
+        self.assertIn("something else", self.refusal("imap", others, "restore.write", permit))
+        for purpose in ("backup.read", "journal"):
+            self.assertIn("something else", self.refusal("imap", mine, purpose, permit))
+        self.assertEqual([(each["t"], each["purpose"], each["kind"]) for each in self.events_of_connection(mine) if each["t"].startswith("use.")],
+                         [("use.refused", purpose, "denied") for purpose in ("restore.write", "restore.write", "backup.read", "journal")])
+        self.assertEqual([each["t"] for each in self.events_of_connection(others) if each["t"].startswith("use.")], ["use.refused"])
+        # With it there is a session, and evidence of what opened it; suspending the connection ends both for good.
+        imap = Imap(self.open("imap", mine, "restore.write", permit))
+        self.assertIn(b" OK", imap.do("SELECT INBOX")[0])
+        intent = next(each for each in self.events_of_connection(mine) if each["t"] == "use.intent")
+        self.assertEqual((intent["purpose"], intent["operation"]), ("restore.write", permit))
+        named = ["--tenant", self.tenant, "--connection", mine, "--key", self.mailhold.operator]
+        self.mailhold.cli("connection", "suspend", *named)
+        self.assertTrue(imap.is_over())
+        self.assertIn("no such permit", self.refusal("imap", mine, "restore.write", permit))
+        self.mailhold.cli("connection", "resume", *named)
+        self.assertIn("no such permit", self.refusal("imap", mine, "restore.write", permit))
+        # Nor does whoever writes brokerd's rows bring it back.
+        with sqlite3.connect(self.mailhold.data / "broker/broker.db") as rows:
+            self.assertEqual(rows.execute("UPDATE permits SET withdrawn = 0 WHERE operation = ? AND withdrawn <> 0", (bytes.fromhex(permit),)).rowcount, 1)
+        rows.close()
+        self.assertRegex(self.refusal("imap", mine, "restore.write", permit), "^denied ")
 
     def test_4_T20_a_session_stops_exactly_at_its_caps(self):
         capped = self.add("backup.read", words=("--items-hour", 7))

@@ -62,7 +62,8 @@ class Pop3AndCheats(ConnectionWorld):
         return self.add_connection(kind, HOST, port, USER, self.password, purposes, certificate or self.peers.certificate, tls=tls)
 
     def test_1_pop3_reads_and_a_journal_is_emptied(self):
-        imap = self.open("imap", self.add("imap", self.peers.imaps_port, "restore.write"), "restore.write")
+        writing = self.add("imap", self.peers.imaps_port, "restore.write")
+        imap = self.open("imap", writing, "restore.write", self.permit(writing))
         lines = Lines(imap)
         lines.line()
         for number in range(4):

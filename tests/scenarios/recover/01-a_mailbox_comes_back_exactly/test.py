@@ -1,11 +1,13 @@
 #!/usr/bin/python3
-"""A mailbox at a real Dovecot is backed up, seen as of earlier moments, and comes back exactly: bytes, flags, dates, folders; into somebody else's mailbox when
-two people have signed for that. Whatever is compared is read from Dovecot by a mail program of the test's own. workerd dies in the middle, keys rotate, the connection is suspended; nothing of it can be read on the disk.
+"""A mailbox at a real Dovecot is backed up, seen as of earlier moments, and comes back exactly: bytes, flags, dates, folders; when somebody has signed for that, and into somebody
+else's mailbox when two have. Whatever is compared is read from Dovecot by a mail program of the test's own. workerd dies in the middle of a sync and of a restore, keys rotate, the
+connection is suspended; nothing of it can be read on the disk.
 """
 import os
 import pathlib
 import random
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +18,7 @@ sys.path[:0] = [str(HERE.parents[2]), str(HERE.parents[1])]
 from mailbox_owner import Owner, attachment, modified_utf7
 from mailbox_world import MailboxWorld
 from needles import Finder, needle
-from world import PROGRAMS, CommandFailed, SlowSmtpServer, letter, run, wait_for
+from world import PROGRAMS, Api, CommandFailed, SlowSmtpServer, letter, run, wait_for
 
 HOST = "imap.example.test"
 BEA, CARL, MANY, OTHER = "bea@example.test", "carl@example.test", "many@example.test", "other@example.test"
@@ -44,15 +46,14 @@ class MailboxComesBack(MailboxWorld):
         cls.mailhold.add_relay_route(cls.tenant, "127.0.0.1", cls.next_hop.port)
         cls.reading = cls.connect(BEA, "backup.read")
         cls.writing = cls.connect(BEA, "restore.write")
-        cls.many = cls.connect(MANY, "backup.read")
+        cls.many = cls.connect(MANY, "backup.read", "restore.write")
         cls.reading_of_carl = cls.connect(CARL, "backup.read")
         cls.writing_of_carl = cls.connect(CARL, "restore.write")
-        for connection in (cls.writing, cls.writing_of_carl):
-            cls.mailhold.cli("connection", "suspend", "--tenant", cls.tenant, "--connection", connection, "--key", cls.mailhold.operator)
+        cls.mailhold.cli("connection", "suspend", "--tenant", cls.tenant, "--connection", cls.writing_of_carl, "--key", cls.mailhold.operator)
 
     @classmethod
-    def connect(cls, user, purpose):
-        return cls.add_connection("imap", HOST, cls.peers.imaps_port, user, cls.users[user], [purpose], cls.peers.certificate)
+    def connect(cls, user, *purposes):
+        return cls.add_connection("imap", HOST, cls.peers.imaps_port, user, cls.users[user], purposes, cls.peers.certificate)
 
     @classmethod
     def letter(cls, number, body=None):
@@ -124,19 +125,43 @@ class MailboxComesBack(MailboxWorld):
         self.assertEqual(self.seen(), self.as_seen(self.now))
         self.assertEqual(self.seen(self.first_moment), self.as_seen(self.first))
 
-    def test_3_a_restore_waits_for_a_second_person(self):
-        code, report = self.restore("start", BEA, "--folder", "Old", "--at", self.first_moment)
-        self.assertEqual((code, report["restored"]), (75, 0))
-        self.assertIn("suspended", report["failure"])
+    def test_3_a_restore_is_signed_for(self):
+        old = ["start", BEA, "--folder", "Old", "--at", self.first_moment]
+        stranger = self.mailhold.folder / "stranger.key"
+        self.mailhold.cli("person", "new-key", "--out", stranger)
+        for key, code, what in (([], 2, "say --key and your key file; `mailhold person new-key"), (["--key", self.folder / "none"], 3, "an operator adds it"),
+                                (["--key", stranger], 5, "not known")):
+            with self.assertRaisesRegex(CommandFailed, what) as refused:
+                self.mailhold.cli("restore", *old, *key)
+            self.assertEqual(refused.exception.code, code)
+        # One person does not end a suspension.
+        self.suspend(self.writing)
+        with self.assertRaisesRegex(CommandFailed, "suspended: mailhold connection resume"):
+            self.mailhold.cli("restore", *old, "--key", self.mailhold.operator)
+        self.assertEqual([each for each in self.events_of_connection(self.writing) if each["t"].startswith("use.")], [], "nothing was opened")
         asked = self.mailhold.cli("connection", "resume", "--tenant", self.tenant, "--connection", self.writing, "--key", self.mailhold.operator)
         approve = ["operation", "approve", "--tenant", self.tenant, "--operation", asked["waits_for_second_person"], "--key"]
         with self.assertRaisesRegex(CommandFailed, "another person"):
             self.mailhold.cli(*approve, self.mailhold.operator)
         self.mailhold.cli(*approve, self.second)
         # A dry run names what is missing and writes nothing.
-        code, report = self.restore("start", BEA, "--folder", "Old", "--at", self.first_moment, "--dry-run")
+        code, report = self.restore(*old, "--dry-run")
         self.assertEqual((code, report["missing"], report["restored"]), (0, 6, 0))
         self.assertEqual(self.owner.picture(), self.now)
+        # For people: over which account it is signed for, and then the report.
+        done = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "restore", *old, "--dry-run", "--key", self.mailhold.operator], capture_output=True, text=True)
+        self.assertEqual(done.stderr, f"This is signed for the account {BEA} at {HOST}:{self.peers.imaps_port} only.\n")
+        self.assertRegex(done.stdout, r"missing +6\n")
+        # The account of somebody else is no place of its own, whatever mailbox it is said to be.
+        self.mailhold.cli("mailbox", "add", "--tenant", "example.test", "--name", "bea, once more", "--connection", self.reading, "--restore-connection", self.writing_of_carl)
+        wait_for("the first sync", lambda: self.mailbox("bea, once more")["state"] == "current")
+        self.mailhold.cli("mailbox", "pause", "bea, once more")
+        with self.assertRaisesRegex(CommandFailed, "suspended"):
+            self.mailhold.cli("restore", "start", "bea, once more", "--key", self.mailhold.operator)
+        self.resume(self.writing_of_carl)
+        code, asked = self.restore("start", "bea, once more")
+        self.assertEqual((code, "waits_for_second_person" in asked), (5, True), asked)
+        self.suspend(self.writing_of_carl)
 
     def test_4_a_destroyed_folder_comes_back_exactly(self):
         owner = self.owner
@@ -174,7 +199,12 @@ class MailboxComesBack(MailboxWorld):
         file.write_bytes(whole)
         os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
         self.assertEqual(self.restore("verify", self.job)[0], 0)
+        self.assert_each_write_was_signed_for(self.writing, self.mailbox()["mailbox"])
+        # Nothing can be read over it any more; what is known of the restore stays.
         self.suspend(self.writing)
+        with self.assertRaisesRegex(CommandFailed, "sign for it again with mailhold restore start"):
+            self.mailhold.cli("restore", "verify", self.job)
+        self.assertTrue(self.mailhold.cli("restore", "show", self.job)["exact"])
 
     def test_5b_it_goes_into_another_mailbox_when_two_people_have_signed_for_that_one(self):
         cli, key = self.mailhold.cli, self.mailhold.operator
@@ -204,15 +234,16 @@ class MailboxComesBack(MailboxWorld):
         self.assertEqual(self.owner.picture(), of_bea)
         self.assertEqual(self.restore("carry-out", asked)[1]["present"], 6)
         self.assertEqual(self.restore("verify", report["restore"])[0], 0)
-        self.assertIn("suspended", self.restore("start", CARL)[1]["failure"])
+        with self.assertRaisesRegex(CommandFailed, "suspended"):
+            cli("restore", "start", CARL, "--key", key)
         # Suspending it once more takes back what was signed.
         self.suspend(self.writing_of_carl)
         with self.assertRaisesRegex(CommandFailed, "counts no more"):
             cli("restore", "carry-out", asked)
-        made = self.ledger("restore.made")
-        self.assertEqual([(each["mailbox"], each["into"], each["missing"], each["restored"], each["whole"]) for each in made],
-                         [(self.mailbox()["mailbox"], self.mailbox(CARL)["mailbox"], *counts, 1) for counts in ((6, 0), (0, 6), (0, 0))])
-        self.assertEqual(len(self.ledger("restore.begun")), 3)
+        into_carl = lambda kind: [each for each in self.ledger(kind) if each["into"] == self.mailbox(CARL)["mailbox"]]
+        self.assertEqual([(each["mailbox"], each["missing"], each["restored"], each["whole"]) for each in into_carl("restore.made")],
+                         [(self.mailbox()["mailbox"], *counts, 1) for counts in ((6, 0), (0, 6), (0, 0))])
+        self.assertEqual(len(into_carl("restore.begun")), 3)
         uses = [each for each in self.events_of_connection(self.writing_of_carl) if each["t"] == "use.intent"]
         self.assertEqual({each["operation"] for each in uses}, {asked})
         # What does not fit is refused before anybody signs.
@@ -242,6 +273,52 @@ class MailboxComesBack(MailboxWorld):
                                   (count // 4,)).fetchone()
         rows.close()
         self.assertEqual(doubled, 0)
+
+    def test_6b_an_interrupted_restore_goes_on_while_its_permit_counts_and_else_says_what_it_did(self):
+        cli, key = self.mailhold.cli, self.mailhold.operator
+        owner, api = Owner(self.peers.imaps_port, MANY, self.users[MANY]), Api(self.mailhold.socket)
+        self.addCleanup(owner.close)
+        self.addCleanup(api.close)
+        whole, moment = owner.picture(), self.mailbox(MANY)["synced_at"]  # a workerd that starts syncs what there is by then
+
+        def begin():
+            """(permit, job) of a restore of everything, of which something is there by now."""
+            for folder in whole:
+                owner.select(folder)
+                owner.ok(owner.imap.store("1:*", "+FLAGS", "(\\Deleted)"))
+                owner.ok(owner.imap.expunge())
+            permit = cli("restore", "allow", MANY, "--at", moment, "--key", key)["restore"]
+            job = api.ask("restore.carry-out", operation=permit, dry_run=False)["restore"]
+            count = lambda folder: int(owner.ok(owner.imap.status(folder, "(MESSAGES)"))[0].split()[-1].rstrip(b")"))
+            wait_for("some of it", lambda: count("F0") + count("F1"))  # not the one that is selected here
+            return permit, job
+
+        def at_the_end(job):
+            wait_for("the end of the restore", lambda: cli("restore", "show", job)["over"], 60)
+            return cli("restore", "show", job)
+
+        permit, job = begin()
+        self.kill_worker()
+        report = at_the_end(job)
+        self.assertEqual((report["exact"], report["restored"] + report["present"]), (True, sum(map(len, whole.values()))), report)
+        self.assertEqual(owner.picture(), whole)
+        self.assertEqual(len([each for each in self.ledger("restore.begun") if each["operation"] == permit]), 2, "once more when it was taken up")
+        # The permit is taken back while nobody can say so to workerd.
+        permit, job = begin()
+        worker = self.mailhold.pids()["workerd"]
+        os.kill(worker, signal.SIGSTOP)
+        self.suspend(self.many)
+        self.kill_worker()
+        report = at_the_end(job)
+        self.assertFalse(report["exact"])
+        for what in ("workerd ended in the middle of it, and it may not go on", "counts no more", "what was under way may be there too", f"mailhold restore start --at {moment}"):
+            self.assertIn(what, report["failure"])
+        self.assertEqual([(each["whole"], each["restored"]) for each in self.ledger("restore.made") if each["operation"] == permit], [(0, report["restored"])])
+        self.resume(self.many)
+        code, report = self.restore("start", MANY, "--at", moment)
+        self.assertEqual((code, report["restored"] + report["present"]), (0, sum(map(len, whole.values()))))
+        self.assertGreater(report["present"], 0)
+        self.assertEqual(owner.picture(), whole)
 
     def fill_many(self, count=2400):
         """Straight into the Maildir, before Dovecot looks at it."""
@@ -298,7 +375,7 @@ class MailboxComesBack(MailboxWorld):
 
     def test_9_nothing_of_it_can_be_read_on_the_disk(self):
         finder = Finder(NEEDLES | {"address": BEA, "encoded folder": modified_utf7("Übersicht & Pläne – Q1")})
-        own = {"passphrase", "operator.key", "second.key", "connection-password"}  # the operator's, beside the data
+        own = {"passphrase", "operator.key", "second.key", "stranger.key", "connection-password"}  # the operator's, beside the data
         found = self.search(self.mailhold.data / "backup", finder.find, own)
         self.mailhold.stop()
         found |= self.search(self.mailhold.folder, finder.find_deep, own)

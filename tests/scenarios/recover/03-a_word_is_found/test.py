@@ -207,7 +207,7 @@ class WordIsFound(ConnectionWorld):
         self.assertEqual(self.find("soup"), [("INBOX", "2024-03-10")])
         self.assertEqual(self.find("soup", "--at", self.first_moment), [self.MENU, self.LUNCH])
         restored = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "--json", "restore", "start", BEA, "--query", "soup -lunch",
-                                   "--at", self.first_moment], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+                                   "--at", self.first_moment, "--key", self.mailhold.operator], capture_output=True, text=True, stdin=subprocess.DEVNULL)
         self.assertEqual(restored.returncode, 0, restored.stderr)
         self.assertIn('"restored":1', restored.stdout.replace(" ", ""))
         self.assertEqual((len(owner.messages("Projects/Plans")), len(owner.messages("INBOX"))), (1, 1))

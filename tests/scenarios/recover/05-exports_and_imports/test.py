@@ -148,7 +148,13 @@ class ExportsAndImports(ConnectionWorld):
         self.assertEqual((self.of("bea, before")["state"], self.of("bea, before")["items"]), ("current", 17))
         items = self.mailhold.cli("backup", "items", "bea, before", "--folder", "Imported/Archive/2009")["items"]
         self.assertEqual(sorted(tuple(item["flags"]) for item in items), [(), (), (), (), ("\\Flagged", "\\Seen")])
-        done = self.program("restore", "start", "bea, before")
+        # It was read from nowhere, so nobody can tell whose mailbox that is: it takes two people.
+        asked = self.program("restore", "start", "bea, before", "--key", self.mailhold.operator)
+        self.assertEqual(asked.returncode, 5, asked.stderr)
+        self.assertIn("a second person must sign for it too", asked.stderr)
+        operation = json.loads(asked.stdout)["waits_for_second_person"]
+        self.mailhold.cli("operation", "approve", "--tenant", self.tenant, "--operation", operation, "--key", self.second)
+        done = self.program("restore", "carry-out", operation)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(sorted(content for content, *_ in self.owner.messages("Imported")), sorted(content for content, *_ in self.picture["INBOX"]))
 
