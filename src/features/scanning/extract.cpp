@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
+#include "features/scanning/documents/rich_text.h"
 #include "formats/html/html_text.h"
 #include "formats/mime/message.h"
 #include "formats/mime/parameters.h"
@@ -89,8 +90,8 @@ class Extraction {
   }
 
   void add_content(const mime::Part& part, std::string_view decoded) {
-    if (!part.is_text()) {
-      if (add_document(decoded)) return;
+    if (!part.is_text() || is_rich_text(decoded)) {
+      if (add_document(decoded, mime::decode_header_text(name_of(part), field_bytes_max))) return;
       // Images and the like hold no words; of other kinds nobody has read them.
       text_.complete = text_.complete && (part.type.starts_with("image/") || part.type.starts_with("audio/"));
       return;
@@ -107,10 +108,10 @@ class Extraction {
   }
 
   // False: it is none.
-  bool add_document(std::string_view bytes) {
+  bool add_document(std::string_view bytes, std::string_view name) {
     const std::size_t used = text_.attachment_text.size();
     const std::size_t left = extracted_attachment_bytes_max - std::min(used, extracted_attachment_bytes_max);
-    const std::optional<DocumentText> document = documents_.read(bytes, left);
+    const std::optional<DocumentText> document = documents_.read(bytes, name, left);
     if (!document) return false;
     const std::string& text = document->text;
     const bool fits = text.empty() || append(text_.attachment_text, text, extracted_attachment_bytes_max);

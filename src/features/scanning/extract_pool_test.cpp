@@ -79,14 +79,14 @@ TEST_F(ExtractPool, documents_are_read_each_by_what_reads_it) {
 
 TEST_F(ExtractPool, what_is_not_read_is_counted_and_costs_nothing_else) {
   const std::string old = attached("application/msword", "\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1");
-  const std::string archive = attached("application/zip", stored_zip({{"a.txt", "text"}}));
+  const std::string archive = attached("application/zip", stored_zip({{"a.pdf", "%PDF-1.4"}}));
   auto text = extract(std::make_unique<WorkersWithPrograms>("kill -SEGV $$"),
                       message(a_pdf + old + archive + attached("text/plain", "plain")));
   ASSERT_TRUE(text) << text.error().detail;
   EXPECT_EQ(text->body, "body\n");
-  EXPECT_EQ(text->attachment_text, "plain\n");
+  EXPECT_EQ(text->attachment_text, "a.pdf\n\nplain\n");
   EXPECT_EQ(text->documents_read, 0U);
-  EXPECT_EQ(text->documents_unread, 2U);  // an archive is no document
+  EXPECT_EQ(text->documents_unread, 3U);
   EXPECT_FALSE(text->complete);
   text = extract(std::make_unique<WorkersWithPrograms>("cat >/dev/null; exec sleep 60"), message(a_pdf));
   ASSERT_TRUE(text) << text.error().detail;

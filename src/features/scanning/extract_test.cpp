@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/text.h"
 #include "features/scanning/extract_messages.h"
 
 namespace mailhold::scanning {
@@ -64,6 +65,13 @@ TEST(ExtractTest, DocumentsAreToldByWhatIsInThem) {
   text = of("application/pdf; name=alone.pdf", "%PDF-1.4");  // as scanners send it
   EXPECT_TRUE(text.has_attachment);
   EXPECT_EQ(text.attachment_names, "alone.pdf\n");
+  // Of a file that is packed without a name, that of the attachment is the name; rich text is none of the bodies.
+  text = of("application/gzip; name=figures.csv.gz", from_hex("1f8b08000000000002ff33d43102009b6c0e2b03000000").value_or(""));
+  EXPECT_EQ(text.attachment_text, "figures.csv\n1,2\n\n");
+  text = of("text/rtf", "{\\rtf1 rich\\par text}");
+  EXPECT_EQ(text.attachment_text, "rich\ntext\n");
+  EXPECT_EQ(text.body, "");
+  EXPECT_EQ(text.documents_read, 1U);
   text = of("image/png", "\x89PNG");
   EXPECT_TRUE(text.complete);
   EXPECT_EQ(programs.asked, 2);

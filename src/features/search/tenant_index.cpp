@@ -20,8 +20,9 @@
 namespace mailhold::search {
 namespace {
 
-// 2: attachments that are documents have their text. What an earlier one names is built anew.
-constexpr std::uint8_t manifest_version = 2;
+// 2: attachments that are PDF or office files have their text. 3: so have older office files, rich text and archives. What an
+// earlier one names is built anew.
+constexpr std::uint8_t manifest_version = 3;
 constexpr std::size_t segments_max = 4096;
 
 Error corrupt(const std::string& what) { return {ErrorKind::corrupt, "index: " + what}; }

@@ -114,7 +114,7 @@ TEST_F(TenantIndexTest, WhatWasAddedIsFoundByEachOfItsTexts) {
   EXPECT_EQ(index_->figures().documents, 2U);
 }
 
-TEST_F(TenantIndexTest, AnIndexOfBeforeDocumentsWereReadIsBuiltAnew) {
+TEST_F(TenantIndexTest, AnIndexOfBeforeSuchDocumentsWereReadIsBuiltAnew) {
   add("in a segment");
   ASSERT_TRUE(index_->flush());
   add("in the journal");
@@ -126,7 +126,7 @@ TEST_F(TenantIndexTest, AnIndexOfBeforeDocumentsWereReadIsBuiltAnew) {
   const auto context = here.context(sealed::Kind::index_journal, tenant_, 2, header->version);
   auto manifest = sealed::open(here.key.reveal(), context, row);
   ASSERT_TRUE(manifest);
-  (*manifest)[0] = 1;
+  (*manifest)[0] = 2;
   write(folder_ / "manifest", sealed::seal(here.key.reveal(), context, *manifest));
   ASSERT_TRUE(reopen());
   EXPECT_TRUE(index_->cursors().empty());  // so that everything comes again
@@ -140,7 +140,7 @@ TEST_F(TenantIndexTest, AnIndexOfBeforeDocumentsWereReadIsBuiltAnew) {
   index_.reset();
   const auto later_header = sealed::read_row_header(read(folder_ / "manifest"));
   const auto later_context = here.context(sealed::Kind::index_journal, tenant_, 2, later_header->version);
-  (*manifest)[0] = 3;
+  (*manifest)[0] = 4;
   write(folder_ / "manifest", sealed::seal(here.key.reveal(), later_context, *manifest));
   EXPECT_EQ(reopen().error().kind, ErrorKind::corrupt);
 }

@@ -1,7 +1,5 @@
 #include "features/scanning/checks/zip_archive.h"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <set>
 
@@ -25,6 +23,17 @@ void for_each_record(std::string_view archive, std::string_view signature, std::
   }
 }
 
+ZipEntry entry_of_directory(std::string_view archive, std::size_t at, std::size_t name_size) {
+  ZipEntry entry;
+  entry.encrypted = (number(archive, at + 8, 2) & 1) != 0;
+  entry.method = static_cast<std::uint16_t>(number(archive, at + 10, 2));
+  entry.checksum = number(archive, at + 16, 4);
+  entry.packed_bytes = number(archive, at + 20, 4);
+  entry.offset = number(archive, at + 42, 4);
+  entry.name = archive.substr(at + directory_header_bytes, name_size);
+  return entry;
+}
+
 }  // namespace
 
 ZipListing list_zip(std::string_view archive, std::size_t entries_max) {
@@ -35,12 +44,7 @@ ZipListing list_zip(std::string_view archive, std::size_t entries_max) {
     const std::size_t name_size = number(archive, at + 28, 2);
     if (archive.size() - at - directory_header_bytes < name_size) return true;
     if (listing.entries.size() >= entries_max) return !(listing.truncated = true);
-    ZipEntry entry;
-    entry.encrypted = (number(archive, at + 8, 2) & 1) != 0;
-    entry.method = static_cast<std::uint16_t>(number(archive, at + 10, 2));
-    entry.packed_bytes = number(archive, at + 20, 4);
-    entry.offset = number(archive, at + 42, 4);
-    entry.name = archive.substr(at + directory_header_bytes, name_size);
+    ZipEntry entry = entry_of_directory(archive, at, name_size);
     listed_offsets.insert(entry.offset);
     listed_names.insert(entry.name);
     listing.entries.push_back(std::move(entry));
@@ -55,10 +59,29 @@ ZipListing list_zip(std::string_view archive, std::size_t entries_max) {
     if (listed_names.contains(name)) return true;
     if (listing.entries.size() >= entries_max) return !(listing.truncated = true);
     if (any_listed && at == 0) listing.two_listings = true;
-    listing.entries.push_back({std::move(name), number(archive, at + 18, 4), at,
+    listing.entries.push_back({std::move(name), number(archive, at + 18, 4), at, 0,
                                static_cast<std::uint16_t>(number(archive, at + 8, 2)), (number(archive, at + 6, 2) & 1) != 0});
     return true;
   });
+  return listing;
+}
+
+std::optional<ZipListing> list_zip_directory(std::string_view archive, std::size_t entries_max) {
+  constexpr std::size_t end_bytes = 22;
+  const std::size_t end = archive.rfind("PK\x05\x06");
+  if (end == std::string_view::npos || archive.size() - end < end_bytes) return std::nullopt;
+  const std::size_t count = number(archive, end + 10, 2);
+  std::size_t at = number(archive, end + 16, 4);
+  ZipListing listing;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (at > end || end - at < directory_header_bytes || !archive.substr(at).starts_with("PK\x01\x02")) return std::nullopt;
+    const std::size_t name_size = number(archive, at + 28, 2);
+    if (end - at - directory_header_bytes < name_size) return std::nullopt;
+    listing.truncated = listing.entries.size() >= entries_max;
+    if (listing.truncated) break;
+    listing.entries.push_back(entry_of_directory(archive, at, name_size));
+    at += directory_header_bytes + name_size + number(archive, at + 30, 2) + number(archive, at + 32, 2);
+  }
   return listing;
 }
 
@@ -73,33 +96,14 @@ std::optional<Unzipped> unzip(std::string_view archive, const ZipEntry& entry, s
   if (entry.packed_bytes != 0) packed = packed.substr(0, static_cast<std::size_t>(entry.packed_bytes));
   Unzipped out;
   if (entry.method == 0) {
+    const bool breaks_off = packed.size() < entry.packed_bytes;
     out.too_big = packed.size() > bytes_max;
     out.bytes = packed.substr(0, bytes_max);
-    out.complete = !out.too_big;
-    return out;
+    out.complete = !out.too_big && !breaks_off;
+  } else {
+    out = inflate(packed, Packing::deflate, bytes_max);
   }
-  z_stream stream{};
-  if (::inflateInit2(&stream, -MAX_WBITS) != Z_OK) return std::nullopt;
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));  // zlib does not write there
-  stream.avail_in = static_cast<uInt>(std::min<std::size_t>(packed.size(), 1u << 30));
-  constexpr std::size_t step = 64u << 10;
-  int status = Z_OK;
-  while (status == Z_OK) {
-    const std::size_t had = out.bytes.size();
-    if (had >= bytes_max) {
-      out.too_big = true;
-      break;
-    }
-    const std::size_t room = std::min(std::max(step, had), bytes_max - had);
-    out.bytes.resize(had + room);
-    stream.next_out = reinterpret_cast<Bytef*>(out.bytes.data() + had);
-    stream.avail_out = static_cast<uInt>(room);
-    status = ::inflate(&stream, Z_NO_FLUSH);
-    out.bytes.resize(had + room - stream.avail_out);
-    if (status == Z_OK && stream.avail_in == 0 && stream.avail_out != 0) break;  // the data breaks off
-  }
-  ::inflateEnd(&stream);
-  out.complete = status == Z_STREAM_END;
+  if (out.complete && entry.checksum != 0) out.complete = checksum_of(out.bytes) == entry.checksum;
   return out;
 }
 

@@ -8,12 +8,15 @@
 #include <string_view>
 #include <vector>
 
+#include "features/scanning/checks/inflate.h"
+
 namespace mailhold::scanning {
 
 struct ZipEntry {
   std::string name;
   std::uint64_t packed_bytes = 0;  // 0 in a local header with a descriptor behind the data
   std::uint64_t offset = 0;        // of the local header
+  std::uint32_t checksum = 0;      // CRC-32 of what is unpacked; 0: not known
   std::uint16_t method = 0;
   bool encrypted = false;
 };
@@ -26,13 +29,11 @@ struct ZipListing {
 
 ZipListing list_zip(std::string_view archive, std::size_t entries_max);
 
-struct Unzipped {
-  std::string bytes;
-  bool complete = false;  // false: cut at the limit, or the data is corrupt
-  bool too_big = false;
-};
+// The entries that the directory at the archive's end lists, and no others: what a program that unpacks it shows. An archive that
+// is stored inside of this one adds none. Nothing: there is no directory, or it is damaged.
+std::optional<ZipListing> list_zip_directory(std::string_view archive, std::size_t entries_max);
 
-// Nothing for methods other than stored and deflated, and for encrypted entries.
+// Nothing for methods other than stored and deflated, and for encrypted entries. Not complete where the checksum is another.
 std::optional<Unzipped> unzip(std::string_view archive, const ZipEntry& entry, std::size_t bytes_max);
 
 }  // namespace mailhold::scanning

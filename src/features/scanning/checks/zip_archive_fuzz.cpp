@@ -26,6 +26,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view archive(reinterpret_cast<const char*>(data), size);
   const ZipListing listing = list_zip(archive, entries_max);
   if (listing.entries.size() > entries_max) std::abort();
+  if (const auto directory = list_zip_directory(archive, entries_max); directory && directory->entries.size() > entries_max)
+    std::abort();
   for (const ZipEntry& entry : listing.entries) {
     if (entry.name.size() > size) std::abort();
     const auto unzipped = unzip(archive, entry, bytes_max);

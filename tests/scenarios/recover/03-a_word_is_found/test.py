@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What was backed up of a real Dovecot is found by words of bodies, subjects, people and attachments, PDF and office files among them, by folder and date, as of a moment; what a query finds is put
+"""What was backed up of a real Dovecot is found by words of bodies, subjects, people and attachments, PDF, office files old and new, rich text and archives among them, by folder and date, as of a moment; what a query finds is put
 back. The index of a tenant is open to a process of that tenant alone, survives its death and its loss, and nothing of it can be read on the disk.
 """
 import base64
@@ -22,7 +22,9 @@ from world import PROGRAMS, CommandFailed, descendants, letter, name_of, run, wa
 
 HOST = "imap.example.test"
 BEA, DAN = "bea@example.test", "dan@other.test"
-NEEDLES = {name: needle(name) for name in ("subject", "body", "attached", "folder", "question", "pdf", "docx", "xlsx", "odt")}
+DOCUMENTS = ("pdf", "docx", "xlsx", "odt", "doc", "xls", "ppt", "rtf", "zip", "tgz", "closed")
+UNREADABLE = ("closed", "broken", "deep")
+NEEDLES = {name: needle(name) for name in ("subject", "body", "attached", "folder", "question", *DOCUMENTS)}
 FOREIGN = needle("foreign")
 SPRING, DAY = 1_709_294_400, 86_400  # noon of 1 March 2024
 
@@ -63,10 +65,22 @@ class WordIsFound(ConnectionWorld):
         for number in range(40):
             owner.append("Projects", letter(f"Number {number}", "filler text\r\n"), "", SPRING - number * DAY)
         owner.create("Documents")
-        broken = documents.pdf("never seen")[:100]
-        for day, content in enumerate([documents.pdf(f"About {NEEDLES['pdf']}, H\u00e4user"), documents.docx(NEEDLES["docx"]), documents.xlsx(NEEDLES["xlsx"], 471147),
-                                       documents.odt(NEEDLES["odt"]), broken]):
-            owner.append("Documents", cls.with_document(content), "", SPRING + (10 + day) * DAY)
+        for number, content in enumerate(cls.all_documents().values()):
+            owner.append("Documents", cls.with_document(content), "", SPRING + (10 + number) * DAY)
+
+    @staticmethod
+    def all_documents():
+        """Of each kind one with its needle, and those that are not read, or not to their ends."""
+        made = {"pdf": documents.pdf(f"About {NEEDLES['pdf']}, H\u00e4user"), "docx": documents.docx(NEEDLES["docx"]), "xlsx": documents.xlsx(NEEDLES["xlsx"], 471147),
+                "odt": documents.odt(NEEDLES["odt"]), "doc": documents.doc(f"About {NEEDLES['doc']}, H\u00e4user"), "xls": documents.xls(NEEDLES["xls"], 815471),
+                "ppt": documents.ppt(NEEDLES["ppt"]), "rtf": documents.rtf(NEEDLES["rtf"])}
+        inner = documents.zipped({"inner/plan.doc": documents.doc(NEEDLES["zip"])})
+        made["zip"] = documents.zipped({"photo.jpg": bytes(100), "inner.zip": inner, "pages.pdf": documents.pdf("pagesofthezip")})
+        made["tgz"] = documents.tgz({"notes/list.txt": NEEDLES["tgz"].encode(), "notes/table.ods": documents.odt("tableofthetgz")})
+        made["closed"] = documents.encrypted(documents.zipped({"hidden.txt": b"neverseen", "open.txt": NEEDLES["closed"].encode()}))
+        made["broken"] = documents.pdf("never seen")[:100]
+        made["deep"] = documents.zipped({"1.zip": documents.zipped({"2.zip": documents.zipped({"3.txt": b"neverseen"})})})
+        return made
 
     @staticmethod
     def with_document(content):
@@ -142,29 +156,35 @@ class WordIsFound(ConnectionWorld):
         type(self).first_moment = self.mailbox()["synced_at"]
 
     def test_1b_words_inside_documents(self):
-        day = {name: [("Documents", f"2024-03-{11 + number}")] for number, name in enumerate(("pdf", "docx", "xlsx", "odt", "broken"))}
-        for name in ("pdf", "docx", "xlsx", "odt"):
+        day = {name: [("Documents", f"2024-03-{11 + number}")] for number, name in enumerate(self.all_documents())}
+        unreadable = [day[name][0] for name in reversed(day) if name in UNREADABLE]  # the newest first
+        for name in DOCUMENTS:
             self.assertEqual(self.find(f'"{NEEDLES[name]}"'), day[name], name)
             self.assertEqual(self.find(f'attachment:"{NEEDLES[name]}"'), day[name], name)
             self.assertEqual(self.find(f'subject:"{NEEDLES[name]}"'), [], name)
-        self.assertEqual(self.find("hauser"), day["pdf"])
+        self.assertEqual(self.find("hauser"), day["doc"] + day["pdf"])
+        self.assertEqual(self.find("815471"), day["xls"])
+        self.assertEqual(self.find("pagesofthezip attachment:photo.jpg attachment:plan.doc"), day["zip"])
+        self.assertEqual(self.find("tableofthetgz"), day["tgz"])
+        self.assertEqual(self.find("attachment:hidden.txt"), day["closed"])
+        self.assertEqual(self.find("neverseen"), [])
         self.assertEqual(self.find("471147"), day["xlsx"])
         # A document that could not be read costs its own text, and is known.
-        self.assertEqual(self.find("has:unreadable"), day["broken"])
-        self.assertEqual(self.find("please has:unreadable"), day["broken"])
-        self.assertEqual(len(self.find("please read -has:unreadable")), 4)
+        self.assertEqual(self.find("has:unreadable"), unreadable)
+        self.assertEqual(self.find("please has:unreadable"), unreadable)
+        self.assertEqual(len(self.find("please read -has:unreadable")), len(day) - len(unreadable))
         told = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "metrics"], capture_output=True, text=True, check=True).stdout
         counts = dict(re.findall(r'mailhold_search_documents_total\{[^}]*outcome="(\w+)"[^}]*\} (\d+)', told))
-        self.assertEqual(counts, {"read": "4", "unreadable": "1"}, told)
+        self.assertEqual(counts, {"read": str(len(day) - len(unreadable)), "unreadable": str(len(unreadable))}, told)
         # Each program ended with its document; nobody is left who has seen one.
         wait_for("the end of the programs", lambda: not self.has_document_programs())
         # Whoever starts them may die: what was to be read then is read later.
         for pid in self.pids_of("zygote"):
             os.kill(pid, signal.SIGKILL)
         later = needle("later")
-        self.owner.append("Documents", self.with_document(documents.pdf(later)), "", SPRING + 20 * DAY)
+        self.owner.append("Documents", self.with_document(documents.pdf(later)), "", SPRING + 29 * DAY)
         self.sync()
-        self.assertEqual(self.find(f'"{later}"'), [("Documents", "2024-03-21")])
+        self.assertEqual(self.find(f'"{later}"'), [("Documents", "2024-03-30")])
 
     def test_2_a_mistake_is_named_by_its_place(self):
         for query, place in (('soup "open', "character 6"), ("before:tomorrow", "character 8"), ("from:", "character 6")):

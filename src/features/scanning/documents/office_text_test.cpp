@@ -1,4 +1,4 @@
-#include "features/scanning/office_text.h"
+#include "features/scanning/documents/office_text.h"
 
 #include <gtest/gtest.h>
 #include <zlib.h>

@@ -1,4 +1,4 @@
-#include "features/scanning/office_text.h"
+#include "features/scanning/documents/office_text.h"
 
 #include <algorithm>
 #include <pugixml.hpp>
@@ -126,12 +126,14 @@ bool has_open_xml_text(std::string_view entry_name) {
          });
 }
 
-bool is_open_document(const ZipListing& listing) {
-  const auto named = [&](std::string_view name) {
-    return std::any_of(listing.entries.begin(), listing.entries.end(), [&](const ZipEntry& entry) { return entry.name == name; });
-  };
-  return named("mimetype") && named("content.xml");
+bool lists(const ZipListing& listing, std::string_view name) {
+  return std::any_of(listing.entries.begin(), listing.entries.end(), [&](const ZipEntry& entry) { return entry.name == name; });
 }
+
+bool is_open_document(const ZipListing& listing) { return lists(listing, "mimetype") && lists(listing, "content.xml"); }
+
+// Of Office Open XML, whatever is in it: workbooks in binary (xlsb) and drawings (vsdx) too.
+bool is_package(const ZipListing& listing) { return lists(listing, "[Content_Types].xml"); }
 
 std::optional<OfficeMarkup> markup_of(const ZipEntry& entry, bool in_open_document) {
   const bool counts = entry.name == "content.xml" || entry.name == "styles.xml";  // headers and footers are part of a style
@@ -162,10 +164,11 @@ bool add_text_of_markup(std::string& xml, OfficeMarkup markup, std::string& text
 }
 
 std::optional<DocumentText> text_of_office(std::string_view archive, std::size_t bytes_max, std::size_t& unpacked_left) {
-  const ZipListing listing = list_zip(archive, entries_max);
+  const std::optional<ZipListing> directory = list_zip_directory(archive, entries_max);
+  const ZipListing listing = directory ? *directory : list_zip(archive, entries_max);
   const bool open_document = is_open_document(listing);
   DocumentText document;
-  document.whole = !listing.truncated;
+  document.whole = directory && !listing.truncated;
   bool any = false;
   for (const ZipEntry& entry : listing.entries) {
     const std::optional<OfficeMarkup> markup = markup_of(entry, open_document);
@@ -176,7 +179,8 @@ std::optional<DocumentText> text_of_office(std::string_view archive, std::size_t
     document.whole = has_room && add_part(archive, entry, *markup, document, bytes_max, unpacked_left) && document.whole;
     if (!has_room) break;
   }
-  if (!any) return std::nullopt;
+  if (!any && !is_package(listing)) return std::nullopt;
+  document.whole = document.whole && any;
   return document;
 }
 

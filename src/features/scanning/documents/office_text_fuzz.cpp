@@ -2,7 +2,7 @@
 #include <cstdlib>
 
 #include "fakes/stored_zip.h"
-#include "features/scanning/office_text.h"
+#include "features/scanning/documents/office_text.h"
 #include "fuzz_seeds.h"
 
 using namespace mailhold;
