@@ -93,8 +93,9 @@ Archive Archive::open(std::string_view bytes, std::size_t members_max) {
 // Without a directory it was cut off, and what is found is not all.
 void Archive::list_zip_members(std::size_t members_max) {
   std::optional<ZipListing> directory = list_zip_directory(bytes_, members_max);
-  ZipListing listing = directory ? std::move(*directory) : list_zip(bytes_, members_max);
-  is_whole_ = directory && !listing.truncated;
+  const bool has_directory = directory.has_value();
+  ZipListing listing = has_directory ? std::move(*directory) : list_zip(bytes_, members_max);
+  is_whole_ = has_directory && !listing.truncated;
   for (ZipEntry& entry : listing.entries) {
     if (entry.name.ends_with('/') || entry.name.ends_with('\\')) continue;
     const auto packed_bytes = static_cast<std::size_t>(entry.packed_bytes);

@@ -164,11 +164,12 @@ bool add_text_of_markup(std::string& xml, OfficeMarkup markup, std::string& text
 }
 
 std::optional<DocumentText> text_of_office(std::string_view archive, std::size_t bytes_max, std::size_t& unpacked_left) {
-  const std::optional<ZipListing> directory = list_zip_directory(archive, entries_max);
-  const ZipListing listing = directory ? *directory : list_zip(archive, entries_max);
+  std::optional<ZipListing> directory = list_zip_directory(archive, entries_max);
+  const bool has_directory = directory.has_value();
+  const ZipListing listing = has_directory ? std::move(*directory) : list_zip(archive, entries_max);
   const bool open_document = is_open_document(listing);
   DocumentText document;
-  document.whole = directory && !listing.truncated;
+  document.whole = has_directory && !listing.truncated;
   bool any = false;
   for (const ZipEntry& entry : listing.entries) {
     const std::optional<OfficeMarkup> markup = markup_of(entry, open_document);
