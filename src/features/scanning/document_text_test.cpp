@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <ctime>
+
 #include "corpora.h"
-#include "fakes/compound_file.h"
+#include "fakes/old_office_streams.h"
 #include "fakes/stored_zip.h"
 #include "fakes/tar_archive.h"
 #include "features/scanning/documents/archive.h"
@@ -196,6 +198,40 @@ TEST_F(DocumentTextTest, NothingGrowsWithoutEnd) {
   EXPECT_FALSE(document.whole);
   EXPECT_FALSE(read(stored_zip({{std::string(1000, 'n'), "x"}, {"b.txt", "behind"}}), "", 100).whole);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+// As large as a document may be, and as much work as its format allows: a worker has five seconds of a processor for a message.
+TEST_F(DocumentTextTest, TheWorstOfEachKindEndsInTime) {
+  constexpr std::size_t most = 32U << 20;
+  const auto filled = [](std::string begin, const std::string& piece, const std::string& end = "") {
+    while (begin.size() + piece.size() + end.size() < most) begin += piece;
+    return begin + end;
+  };
+  const std::string header = excel_record(0x809, little_endian_bytes(0x600, 2) + "\5");
+  const std::string strings = excel_record(0xFC, little_endian_bytes(0xFFFFFFFF, 4) + little_endian_bytes(0xFFFFFFFF, 4));
+  const std::string page = filled("", "<b a=x>&amp;").substr(0, 4U << 20);
+  const std::vector<std::pair<std::string, std::string>> pages(7, {"a.html", page});
+  const std::pair<const char*, std::string> all[] = {
+      {"rich text of words", filled("{\\rtf1", "\\b")},
+      {"rich text of groups", filled("{\\rtf1", "{\\v x}")},
+      {"rich text of characters in two ways", filled("{\\rtf1", "\\u65 \\'e4")},
+      {"workbook of continuations",
+       compound_file({{"Workbook", filled(header + strings, excel_record(0x3C, "")).substr(0, 31U << 20)}})},
+      {"workbook of empty strings",
+       compound_file({{"Workbook", filled(header + strings, excel_record(0x3C, std::string(8190, '\0'))).substr(0, 31U << 20)}})},
+      {"archive of headers", filled("PK\3\4", std::string("PK\3\4PK\1\2"))},
+      {"archive of pages", stored_zip(pages)},
+      {"office file of elements", stored_zip({{"word/document.xml", filled("", "<p/>").substr(0, 15U << 20)}})},
+  };
+  for (const auto& [name, bytes] : all) {
+    const std::clock_t begin = std::clock();
+    (void)read(bytes);
+    const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+    std::printf("%s: %.2f s\n", name, seconds);
+    EXPECT_LT(seconds, 5) << name;
+  }
+}
+#endif
 
 TEST_F(DocumentTextTest, WithoutProgramsNothingIsLookedInto) {
   Documents none(nullptr);

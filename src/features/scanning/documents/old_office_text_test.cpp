@@ -214,6 +214,13 @@ TEST(CompoundFileTest, StreamsOfAnySizeAreFoundByName) {
   EXPECT_FALSE(text_of_old_office(bytes, plenty).whole);  // of another program
 }
 
+TEST(CompoundFileTest, TheTableOfALargeFileIsFoundInFurtherSectors) {
+  std::string large;
+  while (large.size() < 20U << 20) large += std::to_string(large.size());
+  const std::string bytes = compound_file({{"large", large}});
+  EXPECT_TRUE(CompoundFile::open(bytes)->stream("large") == large);
+}
+
 TEST(CompoundFileTest, ChainsThatTurnOrLeaveTheFileEnd) {
   const std::string bytes = compound_file({{"large", std::string(20'000, 'x')}});
   ASSERT_TRUE(CompoundFile::open(bytes));
