@@ -1,7 +1,7 @@
 #include "features/mailboxes/dav/dav_session.h"
 
-#include "base/text.h"
 #include "formats/http/response_reader.h"
+#include "formats/http/retry_after.h"
 
 namespace mailhold::mailboxes {
 namespace {
@@ -69,10 +69,9 @@ Result<DavAnswer> DavSession::exchange(const DavRequest& request, bool& has_begu
   answer.etag = reader.head().field("etag");
   answer.location = reader.head().field("location");
   const bool is_too_much = answer.status == 429 || answer.status == 503;
-  // A date instead of seconds (RFC 9110 section 10.2.3) is not read: it is tried again as after any failure.
-  const auto rest = is_too_much ? to_number(reader.head().field("retry-after")) : std::nullopt;
-  constexpr auto longest = static_cast<std::uint64_t>(rest_max.count());
-  if (rest && hear_rest_) hear_rest_(std::chrono::seconds(std::min(std::uint64_t{*rest}, longest)));
+  const auto rest =
+      is_too_much ? http::parse_retry_after(reader.head().field("retry-after"), system_clock().now(), rest_max) : std::nullopt;
+  if (rest && hear_rest_) hear_rest_(*rest);
   if (!reader.may_be_kept()) stream_.reset();
   if (!reader.head().field("x-refused-by").empty()) return refusal_of(answer.status, answer.body);
   return answer;
