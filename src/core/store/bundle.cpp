@@ -1,5 +1,6 @@
 #include "core/store/bundle.h"
 
+#include "core/store/recipe.h"
 #include "formats/sealed/padding.h"
 
 namespace mailhold::store {
@@ -18,6 +19,57 @@ Result<std::vector<std::string>> parse_bundle(std::string_view bytes, std::size_
   std::vector<std::string> contents;
   for (std::size_t i = 0; i < count; ++i) contents.emplace_back(next_stored(reader));
   RETURN_IF_ERROR(expect_padding(reader));
+  return contents;
+}
+
+namespace {
+
+// The stored form that begins there by what its first bytes say, if it is whole.
+struct Form {
+  std::size_t size = 0;  // 0: not even its beginning can be read
+  std::string bytes{};   // empty: not all of it can be
+};
+
+Form form_at(const sealed::Remains& remains, std::size_t at) {
+  if (!remains.has(at, stored_head_bytes)) return {};
+  ByteReader reader(std::string_view(remains.plaintext).substr(at));
+  Form form{stored_size(reader)};
+  if (remains.has(at, form.size)) form.bytes = remains.plaintext.substr(at, form.size);
+  return form;
+}
+
+std::optional<std::string> sha256_in(std::string_view form) {
+  const auto content = unpack(form, bundled_message_bytes_max);
+  const auto recipe = content ? parse_recipe(*content) : Result<Recipe>(content.error());
+  return recipe ? std::optional(recipe->sha256) : std::nullopt;
+}
+
+}  // namespace
+
+std::vector<std::string> parse_remains(const sealed::Remains& remains, const std::vector<Id>& messages,
+                                       const MessageStore::IsOf& is_of) {
+  std::vector<std::string> contents(messages.size());
+  std::size_t at = 0, known = 0;
+  for (; known < messages.size(); ++known) {
+    Form form = form_at(remains, at);
+    if (form.size == 0) break;
+    contents[known] = std::move(form.bytes);
+    at += form.size;
+  }
+  // Whoever's mail looks like a stored form at some place does not have the SHA-256 of another message.
+  while (is_of && known < messages.size() && at < remains.plaintext.size()) {
+    Form form = form_at(remains, at);
+    const auto sha256 = form.bytes.empty() ? std::nullopt : sha256_in(form.bytes);
+    std::size_t member = known;
+    while (sha256 && member < messages.size() && !is_of(messages[member], *sha256)) ++member;
+    if (sha256 && member < messages.size()) {
+      contents[member] = std::move(form.bytes);
+      known = member + 1;
+      at += form.size;
+    } else {
+      ++at;
+    }
+  }
   return contents;
 }
 

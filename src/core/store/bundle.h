@@ -24,6 +24,12 @@ std::string encode_bundle(const std::vector<std::string_view>& stored);
 // limit_exceeded.
 Result<std::vector<std::string>> parse_bundle(std::string_view bytes, std::size_t count);
 
+// Of a damaged one, of these messages: the stored forms that are whole, and an empty one for each that is not. Where one ends is
+// known from its beginning; what lies behind a lost beginning is looked for by what `is_of` knows of the messages, without which
+// it is lost.
+std::vector<std::string> parse_remains(const sealed::Remains& remains, const std::vector<Id>& messages,
+                                       const MessageStore::IsOf& is_of);
+
 // The ids of a bundle's messages as they stand in its head, joined; and back.
 std::string join_ids(const std::vector<Id>& messages);
 std::vector<Id> split_ids(std::string_view joined);

@@ -94,11 +94,17 @@ class PackedStore final : public MessageStore {
   }
 
   Result<std::uint64_t> release(Id tenant, const std::vector<Id>& messages, const Deadline& deadline) override {
-    if (!settings_.notes_uses) return Error{ErrorKind::unsupported, "this store does not note which message uses which parts"};
     const std::lock_guard lock(turn_);
-    RETURN_IF_ERROR(note_missing_uses(deadline));
-    recent_.clear();
+    RETURN_IF_ERROR(prepare_release(deadline));
     return Release(objects(), rows_, shelf_, keys_, deadline).run(tenant, messages, Release::Parts::go_with_their_last_use);
+  }
+
+  Result<std::vector<Id>> release_from_damage(Id tenant, Id message, const Salvage& salvage, const Deadline& deadline) override {
+    const std::lock_guard lock(turn_);
+    RETURN_IF_ERROR(prepare_release(deadline));
+    Release release(objects(), rows_, shelf_, keys_, deadline, salvage);
+    RETURN_IF_ERROR(release.run(tenant, {message}, Release::Parts::go_with_their_last_use));
+    return release.lost();
   }
 
   Status rewrap(Id tenant, Id message, Epoch epoch, const Deadline& deadline) override {
@@ -144,6 +150,14 @@ class PackedStore final : public MessageStore {
 
  private:
   NewObjects::Rooms objects() { return {settings_, *packs_, blobs_, packing_}; }
+
+  // With turn_ held.
+  Status prepare_release(const Deadline& deadline) {
+    if (!settings_.notes_uses) return Error{ErrorKind::unsupported, "this store does not note which message uses which parts"};
+    RETURN_IF_ERROR(note_missing_uses(deadline));
+    recent_.clear();
+    return done();
+  }
 
   // Of messages that were kept before uses were noted: once in the life of a store. With turn_ held.
   Status note_missing_uses(const Deadline& deadline) {

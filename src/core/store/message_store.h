@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -103,6 +104,20 @@ class MessageStore {
   // nobody else can never be read again. Messages that are not there are done. All of them or, on an error, none. Only in a
   // store that notes uses. Errors as of forget(). Returns how many wraps went.
   virtual Result<std::uint64_t> release(Id tenant, const std::vector<Id>& messages, const Deadline& deadline) = 0;
+
+  // As release(), of one message, also where it lies in a damaged bundle: what can still be read of the others moves to a new
+  // one, and what can't be is lost for good, with the old bundle's wraps. `may_lose` hears which messages that is, before
+  // anything is changed, and says whether they may be; it is not asked where all can be read. denied if not, with nothing
+  // changed. Returns what was lost. `is_of`: whether a message of that SHA-256 has that id; without it all behind a damaged place
+  // is lost.
+  using MayLose = std::function<Result<bool>(const std::vector<Id>& unreadable)>;
+  using IsOf = std::function<bool(Id message, std::string_view sha256)>;
+  struct Salvage {
+    MayLose may_lose;
+    IsOf is_of = {};
+  };
+  virtual Result<std::vector<Id>> release_from_damage(Id tenant, Id message, const Salvage& salvage,
+                                                      const Deadline& deadline) = 0;
 
   // Wraps a message and all its parts under another epoch too (a hold), so that it outlives its day.
   virtual Status rewrap(Id tenant, Id message, Epoch epoch, const Deadline& deadline) = 0;

@@ -88,6 +88,43 @@ Result<Bundle> ObjectShelf::open_bundle(const OpenedWrap& wrap, std::string_view
   return bundle;
 }
 
+namespace {
+
+// The ids in a damaged bundle's head: as they lie there, but for those whose names are known; or by the names alone.
+std::vector<Id> ids_of(std::string_view bytes, const std::vector<NameRow>& members, bool reads_head) {
+  std::vector<Id> ids;
+  if (const Result<ObjectView> view = parse_object(bytes); reads_head && view && view->name.kind == ObjectKind::bundle)
+    ids = split_ids(view->name.name);
+  for (const NameRow& each : members) {
+    if (each.member == 0 || each.member > bundle_messages_most) continue;
+    if (each.member > ids.size()) ids.resize(each.member);
+    ids[each.member - 1] = Id::from_bytes(each.name);
+  }
+  return ids;
+}
+
+}  // namespace
+
+Result<Bundle> ObjectShelf::remains_of(const OpenedWrap& wrap, const std::vector<NameRow>& members,
+                                       const MessageStore::IsOf& is_of, const Deadline& deadline) const {
+  const Place& place = wrap.row.place;
+  if (place.length > sealed::compact_size(2 * bundle_bytes_max)) return Bundle{};
+  const Result<std::string> bytes =
+      place.segment == 0 ? blobs_.get(blob_name(wrap.row.object), deadline) : packs_.read_damaged(place.location());
+  if (!bytes && bytes.error().is_temporary()) return bytes.error();
+  if (!bytes) return Bundle{};
+  for (const bool reads_head : {true, false}) {
+    Bundle bundle{ids_of(*bytes, members, reads_head), {}};
+    const std::string name = join_ids(bundle.messages);
+    const auto remains = open_object_remains(settings_.region, {ObjectKind::bundle, wrap.row.tenant, wrap.row.object, name},
+                                             wrap.data_key.reveal(), *bytes);
+    if (!remains) continue;
+    bundle.stored = parse_remains(*remains, bundle.messages, is_of);
+    return bundle;
+  }
+  return Bundle{};
+}
+
 Result<std::string> ObjectShelf::open_alone(const ObjectName& name, const OpenedWrap& wrap, std::string_view bytes) const {
   ASSIGN_OR_RETURN(const std::string packed, open_object(settings_.region, name, wrap.data_key.reveal(), bytes));
   return unpack(packed, settings_.message_bytes_max + (4U << 20));

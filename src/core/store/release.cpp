@@ -25,6 +25,7 @@ Result<std::uint64_t> Release::run(Id tenant, const std::vector<Id>& messages, P
                                                       : StoreRows::remove_object_and_parts(session, tenant, object, deadline_));
       count += wraps;
     }
+    RETURN_IF_ERROR(StoreRows::remove_names(session, tenant, lost_, deadline_));
     return StoreRows::remove_names(session, tenant, messages, deadline_);
   };
   RETURN_IF_ERROR(rows_.transaction(work, deadline_));
@@ -37,11 +38,12 @@ Status Release::write_rest_anew(Id tenant, Id bundle) {
   const Result<OpenedWrap> opened = shelf_.unwrap(wraps, epoch_keys_);
   // Its days were forgotten, or their keys destroyed: nothing in it can be read any more, and there is nothing to save.
   if (!opened && opened.error().kind == ErrorKind::not_found) return done();
-  if (!opened) return opened.error();
-  ASSIGN_OR_RETURN(const std::vector<MessageContent> rest, rest_of(*opened));
-  if (rest.empty()) return done();
+  Result<std::vector<MessageContent>> rest = opened ? rest_of(*opened) : Result<std::vector<MessageContent>>(opened.error());
+  if (!rest && rest.error().kind == ErrorKind::corrupt && salvage_.may_lose) rest = rest_of_damaged(tenant, bundle, opened);
+  if (!rest) return rest.error();
+  if (rest->empty()) return done();
   ASSIGN_OR_RETURN(const std::vector<WrapUnder> epochs, epochs_of(wraps));
-  objects_.add_messages(tenant, rest, epochs);
+  objects_.add_messages(tenant, *rest, epochs);
   return done();
 }
 
@@ -56,14 +58,51 @@ Result<std::vector<MessageContent>> Release::rest_of(const OpenedWrap& wrap) {
   ASSIGN_OR_RETURN(Bundle bundle, shelf_.open_bundle(wrap, *bytes));
   std::vector<MessageContent> rest;
   for (std::size_t i = 0; i < bundle.messages.size(); ++i) {
-    const Id message = bundle.messages[i];
-    if (going_.contains(message)) continue;
-    ASSIGN_OR_RETURN(const std::optional<NameRow> name, rows_.find_name(tenant, message.bytes(), deadline_));
-    if (name && (name->object != object || name->member != i + 1)) continue;
-    ASSIGN_OR_RETURN(const std::string content, unpack(bundle.stored[i], bundled_message_bytes_max));
-    ASSIGN_OR_RETURN(const Recipe recipe, parse_recipe(content));
-    rest.push_back({message, std::move(bundle.stored[i]), parts_of(recipe)});
+    ASSIGN_OR_RETURN(std::optional<MessageContent> one, staying(tenant, object, bundle, i));
+    if (one) rest.push_back(std::move(*one));
   }
+  return rest;
+}
+
+// A member whose place is here and who does not go.
+Result<std::optional<MessageContent>> Release::staying(Id tenant, Id object, Bundle& bundle, std::size_t index) {
+  const Id message = bundle.messages[index];
+  if (going_.contains(message)) return std::optional<MessageContent>();
+  ASSIGN_OR_RETURN(const std::optional<NameRow> name, rows_.find_name(tenant, message.bytes(), deadline_));
+  if (name && (name->object != object || name->member != index + 1)) return std::optional<MessageContent>();
+  ASSIGN_OR_RETURN(const std::string content, unpack(bundle.stored[index], bundled_message_bytes_max));
+  ASSIGN_OR_RETURN(const Recipe recipe, parse_recipe(content));
+  return std::optional(MessageContent{message, std::move(bundle.stored[index]), parts_of(recipe)});
+}
+
+// Without a wrap that opens, none of it can be read.
+Result<std::vector<MessageContent>> Release::rest_of_damaged(Id tenant, Id object, const Result<OpenedWrap>& wrap) {
+  ASSIGN_OR_RETURN(const std::vector<NameRow> members, rows_.names_of(tenant, object, deadline_));
+  Bundle remains;
+  if (wrap) {
+    ASSIGN_OR_RETURN(remains, shelf_.remains_of(*wrap, members, salvage_.is_of, deadline_));
+  }
+  std::vector<MessageContent> rest;
+  std::set<Id> found;
+  for (std::size_t i = 0; i < remains.messages.size(); ++i) {
+    auto one = staying(tenant, object, remains, i);
+    if (!one && one.error().is_temporary()) return one.error();
+    if (!one || !*one) continue;
+    found.insert((*one)->message);
+    rest.push_back(std::move(**one));
+  }
+  std::vector<Id> unreadable;
+  for (const NameRow& each : members) {
+    const Id message = Id::from_bytes(each.name);
+    if (!going_.contains(message) && !found.contains(message)) unreadable.push_back(message);
+  }
+  if (!unreadable.empty()) {
+    ASSIGN_OR_RETURN(const bool may, salvage_.may_lose(unreadable));
+    if (!may)
+      return Error{ErrorKind::denied,
+                   std::to_string(unreadable.size()) + " others of its bundle cannot be read, and must not be lost"};
+  }
+  lost_.insert(lost_.end(), unreadable.begin(), unreadable.end());
   return rest;
 }
 

@@ -1,5 +1,6 @@
 // Release: takes messages out of the store for good. Their wraps and names go; what lay in a bundle with them is written anew
-// first, under a key of its own, and the old bundle's wraps go, so that no copy of the packs gives back what was taken out.
+// first, under a key of its own, and the old bundle's wraps go, so that no copy of the packs gives back what was taken out. Of a
+// damaged bundle that is what can still be read, chunk by chunk of its seal.
 // Internal to this room; one use, under the store's lock.
 //
 // Design: docs/formats/store.md
@@ -11,16 +12,26 @@ namespace mailhold::store {
 
 class Release {
  public:
-  Release(const NewObjects::Rooms& rooms, StoreRows& rows, ObjectShelf& shelf, StoreKeys& keys, const Deadline& deadline)
-      : rows_(rows), shelf_(shelf), deadline_(deadline), epoch_keys_(keys, deadline_), objects_(rooms) {}
+  // `salvage`: as of MessageStore::release_from_damage; without it a damaged bundle ends the release with corrupt.
+  Release(const NewObjects::Rooms& rooms, StoreRows& rows, ObjectShelf& shelf, StoreKeys& keys, const Deadline& deadline,
+          MessageStore::Salvage salvage = {})
+      : rows_(rows),
+        shelf_(shelf),
+        deadline_(deadline),
+        epoch_keys_(keys, deadline_),
+        objects_(rooms),
+        salvage_(std::move(salvage)) {}
 
   enum class Parts { stay, go_with_their_last_use };
   // All of them, final in the files, or on an error none. Returns how many wraps went.
   Result<std::uint64_t> run(Id tenant, const std::vector<Id>& messages, Parts parts);
+  const std::vector<Id>& lost() const { return lost_; }
 
  private:
   Status write_rest_anew(Id tenant, Id bundle);
   Result<std::vector<MessageContent>> rest_of(const OpenedWrap& wrap);
+  Result<std::vector<MessageContent>> rest_of_damaged(Id tenant, Id object, const Result<OpenedWrap>& wrap);
+  Result<std::optional<MessageContent>> staying(Id tenant, Id object, Bundle& bundle, std::size_t index);
   Result<std::vector<WrapUnder>> epochs_of(const std::vector<WrapRow>& wraps);
 
   StoreRows& rows_;
@@ -28,7 +39,9 @@ class Release {
   const Deadline& deadline_;
   EpochKeys epoch_keys_;
   NewObjects objects_;
+  const MessageStore::Salvage salvage_;
   std::set<Id> going_;
+  std::vector<Id> lost_;
 };
 
 }  // namespace mailhold::store

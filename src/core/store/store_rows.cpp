@@ -74,6 +74,15 @@ Result<std::optional<NameRow>> StoreRows::find_name(Id tenant, std::string_view 
       NameRow{tenant, std::string(name), Id::from_bytes(rows[0][0].bytes()), static_cast<std::uint32_t>(rows[0][1].number())});
 }
 
+Result<std::vector<NameRow>> StoreRows::names_of(Id tenant, Id object, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const Rows rows,
+                   records_.query("SELECT name, member FROM store_names WHERE tenant = $1 AND object = $2 ORDER BY member",
+                                  {value_of(tenant), value_of(object)}, deadline));
+  std::vector<NameRow> names;
+  for (const Values& row : rows) names.push_back({tenant, row[0].bytes(), object, static_cast<std::uint32_t>(row[1].number())});
+  return names;
+}
+
 Status StoreRows::add(Session& session, const std::vector<WrapRow>& wraps, const std::vector<NameRow>& names,
                       const Deadline& deadline) {
   std::vector<Values> wrap_values, name_values;

@@ -75,6 +75,9 @@ class StoreRows {
   // Whether or not something wraps its object.
   Result<std::optional<NameRow>> find_name(Id tenant, std::string_view name, const Deadline& deadline);
 
+  // All names that mean the object or a member of it. Looks at every name of the tenant: for what is rare.
+  Result<std::vector<NameRow>> names_of(Id tenant, Id object, const Deadline& deadline);
+
   // A wrap that is there stays as it is; a name that is there gets the new object.
   static Status add(records::Session& session, const std::vector<WrapRow>& wraps, const std::vector<NameRow>& names,
                     const Deadline& deadline);

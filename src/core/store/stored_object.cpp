@@ -167,6 +167,12 @@ std::string_view next_stored(ByteReader& reader) {
   return from.substr(0, from.size() - reader.rest().size());
 }
 
+std::size_t stored_size(ByteReader& reader) {
+  reader.u8();
+  reader.u32();
+  return stored_head_bytes + reader.u32();
+}
+
 Status expect_padding(const ByteReader& reader) {
   const bool zeros_follow = std::ranges::all_of(reader.rest(), [](char c) { return c == 0; });
   if (!reader.ok() || !zeros_follow) return Error{ErrorKind::corrupt, "a stored object that makes no sense"};
@@ -239,6 +245,14 @@ Result<std::string> open_object(const std::string& region, const ObjectName& nam
                                 std::string_view bytes) {
   ASSIGN_OR_RETURN(const ObjectView view, parse_object(bytes));
   return sealed::open_compact(data_key, object_context(region, name), view.sealed);
+}
+
+Result<sealed::Remains> open_object_remains(const std::string& region, const ObjectName& name, std::string_view data_key,
+                                            std::string_view bytes) {
+  // Not the head as it lies: it may be what is damaged.
+  const std::size_t head = encode_object_head(name).size();
+  if (bytes.size() < head) return Error{ErrorKind::corrupt, "no stored object"};
+  return sealed::open_compact_remains(data_key, object_context(region, name), bytes.substr(head));
 }
 
 std::string wrap_key(const std::string& region, Id tenant, Id object, Epoch epoch, const EpochKey& key,

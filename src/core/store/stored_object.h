@@ -14,7 +14,7 @@
 #include "base/secret_text.h"
 #include "core/store/message_store.h"
 #include "core/store/store_keys.h"
-#include "formats/sealed/context.h"
+#include "formats/sealed/sealed.h"
 
 namespace mailhold::store {
 
@@ -52,6 +52,9 @@ std::string padded(std::string stored);
 
 // The next stored form, as it lies in the bytes that are read. Whether that much was there the reader says.
 std::string_view next_stored(ByteReader& reader);
+// How long the next stored form is by its beginning, of which stored_head_bytes are there; it may end behind what is read.
+inline constexpr std::size_t stored_head_bytes = 1 + 4 + 4;
+std::size_t stored_size(ByteReader& reader);
 // corrupt if something else than padding is left, or more was read than was there.
 Status expect_padding(const ByteReader& reader);
 // The content of one stored form, padded or not. corrupt; limit_exceeded if it says it is larger than content_bytes_max.
@@ -69,6 +72,10 @@ std::string seal_object(const std::string& region, const ObjectName& name, std::
 // What was sealed. corrupt if the bytes are not this object under this key. A part's name does not matter here.
 Result<std::string> open_object(const std::string& region, const ObjectName& name, std::string_view data_key,
                                 std::string_view bytes);
+
+// What can still be read of one that is damaged; `bytes` are as long as it was.
+Result<sealed::Remains> open_object_remains(const std::string& region, const ObjectName& name, std::string_view data_key,
+                                            std::string_view bytes);
 
 std::string wrap_key(const std::string& region, Id tenant, Id object, Epoch epoch, const EpochKey& key,
                      std::string_view data_key);

@@ -95,6 +95,21 @@ Result<std::string> open_message(std::string_view key, std::string_view context,
   return plaintext;
 }
 
+Result<Remains> open_message_remains(std::string_view key, std::string_view context, std::string_view message) {
+  ASSIGN_OR_RETURN(const Parts parts, begin_opening(key, context, message));
+  Remains remains{std::string(parts.plaintext_bytes, '\0'), {}};
+  crypto::AesGcm cipher(parts.keys.cipher_key());
+  char* out = remains.plaintext.data();
+  std::string_view chunks = parts.chunks;
+  for (std::uint64_t index = 0; !chunks.empty(); ++index) {
+    const std::string_view chunk = chunks.substr(0, sealed_chunk_size);
+    remains.opens.push_back(cipher.open(ChunkNonce(parts.keys.base_nonce(), index).view(), chunk, out));
+    out += chunk.size() - tag_size;
+    chunks.remove_prefix(chunk.size());
+  }
+  return remains;
+}
+
 Result<SecretText> open_message_secret(std::string_view key, std::string_view context, std::string_view message) {
   ASSIGN_OR_RETURN(const Parts parts, begin_opening(key, context, message));
   SecretText plaintext = SecretText::zeroed(parts.plaintext_bytes);

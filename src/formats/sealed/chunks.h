@@ -46,6 +46,8 @@ void append_message(std::string& out, std::string_view key, std::string_view sal
 
 Result<std::string> open_message(std::string_view key, std::string_view context, std::string_view message);
 Result<SecretText> open_message_secret(std::string_view key, std::string_view context, std::string_view message);
+struct Remains;
+Result<Remains> open_message_remains(std::string_view key, std::string_view context, std::string_view message);
 
 // The header of a row in that context, and whether a row has it. corrupt
 std::string row_header(const Context& context);

@@ -87,6 +87,18 @@ Result<std::string> open_compact(std::string_view key, const Context& context, s
   return open_message(key, context.encode(), message);
 }
 
+bool Remains::has(std::size_t at, std::size_t count) const {
+  if (at > plaintext.size() || count > plaintext.size() - at) return false;
+  for (std::size_t chunk = at / chunk_size; count > 0 && chunk <= (at + count - 1) / chunk_size; ++chunk) {
+    if (!opens[chunk]) return false;
+  }
+  return true;
+}
+
+Result<Remains> open_compact_remains(std::string_view key, const Context& context, std::string_view message) {
+  return open_message_remains(key, context.encode(), message);
+}
+
 Result<SecretText> open_compact_secret(std::string_view key, const Context& context, std::string_view message) {
   return open_message_secret(key, context.encode(), message);
 }

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/id.h"
 #include "base/result.h"
@@ -49,5 +50,15 @@ Result<RowHeader> read_row_header(std::string_view row);  // corrupt if it is no
 std::string seal_compact(std::string_view key, const Context& context, std::string_view plaintext);
 Result<std::string> open_compact(std::string_view key, const Context& context, std::string_view message);
 Result<SecretText> open_compact_secret(std::string_view key, const Context& context, std::string_view message);
+
+// What is left of a damaged message: chunks that open, each at its place, and zeros for the others.
+struct Remains {
+  std::string plaintext;
+  std::vector<bool> opens;                            // by chunk
+  bool has(std::size_t at, std::size_t count) const;  // whether all of these bytes are what was sealed
+};
+// Where the length of the message is known: of bytes that were cut off it tells nothing. corrupt where not even salt and
+// commitment are right, so that no chunk can be opened.
+Result<Remains> open_compact_remains(std::string_view key, const Context& context, std::string_view message);
 
 }  // namespace mailhold::sealed

@@ -37,6 +37,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (changed != genuine && sealed::open(key, place, changed)) std::abort();
 
+  // What is left of it is what was sealed.
+  const auto left = sealed::open_compact_remains(key, place, std::string_view(changed).substr(sealed::row_header_size));
+  if (left && left->plaintext.size() != 20'000) std::abort();
+  for (std::size_t at = 0; left && at < 20'000; at += 500) {
+    if (left->has(at, 500) && left->plaintext.substr(at, 500) != std::string(500, 'p')) std::abort();
+  }
+
   // Cut off anywhere.
   const std::size_t kept = size < 2 ? 0 : (std::size_t{data[0]} << 8 | data[1]) % genuine.size();
   if (sealed::open(key, place, std::string_view(genuine).substr(0, kept))) std::abort();

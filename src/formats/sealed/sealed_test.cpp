@@ -148,5 +148,39 @@ TEST(Box, T7_any_changed_byte_is_refused) {
   }
 }
 
+// What is left of a message of three chunks, the last of them short.
+TEST(Remains, are_the_chunks_that_were_not_touched_and_nothing_else) {
+  const std::string key = random_bytes(key_size), plaintext = random_bytes(2 * chunk_size + 500);
+  const Context context = some_context();
+  const std::string message = seal_compact(key, context, plaintext);
+  const Remains all = open_compact_remains(key, context, message).value();
+  EXPECT_EQ(all.plaintext, plaintext);
+  EXPECT_TRUE(all.has(0, plaintext.size()));
+  EXPECT_FALSE(all.has(0, plaintext.size() + 1));
+  EXPECT_FALSE(all.has(plaintext.size() + 1, 0));
+  for (std::size_t chunk = 0; chunk < 3; ++chunk) {
+    std::string damaged = message;
+    damaged[prefix_size + chunk * (chunk_size + tag_size) + 7] ^= 1;
+    const Remains left = open_compact_remains(key, context, damaged).value();
+    EXPECT_EQ(open_compact(key, context, damaged).error().kind, ErrorKind::corrupt);
+    for (std::size_t at = 0; at < 3; ++at) {
+      const std::size_t begin = at * chunk_size, size = std::min(chunk_size, plaintext.size() - begin);
+      EXPECT_EQ(left.has(begin, size), at != chunk);
+      EXPECT_EQ(left.plaintext.substr(begin, size), at != chunk ? plaintext.substr(begin, size) : std::string(size, '\0'));
+    }
+    EXPECT_EQ(left.has(chunk_size - 1, 2), chunk == 2);
+    EXPECT_FALSE(left.has(0, plaintext.size()));
+  }
+  for (const std::size_t at : {std::size_t{0}, salt_size, prefix_size - 1}) {
+    std::string damaged = message;
+    damaged[at] ^= 1;
+    EXPECT_EQ(open_compact_remains(key, context, damaged).error().kind, ErrorKind::corrupt) << at;
+  }
+  Context elsewhere = context;
+  ++elsewhere.version;
+  EXPECT_EQ(open_compact_remains(key, elsewhere, message).error().kind, ErrorKind::corrupt);
+  EXPECT_EQ(open_compact_remains(random_bytes(key_size), context, message).error().kind, ErrorKind::corrupt);
+}
+
 }  // namespace
 }  // namespace mailhold::sealed

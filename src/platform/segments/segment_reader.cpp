@@ -165,6 +165,13 @@ Result<Record> SegmentReader::read(const Location& location) const {
   return Record{fields.type, std::move(bytes)};
 }
 
+Result<std::string> SegmentReader::read_damaged(const Location& location) const {
+  ASSIGN_OR_RETURN(const std::shared_ptr<OpenSegment> segment, open(location.segment));
+  ASSIGN_OR_RETURN(std::string bytes, segment->read(location.offset + record_header_bytes, location.length));
+  bytes.resize(location.length);
+  return bytes;
+}
+
 Result<ScanEnd> SegmentReader::scan(Position from, const Visitor& visitor, std::uint64_t limit) const {
   ASSIGN_OR_RETURN(const std::shared_ptr<OpenSegment> segment, open(from.segment));
   ASSIGN_OR_RETURN(const std::uint64_t file_bytes, bytes_of_file(folder_ / segment_file_name(from.segment)));

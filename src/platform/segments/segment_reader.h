@@ -1,5 +1,5 @@
 // SegmentReader: reads records back, by Location or in order, while a writer in another process may
-// still be appending. Every record is checked against its checksum; a wrong byte is never given out.
+// still be appending. Every record is checked against its checksum; a wrong byte is never given out, but by read_damaged().
 //
 // All functions may be called from any thread.
 // Design: docs/formats/segments.md
@@ -61,6 +61,10 @@ class SegmentReader {
 
   // corrupt if the bytes there are not that record; not_found if the segment is gone.
   Result<Record> read(const Location& location) const;
+
+  // The payload of a damaged record as it lies, for who can tell by other means what of it is right: location.length bytes, zeros
+  // where the file ends before. not_found if the segment is gone.
+  Result<std::string> read_damaged(const Location& location) const;
 
   // The records of one segment in order, from `from` to where it stops. `limit` is an offset: nothing beyond it is
   // read (all of the file without it). The payload lives until the visitor returns. not_found if the segment is gone.

@@ -307,6 +307,24 @@ TEST(Segments, a_flipped_bit_is_never_given_out) {
   EXPECT_EQ(payloads_of(SegmentReader(folder), hurt.segment).size(), 3U);
 }
 
+TEST(Segments, damaged_bytes_are_given_to_who_asks_for_them_as_they_lie) {
+  const fs::path folder = fresh_folder();
+  const auto writer = *SegmentWriter::open(settings_for(folder));
+  const Location location = append(*writer, "twelve bytes").value();
+  const SegmentReader reader(folder);
+  EXPECT_EQ(reader.read_damaged(location).value(), "twelve bytes");
+  {
+    std::fstream file(folder / segment_file_name(location.segment), std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(static_cast<std::streamoff>(location.offset));
+    file.write("nothing of a head and T", 23);
+  }
+  EXPECT_EQ(reader.read(location).error().kind, ErrorKind::corrupt);
+  EXPECT_EQ(reader.read_damaged(location).value(), "d and Tbytes");
+  fs::resize_file(folder / segment_file_name(location.segment), location.offset + record_header_bytes + 4);
+  EXPECT_EQ(reader.read_damaged(location).value(), std::string("d an\0\0\0\0\0\0\0\0", 12));
+  EXPECT_EQ(reader.read_damaged({location.segment + 1, 0, 12}).error().kind, ErrorKind::not_found);
+}
+
 TEST(Segments, a_record_moved_to_another_place_is_not_taken_for_one) {
   const fs::path folder = fresh_folder();
   Location location;
