@@ -35,7 +35,8 @@ const records::Schema schema{
      "ALTER TABLE backup_restores ADD COLUMN noted bigint NOT NULL DEFAULT 0",
      // Most versions are open, and their ends are asked for by nobody.
      "DROP INDEX backup_items_by_end;"
-     "CREATE INDEX backup_items_by_end ON backup_items (folder, until, item, since) WHERE until IS NOT NULL"}};
+     "CREATE INDEX backup_items_by_end ON backup_items (folder, until, item, since) WHERE until IS NOT NULL",
+     "CREATE TABLE backup_lost (message bytea PRIMARY KEY, tenant bytea NOT NULL)"}};
 
 Value bytes_of(Id id) { return Value::bytes_of(id.bytes()); }
 Value time_of(const std::optional<Milliseconds>& time) { return time ? Value(*time) : Value(); }

@@ -149,6 +149,30 @@ class BackupBook {
   Result<Leaving> leaving(std::size_t limit, const Deadline& deadline);
   Result<bool> is_named(Id content, const Deadline& deadline);  // by a version
   Status have_left(const std::vector<Id>& contents, const Deadline& deadline);
+
+  // book_lost.cpp. Contents that were found damaged and cannot be read: noted once, until they can be again or nothing names
+  // them.
+  Status note_lost(Id tenant, const std::vector<Id>& contents, const Deadline& deadline);
+  struct LostContent {
+    Id tenant, content;
+  };
+  Result<std::vector<LostContent>> lost(std::size_t limit, const Deadline& deadline);
+  Status is_lost_no_more(Id content, const Deadline& deadline);
+  // How many items have a version with such a content, by mailbox; mailboxes without any are left out.
+  Result<std::map<Id, std::uint64_t>> count_lost_items(const Deadline& deadline);
+  // Their versions, with their folders, the newest first; at most `limit`.
+  struct LostVersion {
+    mailboxes::FolderPath folder;
+    ItemRow version;
+  };
+  Result<std::vector<LostVersion>> lost_versions(const Mailbox& mailbox, std::size_t limit, const Deadline& deadline);
+  // Versions that name a content, by mailbox, at most `limit`. A version that does not open has no item.
+  struct NamingVersion {
+    Id mailbox;
+    std::optional<ItemRow> version;
+  };
+  Result<std::vector<NamingVersion>> versions_with(Id tenant, Id content, std::size_t limit, const Deadline& deadline);
+
   Result<std::uint64_t> count_versions(Id folder, const Deadline& deadline);
   Status remove_folder(const FolderRow& folder, const Deadline& deadline);
   // Reports of restores that were first seen here `kept` ago or longer go; what is new is seen by the way. How many went.

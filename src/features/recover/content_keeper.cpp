@@ -105,6 +105,11 @@ std::vector<store::BodySpan> bodies_by_lines(std::string_view message) {
   return spans;
 }
 
+Id content_id(const SecretText& token_key, std::string_view sha256) {
+  const std::string token = crypto::hmac_sha256(token_key.reveal(), std::string(content_domain).append(sha256));
+  return Id::from_bytes(std::string_view(token).substr(0, Id::size));
+}
+
 Result<std::vector<ContentKeeper::KeptContent>> ContentKeeper::keep(
     const std::vector<mailboxes::MailboxSource::Content>& contents, const Deadline& deadline) {
   if (token_key_.empty()) {
@@ -114,8 +119,7 @@ Result<std::vector<ContentKeeper::KeptContent>> ContentKeeper::keep(
   std::vector<store::NewMessage> messages;
   for (const auto& content : contents) {
     KeptContent one{Id(), content.bytes.size(), crypto::sha256(content.bytes)};
-    const std::string token = crypto::hmac_sha256(token_key_.reveal(), std::string(content_domain) + one.sha256);
-    one.message = Id::from_bytes(std::string_view(token).substr(0, Id::size));
+    one.message = content_id(token_key_, one.sha256);
     claims_.add(one.message);
     if (!wrapped_.contains(one.message)) {
       messages.push_back({tenant_, one.message, now_, content.bytes, bodies_by_lines(content.bytes), one.sha256});

@@ -13,6 +13,9 @@
 
 namespace mailhold::recover {
 
+// The id of a tenant's content in the store.
+Id content_id(const SecretText& token_key, std::string_view sha256);
+
 class ContentKeeper {
  public:
   ContentKeeper(store::MessageStore& store, store::StoreKeys& keys, ContentClaims& claims, Id tenant, Milliseconds now)

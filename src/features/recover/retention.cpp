@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "features/recover/backup_metrics.h"
+#include "features/recover/content_keeper.h"
 #include "features/recover/restore.h"
 
 namespace mailhold::recover {
@@ -54,6 +55,7 @@ Result<Expired> Retention::run(const Deadline& deadline) {
   std::set<Id> tenants;
   for (const Mailbox& mailbox : mailboxes) tenants.insert(mailbox.tenant);
   Expired expired;
+  Keepings keepings;
   Status outcome = done();  // one tenant's trouble does not stop the others
   const auto note = [&](const Status& status) {
     if (!status && outcome) outcome = status;
@@ -68,8 +70,10 @@ Result<Expired> Retention::run(const Deadline& deadline) {
     for (const Mailbox& mailbox : mailboxes) {
       if (mailbox.tenant == tenant) note(expire_versions(mailbox, *keeping, expired, deadline));
     }
+    keepings.emplace(tenant, *keeping);
   }
-  note(release_contents(expired, deadline));
+  note(release_contents(keepings, expired, deadline));
+  note(look_at_lost(deadline));
   const auto reports = parts_.book.remove_old_restores(parts_.clock.now(), in_days(parts_.report_days), deadline);
   if (reports)
     expired.reports = *reports;
@@ -182,9 +186,9 @@ Status Retention::forget_words(const BackupBook::Leaving& leaving, const Deadlin
   return unnamed.empty() ? done() : parts_.forget_words(leaving.tenant, unnamed, deadline);
 }
 
-// One that lies in a bundle that does not open stays, for until that is mended nobody can tell it from what must be kept; it is
-// tried again by the next run. The others go.
-Status Retention::release(Id tenant, std::vector<Id>& unnamed, std::vector<Id>& looked_at, const Deadline& deadline) {
+// One that cannot be taken out of its bundle now is tried again by the next run. The others go.
+Status Retention::release(Id tenant, std::vector<Id>& unnamed, std::vector<Id>& looked_at, const Keepings& keepings,
+                          Expired& expired, const Deadline& deadline) {
   if (unnamed.empty()) return done();
   const auto passes = [](const Error& error) { return error.is_temporary() || error.kind == ErrorKind::cancelled; };
   const auto all = parts_.store.release(tenant, unnamed, deadline);
@@ -192,10 +196,12 @@ Status Retention::release(Id tenant, std::vector<Id>& unnamed, std::vector<Id>& 
   if (passes(all.error())) return all.error();
   std::set<Id> stays;
   for (const Id& content : unnamed) {
-    const auto one = parts_.store.release(tenant, {content}, deadline);
-    if (one) continue;
-    if (passes(one.error())) return one.error();
-    log_error("backup", "content " + content.text() + " is over and cannot be taken out: " + one.error().detail);
+    const auto lost = release_from_damage(tenant, content, keepings, deadline);
+    if (lost) expired.lost += *lost;
+    if (lost) continue;
+    if (passes(lost.error())) return lost.error();
+    if (waits_.insert(content).second)
+      log_error("backup", "content " + content.text() + " is over and cannot be taken out: " + lost.error().detail);
     stays.insert(content);
   }
   const auto has_stayed = [&](Id content) { return stays.contains(content); };
@@ -204,8 +210,60 @@ Status Retention::release(Id tenant, std::vector<Id>& unnamed, std::vector<Id>& 
   return done();
 }
 
+// What cannot be read beside it is noted before it is lost, and stays where a hold covers it: then so does the key that it may be
+// read with once the bundle's bytes are brought back from a copy.
+Result<std::uint64_t> Retention::release_from_damage(Id tenant, Id content, const Keepings& keepings, const Deadline& deadline) {
+  const auto may_lose = [&](const std::vector<Id>& unreadable) -> Result<bool> {
+    RETURN_IF_ERROR(parts_.book.note_lost(tenant, unreadable, deadline));
+    const auto keeping = keepings.find(tenant);
+    if (keeping == keepings.end()) return false;  // nobody knows its holds now
+    for (const Id& each : unreadable) {
+      ASSIGN_OR_RETURN(const bool held, is_held(tenant, each, keeping->second, deadline));
+      if (held) return false;
+    }
+    return true;
+  };
+  ASSIGN_OR_RETURN(const SecretText token_key, parts_.keys.token_key(tenant, deadline));
+  const auto is_of = [&](Id message, std::string_view sha256) { return content_id(token_key, sha256) == message; };
+  ASSIGN_OR_RETURN(const std::vector<Id> lost, parts_.store.release_from_damage(tenant, content, {may_lose, is_of}, deadline));
+  waits_.erase(content);
+  for (const Id& each : lost)
+    log_error("backup", "content " + each.text() + " is lost: its bundle is damaged; see mailhold backup lost");
+  return std::uint64_t{lost.size()};
+}
+
+// What cannot be looked at, because there is too much of it or it does not open, is taken for held.
+Result<bool> Retention::is_held(Id tenant, Id content, const access::Keeping& keeping, const Deadline& deadline) {
+  constexpr std::size_t versions_max = 10'000;
+  ASSIGN_OR_RETURN(const std::vector<BackupBook::NamingVersion> versions,
+                   parts_.book.versions_with(tenant, content, versions_max, deadline));
+  for (const BackupBook::NamingVersion& each : versions) {
+    const access::Hold* hold =
+        each.version ? fate_of(keeping, each.mailbox, *each.version).hold : hold_on_mailbox(keeping, each.mailbox);
+    if (hold != nullptr) return true;
+  }
+  return versions.size() == versions_max && !keeping.holds.empty();
+}
+
+// What was lost may be there again: the bundle was mended, or the content came once more.
+Status Retention::look_at_lost(const Deadline& deadline) {
+  constexpr std::size_t lost_at_once = 1'000;
+  ASSIGN_OR_RETURN(const std::vector<BackupBook::LostContent> all, parts_.book.lost(lost_at_once, deadline));
+  for (const BackupBook::LostContent& each : all) {
+    if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "the retention job was stopped"};
+    ASSIGN_OR_RETURN(const bool is_named, parts_.book.is_named(each.content, deadline));
+    const auto content =
+        is_named ? parts_.store.retrieve(each.tenant, each.content, deadline) : Result<std::string>(std::string());
+    if (!content && content.error().is_temporary()) return content.error();
+    if (!content) continue;
+    if (is_named) log_info("backup", "content " + each.content.text() + " can be read again");
+    RETURN_IF_ERROR(parts_.book.is_lost_no_more(each.content, deadline));
+  }
+  return done();
+}
+
 // Contents whose versions went. One that a version still names stays, and comes again with that version's end.
-Status Retention::release_contents(Expired& expired, const Deadline& deadline) {
+Status Retention::release_contents(const Keepings& keepings, Expired& expired, const Deadline& deadline) {
   for (;;) {
     if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "the retention job was stopped"};
     ASSIGN_OR_RETURN(const BackupBook::Leaving leaving, parts_.book.leaving(contents_at_once, deadline));
@@ -220,7 +278,7 @@ Status Retention::release_contents(Expired& expired, const Deadline& deadline) {
         if (!is_named) unnamed.push_back(content);
       }
       if (looked_at.empty()) return done();
-      RETURN_IF_ERROR(release(leaving.tenant, unnamed, looked_at, deadline));
+      RETURN_IF_ERROR(release(leaving.tenant, unnamed, looked_at, keepings, expired, deadline));
       if (looked_at.empty()) return done();
     }
     RETURN_IF_ERROR(parts_.book.have_left(looked_at, deadline));

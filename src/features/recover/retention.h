@@ -1,7 +1,8 @@
 // Retention: deletes what is over: versions of items that left their mailbox longer ago than the rules say, unless a hold covers
 // them; then the wraps of contents that no version names any more, after which no copy of the packs opens them, even with the
-// day's key; and mailboxes that were ordered to be removed. Every step is durable by itself, and after a kill -9 the
-// next run goes on where this one ended.
+// day's key; and mailboxes that were ordered to be removed. What lies in a damaged bundle with what is over is saved as far as it
+// can be read; what can't be is named, and is lost, unless a hold covers it: then the bundle waits. Every step is durable by
+// itself, and after a kill -9 the next run goes on where this one ended.
 //
 // Rules and holds come from brokerd, anew for every run: nothing is deleted without them. Any thread; one run at a time.
 // Design: docs/flows/retention.md
@@ -10,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "core/access/keeping.h"
 #include "core/store/message_store.h"
@@ -42,6 +44,7 @@ struct Expired {
   std::uint64_t folders = 0;
   std::uint64_t mailboxes = 0;  // removed
   std::uint64_t reports = 0;    // of restores
+  std::uint64_t lost = 0;       // contents that were found to be damaged beside what went
 };
 
 // What would vanish if nothing else happened, and what a hold keeps from it.
@@ -74,6 +77,7 @@ class Retention {
     BackupBook& book;
     store::MessageStore& store;
     BackupRules& rules;
+    store::StoreKeys& keys;
     const Clock& clock;
     // Whether nobody works on the mailbox now, nor will again: it is about to be removed.
     std::function<bool(Id mailbox)> let_go = [](Id) { return true; };
@@ -99,11 +103,17 @@ class Retention {
                           const Deadline& deadline);
   Status remove_mailbox(const Mailbox& mailbox, const Deadline& deadline);
   Status forget_words(const BackupBook::Leaving& leaving, const Deadline& deadline);
-  Status release(Id tenant, std::vector<Id>& unnamed, std::vector<Id>& looked_at, const Deadline& deadline);
-  Status release_contents(Expired& expired, const Deadline& deadline);
+  using Keepings = std::map<Id, access::Keeping>;  // of the tenants whose rules are known
+  Status release(Id tenant, std::vector<Id>& unnamed, std::vector<Id>& looked_at, const Keepings& keepings, Expired& expired,
+                 const Deadline& deadline);
+  Result<std::uint64_t> release_from_damage(Id tenant, Id content, const Keepings& keepings, const Deadline& deadline);
+  Result<bool> is_held(Id tenant, Id content, const access::Keeping& keeping, const Deadline& deadline);
+  Status release_contents(const Keepings& keepings, Expired& expired, const Deadline& deadline);
+  Status look_at_lost(const Deadline& deadline);
 
   const Parts parts_;
   std::mutex running_;
+  std::set<Id> waits_;       // contents whose bundle waits for a hold's end, as it was logged
   bool must_forget_ = true;  // rows were deleted whose bytes may still be in the files' log; also those of the last process
 };
 

@@ -20,7 +20,7 @@ class RetentionTest : public RecoverFixture {
   }
   Expired run_at(Milliseconds time) {
     clock.set(time);
-    Retention retention({*book, *store, rules, clock, [this](Id) { return may_go; },
+    Retention retention({*book, *store, rules, keys, clock, [this](Id) { return may_go; },
                          [this](Id, const std::vector<Id>& contents, const Deadline&) -> Status {
                            forgotten.insert(contents.begin(), contents.end());
                            return done();
@@ -31,7 +31,7 @@ class RetentionTest : public RecoverFixture {
   }
   std::set<Id> forgotten;  // by the index
   Simulation simulate(std::uint32_t through) {
-    Retention retention({*book, *store, rules, clock});
+    Retention retention({*book, *store, rules, keys, clock});
     const auto simulation = retention.simulate(tenant, rules.keeping, through, soon());
     EXPECT_TRUE(simulation) << simulation.error().detail;
     return simulation ? *simulation : Simulation();
@@ -110,7 +110,7 @@ TEST_F(RetentionTest, without_a_rule_and_without_brokerd_nothing_goes) {
   keep_for(1);
   rules.is_away = true;
   clock.set(now + 40'000 * day);
-  Retention retention({*book, *store, rules, clock});
+  Retention retention({*book, *store, rules, keys, clock});
   EXPECT_EQ(retention.run(soon()).error().kind, ErrorKind::unavailable);
   EXPECT_EQ(versions_left().size(), 17U);
 }
@@ -172,39 +172,134 @@ TEST_F(RetentionTest, what_went_can_be_opened_by_no_copy_of_packs_and_keys) {
   for (const std::string& content : versions_left()) EXPECT_NE(content, "unreadable");
 }
 
-TEST_F(RetentionTest, what_lies_with_damage_waits_and_the_rest_goes) {
-  // Two syncs, two bundles; of each one content is over.
-  for (int i = 0; i < 3; ++i) server.folders["INBOX"].add(letter("later " + std::to_string(i)));
-  ASSERT_TRUE(sync());
-  const Id early = content_of(letter("in 1")), late = content_of(letter("later 1"));
-  auto& inbox = server.folders["INBOX"];
-  for (std::size_t i = inbox.messages.size(); i-- > 0;) {
-    if (inbox.messages[i].content == letter("in 1") || inbox.messages[i].content == letter("later 1")) inbox.remove(i);
+// Bundles of two syncs; of each, one content is over, and a byte of the first one's is changed on the disk.
+class DamagedBundle : public RetentionTest {
+ protected:
+  void SetUp() override {
+    RecoverFixture::SetUp();
+    sync_settings = {.step_items = 100, .batch_bytes = 1U << 20, .single_tries_max = 50};
+    // Of 16 KiB chunks three.
+    for (int i = 0; i < 12; ++i) server.folders["INBOX"].add(text(i), {"\\Seen"});
+    ASSERT_TRUE(sync());
+    for (int i = 0; i < 3; ++i) server.folders["INBOX"].add(letter("later " + std::to_string(i)));
+    ASSERT_TRUE(sync());
+    early = content_of(texts[1]);
+    late = content_of(letter("later 1"));
+    remove(texts[1]);
+    remove(letter("later 1"));
+    ASSERT_TRUE(sync());
+    keep_for(7);
+    damage();
   }
-  ASSERT_TRUE(sync());
-  const auto place = *records->query(
-      "SELECT w.segment, w.position, w.length FROM store_names n JOIN store_wraps w ON w.object = "
-      "n.object WHERE n.name = $1",
-      {records::Value::bytes_of(early.bytes())}, soon());
-  const auto damage = [&] {
-    const auto file = settings.folder / "packs" / segments::segment_file_name(static_cast<std::uint64_t>(place[0][0].number()));
+  std::string text(int number) {
+    texts.push_back(letter("early " + std::to_string(number)) + to_hex(random_bytes(3500)) + "\r\n");
+    return texts.back();
+  }
+  void remove(const std::string& content) {
+    auto& inbox = server.folders["INBOX"];
+    for (std::size_t i = inbox.messages.size(); i-- > 0;) {
+      if (inbox.messages[i].content == content) inbox.remove(i);
+    }
+  }
+  // The second time it is mended.
+  void damage() {
+    if (place.empty())
+      place =
+          (*records->query("SELECT w.segment, w.position, w.length FROM store_names n JOIN store_wraps w ON w.object = "
+                           "n.object WHERE n.name = $1",
+                           {records::Value::bytes_of(early.bytes())}, soon()))[0];
+    const auto file = settings.folder / "packs" / segments::segment_file_name(static_cast<std::uint64_t>(place[0].number()));
     std::fstream stream(file, std::ios::binary | std::ios::in | std::ios::out);
-    const auto at = place[0][1].number() + place[0][2].number() / 2;
+    const auto at = place[1].number() + place[2].number() / 2;
     stream.seekg(at);
     const char was = static_cast<char>(stream.get());
     stream.seekp(at);
     stream.put(static_cast<char>(was ^ 0x20));
-  };
-  damage();
-  keep_for(7);
-  EXPECT_EQ(run_at(now + 7 * day).contents, 1U);
-  EXPECT_EQ(store->retrieve(tenant, late, soon()).error().kind, ErrorKind::not_found);
-  EXPECT_EQ(count("backup_leaving"), 1);
-  damage();  // mended
-  EXPECT_EQ(run_at(now + 7 * day).contents, 1U);
-  EXPECT_EQ(store->retrieve(tenant, early, soon()).error().kind, ErrorKind::not_found);
+  }
+  void hold_what_is_there() {
+    std::vector<Id> items;
+    const auto folders = book->folders_as_of(mailbox, now, soon()).value();
+    for (const FolderRow& folder : folders) {
+      const auto there = book->items_as_of(folder, now, soon()).value();
+      for (const ItemRow& item : there) items.push_back(item.id);
+    }
+    hold({.mailboxes = {mailbox.id}, .items = items});
+  }
+  std::vector<BackupBook::LostVersion> lost() { return book->lost_versions(mailbox, 100, soon()).value(); }
+
+  std::vector<std::string> texts;
+  Id early, late;
+  records::Values place;
+};
+
+TEST_F(DamagedBundle, gives_up_what_is_over_and_what_cannot_be_read_is_named_until_it_is_over_too) {
+  const Picture before = at_server();
+  const Expired expired = run_at(now + 7 * day);
+  EXPECT_EQ(expired.contents, 2U);
   EXPECT_EQ(count("backup_leaving"), 0);
+  EXPECT_EQ(store->retrieve(tenant, early, soon()).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(store->retrieve(tenant, late, soon()).error().kind, ErrorKind::not_found);
+  EXPECT_GE(expired.lost, 1U);
+  EXPECT_LE(expired.lost, 6U) << "what lies in a chunk of three, and over its ends";
+  EXPECT_EQ(lost().size(), expired.lost);
+  EXPECT_EQ(book->count_lost_items(soon()).value(), (std::map<Id, std::uint64_t>{{mailbox.id, expired.lost}}));
+  std::multiset<std::string> unreadable;
+  for (const std::string& content : versions_left()) {
+    if (content == "unreadable") unreadable.insert(content);
+  }
+  EXPECT_EQ(unreadable.size(), expired.lost) << "all else was moved to a new bundle";
+  for (const auto& each : lost()) {
+    EXPECT_EQ(each.folder, (mailboxes::FolderPath{"INBOX"}));
+    EXPECT_EQ(store->retrieve(tenant, each.version.message, soon()).error().kind, ErrorKind::not_found);
+  }
+  // It is named as often as somebody looks, and lost once.
+  EXPECT_EQ(run_at(now + 8 * day).lost, 0U);
+  EXPECT_EQ(lost().size(), expired.lost);
+  // When the server gives one of them again it is kept again, and no longer missing.
+  server.folders["INBOX"].uid_validity = 5'000;
+  ASSERT_TRUE(sync());
+  run_at(now + day);
+  EXPECT_TRUE(lost().empty());
+  EXPECT_EQ(backed_up(now), before);
+}
+
+TEST_F(DamagedBundle, names_what_is_lost_no_longer_when_its_own_time_is_over) {
+  const Expired expired = run_at(now + 7 * day);
+  ASSERT_GE(expired.lost, 1U);
+  server.folders["INBOX"].messages.clear();
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(run_at(now + 6 * day).versions, 0U);
+  EXPECT_EQ(lost().size(), expired.lost);
+  run_at(now + 7 * day);
+  EXPECT_TRUE(lost().empty());
+  EXPECT_TRUE(versions_left().empty());
+  for (const char* table : {"backup_lost", "backup_leaving", "store_names", "store_wraps"}) EXPECT_EQ(count(table), 0) << table;
+}
+
+TEST_F(DamagedBundle, waits_while_a_hold_covers_what_cannot_be_read) {
+  hold_what_is_there();
+  Expired expired = run_at(now + 7 * day);
+  EXPECT_EQ(expired.contents, 1U) << "of the whole bundle";
+  EXPECT_EQ(expired.lost, 0U);
+  EXPECT_EQ(count("backup_leaving"), 1);
+  EXPECT_FALSE(lost().empty()) << "it is named all the same";
+  // The bundle's bytes are brought back from a copy: nothing is lost.
+  damage();
+  expired = run_at(now + 7 * day);
+  EXPECT_EQ(expired.contents, 1U);
+  EXPECT_EQ(expired.lost, 0U);
+  EXPECT_TRUE(lost().empty());
+  EXPECT_EQ(store->retrieve(tenant, early, soon()).error().kind, ErrorKind::not_found);
   EXPECT_FALSE(versions_left().contains("unreadable"));
+}
+
+TEST_F(DamagedBundle, goes_when_the_hold_is_over) {
+  hold_what_is_there();
+  EXPECT_EQ(run_at(now + 7 * day).lost, 0U);
+  rules.keeping.holds.clear();
+  const Expired expired = run_at(now + 7 * day);
+  EXPECT_GE(expired.lost, 1U);
+  EXPECT_EQ(expired.contents, 1U);
 }
 
 TEST_F(RetentionTest, the_words_of_what_goes_leave_the_index_first) {
@@ -213,7 +308,7 @@ TEST_F(RetentionTest, the_words_of_what_goes_leave_the_index_first) {
   keep_for(1);
   clock.set(now + 2 * day);
   Retention retention(
-      {*book, *store, rules, clock, [](Id) { return true; },
+      {*book, *store, rules, keys, clock, [](Id) { return true; },
        [](Id, const std::vector<Id>&, const Deadline&) -> Status { return Error{ErrorKind::unavailable, "searchd is away"}; }});
   EXPECT_FALSE(retention.run(soon())) << "nothing is released whose words are still found";
   EXPECT_EQ(run_at(now + 2 * day).contents, 5U);

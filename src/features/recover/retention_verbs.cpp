@@ -119,7 +119,8 @@ Result<std::string> RetentionVerbs::answer(std::string_view text, const Deadline
                                         {"contents", expired.contents},
                                         {"folders", expired.folders},
                                         {"mailboxes", expired.mailboxes},
-                                        {"reports", expired.reports}});
+                                        {"reports", expired.reports},
+                                        {"lost", expired.lost}});
   }
   const bool is_known = verb == "retention.show" || verb == "retention.simulate" || verb == "hold.list";
   if (!is_known) return Error{ErrorKind::not_found, "there is no verb " + verb, "there is no verb " + verb};

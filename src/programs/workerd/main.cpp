@@ -110,7 +110,7 @@ Status serve(ipc::Daemon& daemon) {
   search_settings.tenants_max = static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("search.tenants_max"), 1, 64));
   search::SearchClient search(search::opened_by(daemon.peer("searchd")), search_settings);
   recover::Retention retention(
-      {*book, *store, rules, system_clock(), [&backups](Id mailbox) { return backups.let_go(mailbox); },
+      {*book, *store, rules, worker_keys, system_clock(), [&backups](Id mailbox) { return backups.let_go(mailbox); },
        [&search](Id tenant, const std::vector<Id>& contents, const Deadline& deadline) {
          return search.forget(tenant, contents, deadline);
        },
