@@ -56,6 +56,7 @@ class FakeImapServer final : public mailboxes::SessionSource {
     std::set<std::uint32_t> unreadable;      // no content is given for these
     std::set<std::uint32_t> refused;         // a FETCH of contents that names one of these is answered NO
     std::int64_t contents_until_pause = -1;  // it gives; then it wants to be left alone
+    std::int64_t appends_until_pause = -1;   // it takes; then the same
     bool lies_about_sizes = false;           // RFC822.SIZE
     bool announces_too_much = false;         // literals end before their announced length
     bool sends_others_contents = false;      // a content nobody asked for comes along
@@ -287,6 +288,8 @@ class FakeImapServer final : public mailboxes::SessionSource {
       }
       std::string content = input_.substr(0, size);
       input_.erase(0, size + 2);
+      if (server_.faults.appends_until_pause == 0) return say(tag_ + " NO [LIMIT] Too many messages for now\r\n");
+      if (server_.faults.appends_until_pause > 0) --server_.faults.appends_until_pause;
       if (server_.faults.damages_appended && !content.empty()) content[content.size() / 2] ^= 1;
       if (server_.faults.ignores_dates) date = "02-Jan-2026 00:00:00 +0000";
       FakeMessage& message = folder.add(std::move(content), std::move(flags));

@@ -79,6 +79,8 @@ constexpr auto all = std::to_array<KnownSetting>({
     {"backup.proof_hour", number, "2", "Hour (UTC) of the nightly proof that mailboxes come back; 24: none."},
     {"backup.proof_items", number, "20", "Items of a mailbox that the nightly proof puts back and compares."},
     {"backup.retention_seconds", number, "3600", "Wait between two looks for versions of items that are kept long enough."},
+    {"backup.patience_seconds", number, "86400",
+     "How long a restore goes on trying a server that wants to be left alone, with nothing coming of it, before it gives up."},
     {"backup.report_days", number, "400", "Days after which the report of a restore is deleted."},
     {"held.days", number, "30", "How long a held message waits for a decision before it is given up."},
     {"outbound.allowed_networks", text, "",

@@ -42,8 +42,11 @@ void count_restore(const RestoreReport& report) {
   }
 }
 
-void count_proof(const ProofRecord& proof, bool came_to_its_end) {
-  const char* outcome = !came_to_its_end ? "broken_off" : proof.outcome == ProofOutcome::passed ? "passed" : "failed";
+void count_proof(const ProofRecord& proof, ProofEnd end) {
+  const char* outcome = end == ProofEnd::broken_off             ? "broken_off"
+                        : end == ProofEnd::put_off              ? "put_off"
+                        : proof.outcome == ProofOutcome::passed ? "passed"
+                                                                : "failed";
   count("mailhold_backup_proofs_total", "Proofs of mailboxes, by outcome.", 1, {{"outcome", outcome}});
 }
 
@@ -58,20 +61,21 @@ void count_documents(std::uint32_t read, std::uint32_t unreadable) {
 void count_expired(const Expired& expired) {
   count("mailhold_retention_versions_total", "Versions of items that retention deleted.", expired.versions);
   count("mailhold_retention_contents_total", "Contents that nothing can open any more.", expired.contents);
+  count("mailhold_backup_contents_lost_total", "Contents that were lost because their bundle is damaged.", expired.lost);
 }
 
 void show_mailboxes(Metrics& all, const std::vector<Backups::View>& views, Milliseconds now) {
   std::map<std::string, std::uint64_t> by_state{
       {"waiting", 0}, {"first_sync", 0}, {"current", 0}, {"needs_attention", 0}, {"paused", 0}};
   std::map<std::string, std::uint64_t> by_proof{{"none", 0}, {"passed", 0}, {"failed", 0}};
-  std::uint64_t items = 0, unreadable = 0, syncing = 0;
+  std::uint64_t items = 0, unreadable = 0, syncing = 0, lost = 0;
   double oldest_sync = 0, oldest_proof = 0;
   all.forget("mailhold_backup_sync_age_seconds");
   all.forget("mailhold_backup_proof_age_seconds");
   for (const Backups::View& view : views) {
     const Mailbox& mailbox = view.mailbox;
     std::string state(mailbox.paused ? "paused" : name_of(mailbox.state));
-    if (!mailbox.paused && view.proof.outcome == ProofOutcome::failed) state = "needs attention";
+    if (!mailbox.paused && (view.proof.outcome == ProofOutcome::failed || view.lost > 0)) state = "needs attention";
     std::replace(state.begin(), state.end(), ' ', '_');
     ++by_state[state];
     ++by_proof[view.proof.outcome == ProofOutcome::none     ? "none"
@@ -79,6 +83,7 @@ void show_mailboxes(Metrics& all, const std::vector<Backups::View>& views, Milli
                                                             : "failed"];
     items += mailbox.items;
     unreadable += mailbox.unreadable;
+    lost += view.lost;
     syncing += view.running ? 1 : 0;
     const bool is_shown = views.size() <= mailboxes_shown_max;
     const MetricLabels label{{"mailbox", mailbox.id.text()}};
@@ -102,11 +107,18 @@ void show_mailboxes(Metrics& all, const std::vector<Backups::View>& views, Milli
   all.gauge("mailhold_backup_items", "Items that are in the mailboxes as of their last syncs.").set(static_cast<double>(items));
   all.gauge("mailhold_backup_items_unreadable", "Of them, such as their servers list and do not give.")
       .set(static_cast<double>(unreadable));
+  all.gauge("mailhold_backup_items_lost", "Items whose content was backed up and cannot be read any more (mailhold backup lost).")
+      .set(static_cast<double>(lost));
   all.gauge("mailhold_backup_syncs_running", "Mailboxes that are being read.").set(static_cast<double>(syncing));
   all.gauge("mailhold_backup_sync_age_seconds_max", "Of the mailbox that was read the longest ago, of those that are not paused.")
       .set(oldest_sync);
   all.gauge("mailhold_backup_proof_age_seconds_max", "Of the mailbox whose last proof is the oldest, of those that had one.")
       .set(oldest_proof);
+}
+
+void show_restores(Metrics& all, std::uint64_t waiting) {
+  all.gauge("mailhold_restores_waiting", "Restores that wait because their server wants to be left alone.")
+      .set(static_cast<double>(waiting));
 }
 
 }  // namespace mailhold::recover

@@ -13,12 +13,14 @@ inline constexpr std::size_t mailboxes_shown_max = 1'000;
 
 void count_sync(const SyncProgress& progress, std::chrono::milliseconds took, bool came_to_its_end);
 void count_restore(const RestoreReport& report);
-void count_proof(const ProofRecord& proof, bool came_to_its_end);
+enum class ProofEnd : std::uint8_t { its_own, put_off, broken_off };
+void count_proof(const ProofRecord& proof, ProofEnd end);
 // Documents among the attachments of messages that were indexed.
 void count_documents(std::uint32_t read, std::uint32_t unreadable);
 void count_expired(const Expired& expired);
 
 // Sets the gauges of all mailboxes as they are now.
 void show_mailboxes(Metrics& metrics, const std::vector<Backups::View>& views, Milliseconds now);
+void show_restores(Metrics& metrics, std::uint64_t waiting);
 
 }  // namespace mailhold::recover

@@ -11,6 +11,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t name_bytes_max = 320;  // an address, RFC 5321 section 4.5.3.1
+constexpr std::size_t lost_shown_max = 1'000;
 
 bool flag_of(const json::object& request, std::string_view name) {
   const json::value* value = request.if_contains(name);
@@ -45,6 +46,7 @@ json::object shown_proof(const ProofRecord& proof) {
   json::object one{{"outcome", std::string(outcomes[static_cast<std::size_t>(proof.outcome)])}, {"running", !proof.is_over}};
   if (!proof.job.is_none()) one["proof"] = proof.job.text();
   if (!proof.trouble.empty()) one["trouble"] = shown(proof.trouble);
+  if (proof.put_off.until != 0) one["put_off_until"] = to_iso8601(proof.put_off.until);
   if (proof.outcome == ProofOutcome::none) return one;
   json::array differences;
   for (const ProofDifference& each : proof.differences)
@@ -64,9 +66,15 @@ std::string reason_of_proof(const ProofRecord& proof) {
          " items did not come back as they were; see mailhold backup proof";
 }
 
+std::string reason_of_loss(const Backups::View& view) {
+  if (view.lost == 0) return {};
+  return std::to_string(view.lost) + " items that were backed up cannot be read any more: see mailhold backup lost";
+}
+
 json::object shown_mailbox(const Backups::View& view) {
   Mailbox mailbox = view.mailbox;
-  if (const std::string reason = reason_of_proof(view.proof); !reason.empty()) {
+  for (const std::string& reason : {reason_of_proof(view.proof), reason_of_loss(view)}) {
+    if (reason.empty()) continue;
     mailbox.state = MailboxState::needs_attention;
     mailbox.reason = reason + (mailbox.reason.empty() ? "" : "; " + mailbox.reason);
   }
@@ -82,6 +90,7 @@ json::object shown_mailbox(const Backups::View& view) {
   if (mailbox.synced_at != 0) one["synced_at"] = to_iso8601(mailbox.synced_at);
   if (mailbox.tried_at != 0) one["tried_at"] = to_iso8601(mailbox.tried_at);
   one["proof"] = shown_proof(view.proof);
+  if (view.lost > 0) one["lost"] = view.lost;
   if (view.running) {
     one["running"] = json::object{
         {"folders_done", view.running->folders_done}, {"folders", view.running->folders}, {"new", view.running->items_new},
@@ -113,7 +122,7 @@ json::object shown_item(const ItemRow& item) {
   return one;
 }
 
-json::object shown_report(Id job, const RestoreReport& report) {
+json::object shown_report(Id job, const RestoreReport& report, std::chrono::seconds patience) {
   json::array differing;
   for (const RestoredItem& item : report.items) {
     if (item.outcome != Outcome::differs && item.outcome != Outcome::failed) continue;
@@ -137,8 +146,14 @@ json::object shown_report(Id job, const RestoreReport& report) {
                    {"equal_in_meaning", report.count_equal_in_meaning()},
                    {"not_as_it_was", std::move(differing)}};
   if (!report.request.into.is_none()) one["into_mailbox"] = report.request.into.text();
-  if (!report.failure.empty()) one["failure"] = report.failure;
+  if (!report.failure.empty()) one["failure"] = shown(report.failure);
   if (report.verified_at != 0) one["verified_at"] = to_iso8601(report.verified_at);
+  if (report.waiting.until != 0) {
+    one["waits_for"] = shown(report.waiting.whom);
+    one["waits_until"] = to_iso8601(report.waiting.until);
+    one["waits_because"] = shown(report.waiting.why);
+    one["gives_up_at"] = to_iso8601(report.waiting.since + std::chrono::milliseconds(patience).count());
+  }
   return one;
 }
 
@@ -198,6 +213,16 @@ Result<json::object> backup_verb(Backups& backups, BackupBook& book, std::string
     for (const Backups::View& view : views) {
       if (view.mailbox.id == id) return shown_proof(view.proof);
     }
+  }
+  if (verb == "backup.lost") {
+    ASSIGN_OR_RETURN(const auto versions, book.lost_versions(mailbox, lost_shown_max, deadline));
+    json::array list;
+    for (const BackupBook::LostVersion& each : versions) {
+      json::object one = shown_item(each.version);
+      one["folder"] = shown(mailboxes::path_text(each.folder));
+      list.push_back(std::move(one));
+    }
+    return json::object{{"lost", std::move(list)}, {"more", versions.size() == lost_shown_max}};
   }
   const Milliseconds at = time_of(request, "at") == 0 ? mailbox.synced_at : time_of(request, "at");
   ASSIGN_OR_RETURN(const std::vector<FolderRow> folders, book.folders_as_of(mailbox, at, deadline));
@@ -259,7 +284,7 @@ Result<json::object> restore_verb(Backups& backups, const Backups::FindItems& fi
   if (verb != "restore.show")
     return Error{ErrorKind::not_found, "there is no verb " + std::string(verb), "there is no verb " + std::string(verb)};
   ASSIGN_OR_RETURN(const RestoreReport report, backups.restore_report(job, deadline));
-  return shown_report(job, report);
+  return shown_report(job, report, backups.patience());
 }
 
 }  // namespace

@@ -14,7 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto look_time = 1s;                                            // how soon a due mailbox is seen
-constexpr auto retry_time = 30s;                                          // after a failure that may pass by itself
 constexpr auto under_way = std::chrono::steady_clock::time_point::max();  // a sync that nobody asked for again since it began
 
 }  // namespace
@@ -50,12 +49,8 @@ std::optional<std::function<void(const std::stop_token&)>> Backups::next_job() {
   const auto mailboxes = parts_.book.mailboxes(Deadline::after(row_time));
   if (mailboxes) take_up_proofs(*mailboxes);
   const std::lock_guard lock(mutex_);
-  if (!waiting_.empty()) {
-    const WaitingRestore waiting = waiting_.front();
-    waiting_.pop_front();
-    return
-        [this, waiting, report = restoring_.at(waiting.job)](const std::stop_token& stop) { restore_one(waiting, report, stop); };
-  }
+  if (const auto waiting = next_restore())
+    return [this, waiting = *waiting](const std::stop_token& stop) { restore_one(waiting, stop); };
   if (!mailboxes) return std::nullopt;  // sealed, or keyd is away
   if (const auto proof = next_proof(*mailboxes))
     return [this, proof = *proof](const std::stop_token& stop) { prove_one(proof, stop); };
@@ -63,7 +58,7 @@ std::optional<std::function<void(const std::stop_token&)>> Backups::next_job() {
     const auto due = due_.find(mailbox.id);
     if (mailbox.paused || mailbox.connection.is_none()) continue;  // without one: an import
     // Not while its scratch folders are there: they are no part of the mailbox.
-    if (running_.contains(mailbox.id) || proving_.contains(mailbox.id) || let_go_.contains(mailbox.id)) continue;
+    if (running_.contains(mailbox.id) || is_being_proved(mailbox.id) || let_go_.contains(mailbox.id)) continue;
     if (due != due_.end() && due->second > std::chrono::steady_clock::now()) continue;
     running_[mailbox.id] = {};
     due_[mailbox.id] = under_way;
@@ -72,7 +67,8 @@ std::optional<std::function<void(const std::stop_token&)>> Backups::next_job() {
   return std::nullopt;
 }
 
-Result<std::unique_ptr<mailboxes::ScratchTarget>> Backups::open_scratch(const Mailbox& mailbox, const Deadline& deadline) {
+Result<std::unique_ptr<mailboxes::ScratchTarget>> Backups::open_scratch(const Mailbox& mailbox, const Deadline& deadline,
+                                                                        mailboxes::DavSession::HearRest hear_rest) {
   if (mailbox.kind == mailboxes::MailboxKind::dav) {
     const auto dial = [&sessions = parts_.sessions, tenant = mailbox.tenant,
                        connection = mailbox.connection](const Deadline& until) -> Result<std::unique_ptr<net::Stream>> {
@@ -80,7 +76,8 @@ Result<std::unique_ptr<mailboxes::ScratchTarget>> Backups::open_scratch(const Ma
       return net::stream_over(socket.release());
     };
     // By GET alone: a REPORT could name items of other collections, so that the purpose does not have it.
-    ASSIGN_OR_RETURN(auto opened, mailboxes::DavMailbox::open(dial, {.bytes_at_once = 0}, deadline));
+    ASSIGN_OR_RETURN(auto opened,
+                     mailboxes::DavMailbox::open(dial, {.bytes_at_once = 0, .hear_rest = std::move(hear_rest)}, deadline));
     return std::unique_ptr<mailboxes::ScratchTarget>(std::move(opened));
   }
   ASSIGN_OR_RETURN(ipc::OwnedFd socket, parts_.sessions.open(mailbox.tenant, mailbox.connection, "backup.prove", deadline));
@@ -119,12 +116,11 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   if (mailbox.synced_at == 0) (void)change(mailbox.id, [](Mailbox& row) { row.state = MailboxState::first_sync; }, deadline);
   SyncProgress progress;
   const auto begun = std::chrono::steady_clock::now();
-  std::atomic<std::chrono::seconds> rest{};  // that the server asked for
-  const auto hear_rest = [&rest](std::chrono::seconds wanted) { rest = wanted; };
-  const auto source = open(mailbox, false, parts_.sessions, deadline, hear_rest);
+  WantedRest rest;
+  const auto source = open(mailbox, false, parts_.sessions, deadline, rest.hearer());
   Status status = source ? done() : Status(source.error());
   if (source) {
-    const auto open_second = [&](const Deadline& until) { return open(mailbox, false, parts_.sessions, until, hear_rest); };
+    const auto open_second = [&](const Deadline& until) { return open(mailbox, false, parts_.sessions, until, rest.hearer()); };
     const MailboxSync::Parts parts{parts_.book, parts_.store, parts_.keys, **source, open_second};
     MailboxSync sync(parts, mailbox, moment, {}, [&](const SyncProgress& so_far) {
       const std::lock_guard lock(mutex_);
@@ -136,7 +132,7 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   count_sync(progress, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun),
              static_cast<bool>(status));
   if (!status) log_warning("backup", "mailbox " + mailbox.id.text() + ": " + std::string(name_of(status.error().kind)));
-  const std::chrono::seconds wait = wait_after(mailbox.id, status, progress.items_new > 0, rest);
+  const std::chrono::seconds wait = wait_after(mailbox.id, status, progress.items_new > 0, rest.get());
   std::string reason = status ? "" : source ? reason_of_sync(status.error()) : reason_without_session(status.error());
   if (!status && status.error().is_temporary()) reason += "; tried again in " + std::to_string(wait.count()) + " s";
   if (!stop.stop_requested()) finish_sync(mailbox.id, moment, status, reason, progress);
@@ -147,19 +143,12 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   if (due != due_.end() && due->second == under_way) due->second = std::chrono::steady_clock::now() + wait;
 }
 
-// For how long the mailbox is left alone. What passes by itself is tried again soon, after longer each time unless it got on,
-// and never before the server wants to be asked.
+// For how long the mailbox is left alone.
 std::chrono::seconds Backups::wait_after(Id mailbox, const Status& status, bool got_on, std::chrono::seconds rest) {
-  constexpr unsigned doublings_max = 10;
   const std::lock_guard lock(mutex_);
-  if (status || !status.error().is_temporary()) {
-    failures_.erase(mailbox);
-    return settings_.every;
-  }
-  unsigned& failures = failures_[mailbox];
-  const unsigned before = got_on ? 0 : std::min(failures, doublings_max);
-  failures = before + 1;
-  return std::max(rest, std::min<std::chrono::seconds>(retry_time * (1U << before), settings_.every));
+  if (!status && status.error().is_temporary()) return pauses_.next(mailbox, got_on, rest);
+  pauses_.forget(mailbox);
+  return settings_.every;
 }
 
 void Backups::finish_sync(Id mailbox, Milliseconds moment, const Status& status, const std::string& reason,
@@ -201,20 +190,26 @@ void Backups::finish_sync(Id mailbox, Milliseconds moment, const Status& status,
 
 Result<std::vector<Backups::View>> Backups::list(const Deadline& deadline) {
   ASSIGN_OR_RETURN(std::vector<Mailbox> mailboxes, parts_.book.mailboxes(deadline));
+  ASSIGN_OR_RETURN(auto lost, parts_.book.count_lost_items(deadline));
   const std::lock_guard lock(mutex_);  // before the records are read, so that a proof that ends meanwhile is not missed
   std::vector<ProofRecord> proofs;
   for (const Mailbox& mailbox : mailboxes) {
     ASSIGN_OR_RETURN(ProofRecord proof, parts_.book.proof(mailbox, deadline));
+    if (!is_to_come(proof.put_off.until, parts_.clock.now())) proof.put_off = {};
     proofs.push_back(std::move(proof));
   }
   std::vector<View> views;
   for (std::size_t i = 0; i < mailboxes.size(); ++i) {
     const auto running = running_.find(mailboxes[i].id);
     const auto proving = proving_.find(mailboxes[i].id);
-    proofs[i].is_over = proving == proving_.end();
+    const bool only_cleans = std::any_of(proofs_waiting_.begin(), proofs_waiting_.end(), [&](const WaitingProof& each) {
+      return each.mailbox == mailboxes[i].id && each.items == 0;
+    });
+    proofs[i].is_over = proving == proving_.end() || only_cleans;
     if (proving != proving_.end()) proofs[i].job = proving->second;
+    const std::uint64_t lost_items = lost[mailboxes[i].id];
     views.push_back({std::move(mailboxes[i]), running == running_.end() ? std::nullopt : std::optional(running->second),
-                     std::move(proofs[i])});
+                     std::move(proofs[i]), lost_items});
   }
   return views;
 }

@@ -1,24 +1,28 @@
 // Backups: keeps every mailbox current and carries out restores, a few at a time, until stop(). What was under way when the
-// process ended goes on at the next start: a sync at its marks, a restore by finding what is there already.
-// Any thread.
+// process ended goes on at the next start: a sync at its marks, a restore by finding what is there already. Whoever a server
+// turns away for now waits without holding anybody else up, and goes on by itself. Any thread.
 #pragma once
 
 #include <condition_variable>
 #include <deque>
 #include <thread>
 
-#include "features/mailboxes/dav/dav_session.h"
 #include "features/recover/mailbox_sync.h"
+#include "features/recover/pauses.h"
 #include "features/recover/proof.h"
 #include "features/recover/restore_permits.h"
 
 namespace mailhold::recover {
+
+// For how long a restore goes on trying a server that gives and takes nothing.
+inline constexpr std::chrono::seconds patience_default = std::chrono::hours(24);
 
 struct BackupSettings {
   std::chrono::seconds every{900};
   std::size_t sessions_max = 2;
   int proof_hour = -1;  // UTC; within it each mailbox has a minute of its own. Below 0, and above 23: no nightly proofs
   std::size_t proof_items = proof_items_default;
+  std::chrono::seconds patience = patience_default;
 };
 
 class Backups {
@@ -34,7 +38,7 @@ class Backups {
     std::function<Status(const ProofRecord&, const Deadline&)> report_proof = [](const auto&, const auto&) { return done(); };
     RestorePermits* permits = nullptr;  // none: nothing is restored
   };
-  Backups(BackupSettings settings, Parts parts) : settings_(settings), parts_(parts) {}
+  Backups(BackupSettings settings, Parts parts) : settings_(settings), parts_(parts), pauses_(settings.every) {}
   ~Backups() { stop(); }
 
   void start();
@@ -44,7 +48,8 @@ class Backups {
   struct View {
     Mailbox mailbox;
     std::optional<SyncProgress> running;
-    ProofRecord proof;  // is_over is false while one runs or waits for its turn
+    ProofRecord proof;       // is_over is false while one runs or waits for its turn
+    std::uint64_t lost = 0;  // items whose content cannot be read any more
   };
   Result<std::vector<View>> list(const Deadline& deadline);
 
@@ -73,10 +78,14 @@ class Backups {
   // where no session comes about: the report then stays as it was.
   Status verify(Id job, const Deadline& deadline);
   Result<RestoreReport> restore_report(Id job, const Deadline& deadline);
+  std::chrono::seconds patience() const { return settings_.patience; }
+  // That wait for their server now.
+  std::uint64_t restores_waiting();
 
  private:
   static constexpr std::chrono::seconds row_time{60};
-  static constexpr std::chrono::hours session_time{4};  // as long as brokerd lets a session live
+  static constexpr std::chrono::hours session_time{4};    // as long as brokerd lets a session live
+  static constexpr std::chrono::hours proof_patience{3};  // for its server, from its first try on: then the night is over
   void work(const std::stop_token& stop);
   std::optional<std::function<void(const std::stop_token&)>> next_job();
   void sync_one(const Mailbox& mailbox, const std::stop_token& stop);
@@ -85,20 +94,34 @@ class Backups {
     Id job;
     RestoreWork work = RestoreWork::begin;
   };
-  void restore_one(const WaitingRestore& waiting, RestoreReport report, const std::stop_token& stop);
+  std::optional<WaitingRestore> next_restore();  // with mutex_ held
+  static Id written_by(const RestoreRequest& request);
+  void restore_one(const WaitingRestore& waiting, const std::stop_token& stop);
   Status may_go_on(const RestoreReport& report, const Deadline& deadline);
   void try_again(const WaitingRestore& waiting, const std::stop_token& stop);
-  void carry_out(const WaitingRestore& waiting, RestoreReport& report, const Deadline& deadline);
+  // How a try was broken off by what passes.
+  struct BrokenOff {
+    bool got_on = false;
+    std::chrono::seconds rest{0};  // that the server asked for
+    std::string why;               // for people
+  };
+  std::optional<BrokenOff> carry_out(const WaitingRestore& waiting, RestoreReport& report, const Deadline& deadline);
   void end_restore(const WaitingRestore& waiting, RestoreReport report);
   Status keep_report(Id job, const RestoreReport& report);
   Result<std::unique_ptr<mailboxes::MailboxTarget>> open_written(const RestoreRequest& request,
-                                                                 mailboxes::SessionSource& sessions, const Deadline& deadline);
+                                                                 mailboxes::SessionSource& sessions, const Deadline& deadline,
+                                                                 mailboxes::DavSession::HearRest hear_rest = {});
+  // When to try again; nothing if that is not before `patience_ends`. With mutex_ held.
+  std::optional<Milliseconds> next_try(Id job, const BrokenOff& end, Milliseconds patience_ends);
+  // Whether it waits, durably, to go on by itself; else the report says that the time for that is over.
+  bool put_off(const WaitingRestore& waiting, RestoreReport& report, const BrokenOff& end);
   Result<std::unique_ptr<mailboxes::MailboxTarget>> open(const Mailbox& mailbox, bool writes, mailboxes::SessionSource& sessions,
                                                          const Deadline& deadline,
                                                          mailboxes::DavSession::HearRest hear_rest = {});
   std::chrono::seconds wait_after(Id mailbox, const Status& status, bool got_on, std::chrono::seconds rest);
   Result<Id> begin_restore(RestoreRequest request, const Deadline& deadline);
-  Result<std::unique_ptr<mailboxes::ScratchTarget>> open_scratch(const Mailbox& mailbox, const Deadline& deadline);
+  Result<std::unique_ptr<mailboxes::ScratchTarget>> open_scratch(const Mailbox& mailbox, const Deadline& deadline,
+                                                                 mailboxes::DavSession::HearRest hear_rest);
   void finish_sync(Id mailbox, Milliseconds moment, const Status& status, const std::string& reason,
                    const SyncProgress& progress);
   void take_up_restores();
@@ -107,10 +130,16 @@ class Backups {
   struct WaitingProof {
     Id mailbox;
     Id job;
-    std::size_t items = 0;  // 0: only what an earlier one left is taken away
+    std::size_t items = 0;        // 0: only what an earlier one left is taken away
+    Milliseconds not_before = 0;  // its server wants to be left alone until then
+    Milliseconds begun_at = 0;    // the first try; 0: there was none
+    bool left_scratch = false;    // something of it may lie at the server
   };
   std::optional<WaitingProof> next_proof(const std::vector<Mailbox>& mailboxes);  // with mutex_ held
-  void prove_one(const WaitingProof& proof, const std::stop_token& stop);
+  void prove_one(WaitingProof proof, const std::stop_token& stop);
+  void tell(const ProofRecord& record);
+  bool put_off(const WaitingProof& proof, Result<ProofRecord>& record, const BrokenOff& end);  // as that of a restore
+  bool is_being_proved(Id mailbox);  // with mutex_ held; not one that waits and left nothing at the server
   bool is_let_go(Id mailbox);
 
   const BackupSettings settings_;
@@ -119,11 +148,13 @@ class Backups {
   std::mutex changing_;  // of rows of mailboxes, which are read and written again
   std::condition_variable_any wake_;
   std::map<Id, std::chrono::steady_clock::time_point> due_;  // guarded by mutex_, as all below; mailboxes without one are due
-  std::map<Id, unsigned> failures_;                          // of a mailbox: syncs in a row that broke off without getting on
+  Pauses pauses_;                                            // by mailbox of syncs, by job of restores and proofs
   std::map<Id, SyncProgress> running_;
   std::set<Id> let_go_;
   std::map<Id, RestoreReport> restoring_;
+  std::map<Id, std::shared_ptr<RestoreMemory>> memories_;  // of restores that were broken off
   std::deque<WaitingRestore> waiting_;
+  std::set<Id> written_;  // mailboxes that a restore works on
   bool took_up_restores_ = false;
   std::uint64_t asked_ = 0;  // how often there was something new to do
   bool took_up_proofs_ = false;

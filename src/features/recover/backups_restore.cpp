@@ -17,15 +17,9 @@ Error refused(ErrorKind kind, const std::string& what) { return {kind, what, wha
 
 Error nobody_allows() { return {ErrorKind::unsupported, "nobody is there who allows restores"}; }
 
-// With its moment, since the mailbox may have been synced meanwhile as it is now.
-std::string how_to_sign_again(const RestoreRequest& request) {
-  return std::string("sign for it again with mailhold restore ") + (request.into.is_none() ? "start" : "allow") + " --at " +
-         to_iso8601(request.as_of) + ": it adds only what is missing";
-}
-
 // Why nothing more can be put there, or read back.
 std::string reason_without_target(const Error& error, const RestoreRequest& request) {
-  if (error.is_temporary()) return reason_without_session(error) + "; run it again";
+  if (error.is_temporary()) return reason_without_session(error);
   const bool is_of_brokerd = error.kind == ErrorKind::denied && error.for_peer.empty();
   return (is_of_brokerd ? "no session: " + error.detail : reason_without_session(error)) + "; when that is mended, " +
          how_to_sign_again(request);
@@ -55,13 +49,32 @@ void Backups::take_up_restores() {
     auto report = bytes ? parse_report(*bytes) : Result<RestoreReport>(bytes.error());
     if (report && !report->is_over && !restoring_.contains(job)) {
       restoring_[job] = std::move(*report);
-      waiting_.push_back({job, RestoreWork::take_up});
+      waiting_.push_back({job, restoring_[job].only_verifies ? RestoreWork::verify : RestoreWork::take_up});
     }
   }
   took_up_restores_ = true;
 }
 
-void Backups::restore_one(const WaitingRestore& waiting, RestoreReport report, const std::stop_token& stop) {
+Id Backups::written_by(const RestoreRequest& request) { return request.into.is_none() ? request.mailbox : request.into; }
+
+// The first whose time has come and whose mailbox no other restore works on: two would put the same item there.
+std::optional<Backups::WaitingRestore> Backups::next_restore() {
+  for (auto each = waiting_.begin(); each != waiting_.end(); ++each) {
+    RestoreReport& report = restoring_.at(each->job);
+    if (is_to_come(report.waiting.until, parts_.clock.now()) || !written_.insert(written_by(report.request)).second) continue;
+    report.waiting.until = 0;
+    const WaitingRestore waiting = *each;
+    waiting_.erase(each);
+    return waiting;
+  }
+  return std::nullopt;
+}
+
+void Backups::restore_one(const WaitingRestore& waiting, const std::stop_token& stop) {
+  RestoreReport report = [&] {
+    const std::lock_guard lock(mutex_);
+    return restoring_.at(waiting.job);
+  }();
   const Deadline deadline = Deadline::after(session_time, stop);
   if (waiting.work == RestoreWork::take_up) {
     const Status may = may_go_on(report, deadline);
@@ -72,8 +85,11 @@ void Backups::restore_one(const WaitingRestore& waiting, RestoreReport report, c
       return end_restore(waiting, std::move(report));
     }
   }
-  carry_out(waiting, report, deadline);
-  if (!stop.stop_requested()) return end_restore(waiting, std::move(report));
+  const std::optional<BrokenOff> broken_off = carry_out(waiting, report, deadline);
+  if (!stop.stop_requested()) {
+    if (!broken_off || !put_off(waiting, report, *broken_off)) end_restore(waiting, std::move(report));
+    return;
+  }
   // Taken up again at the next start, with what is known by now.
   report.failure.clear();
   if (waiting.work != RestoreWork::verify) (void)keep_report(waiting.job, report);
@@ -90,24 +106,34 @@ Status Backups::may_go_on(const RestoreReport& report, const Deadline& deadline)
 void Backups::try_again(const WaitingRestore& waiting, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   wake_.wait_for(lock, stop, again_time, [] { return false; });
+  written_.erase(written_by(restoring_.at(waiting.job).request));
   waiting_.push_back(waiting);
 }
 
 Result<std::unique_ptr<mailboxes::MailboxTarget>> Backups::open_written(const RestoreRequest& request,
                                                                         mailboxes::SessionSource& sessions,
-                                                                        const Deadline& deadline) {
-  const Id written = request.into.is_none() ? request.mailbox : request.into;
-  ASSIGN_OR_RETURN(const Mailbox mailbox, parts_.book.mailbox(written, deadline));
-  return open(mailbox, true, sessions, deadline);
+                                                                        const Deadline& deadline,
+                                                                        mailboxes::DavSession::HearRest hear_rest) {
+  ASSIGN_OR_RETURN(const Mailbox mailbox, parts_.book.mailbox(written_by(request), deadline));
+  return open(mailbox, true, sessions, deadline, std::move(hear_rest));
 }
 
-// Into the report, with the reason if it came to no end.
-void Backups::carry_out(const WaitingRestore& waiting, RestoreReport& report, const Deadline& deadline) {
+// Into the report, with the reason if it came to no end; and whether that passes by itself.
+std::optional<Backups::BrokenOff> Backups::carry_out(const WaitingRestore& waiting, RestoreReport& report,
+                                                     const Deadline& deadline) {
   const auto sessions = parts_.permits->sessions(report.request.permit);
-  std::string reason;
+  const std::shared_ptr<RestoreMemory> memory = [&] {
+    const std::lock_guard lock(mutex_);
+    auto& known = memories_[waiting.job];
+    if (known == nullptr) known = std::make_shared<RestoreMemory>();
+    return known;
+  }();
+  const std::uint64_t got_on_before = memory->got_on;
+  WantedRest rest;
+  std::optional<Error> not_opened;
   const auto open_target = [&](const Deadline& until) {
-    auto opened = open_written(report.request, *sessions, until);
-    if (!opened) reason = reason_without_target(opened.error(), report.request);
+    auto opened = open_written(report.request, *sessions, until, rest.hearer());
+    not_opened = opened ? std::nullopt : std::optional(opened.error());
     return opened;
   };
   auto noted = std::chrono::steady_clock::now();
@@ -121,14 +147,21 @@ void Backups::carry_out(const WaitingRestore& waiting, RestoreReport& report, co
       log_warning("backup", "the report of a restore cannot be kept: " + std::string(name_of(kept.error().kind)));
     noted = std::chrono::steady_clock::now();
   };
-  Restore restore({parts_.book, parts_.store, open_target, parts_.meaning});
+  Restore restore({parts_.book, parts_.store, open_target, parts_.meaning, memory, &rest});
   const Status status =
       waiting.work == RestoreWork::verify ? restore.verify(report, deadline) : restore.run(report, progress, deadline);
-  report.failure = status ? "" : !reason.empty() ? reason : reason_of_restore(status.error());
+  report.failure.clear();
+  if (status) return std::nullopt;
+  const bool is_without_session = not_opened && not_opened->detail == status.error().detail;
+  report.failure = is_without_session ? reason_without_target(status.error(), report.request) : reason_of_restore(status.error());
+  if (!status.error().is_temporary()) return std::nullopt;
+  return BrokenOff{memory->got_on > got_on_before, rest.get(), report.failure};
 }
 
 void Backups::end_restore(const WaitingRestore& waiting, RestoreReport report) {
   report.is_over = true;
+  report.waiting = {};
+  report.only_verifies = false;
   if (waiting.work != RestoreWork::verify) {
     count_restore(report);
     const Status told = parts_.permits != nullptr ? parts_.permits->record(report, Deadline::after(row_time)) : done();
@@ -141,6 +174,9 @@ void Backups::end_restore(const WaitingRestore& waiting, RestoreReport report) {
   log_info("backup", "restore " + waiting.job.text() + ": " + std::to_string(report.count(Outcome::restored)) + " restored, " +
                          std::to_string(report.count(Outcome::differs) + report.count(Outcome::failed)) + " not as they were");
   const std::lock_guard lock(mutex_);
+  memories_.erase(waiting.job);
+  pauses_.forget(waiting.job);
+  written_.erase(written_by(report.request));
   if (written)
     restoring_.erase(waiting.job);
   else
@@ -228,9 +264,11 @@ Status Backups::verify(Id job, const Deadline& deadline) {
   if (parts_.permits == nullptr) return nobody_allows();
   // First, so that what is known of the restore stays when its permit counts no more.
   const auto sessions = parts_.permits->sessions(report.request.permit);
-  if (const auto opened = open_written(report.request, *sessions, deadline); !opened)
+  // One that is turned away for now waits instead.
+  if (const auto opened = open_written(report.request, *sessions, deadline); !opened && !opened.error().is_temporary())
     return refused(opened.error().kind, reason_without_target(opened.error(), report.request));
   report.is_over = false;
+  report.only_verifies = true;
   const std::lock_guard lock(mutex_);
   restoring_[job] = std::move(report);
   waiting_.push_back({job, RestoreWork::verify});

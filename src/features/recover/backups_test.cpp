@@ -127,6 +127,242 @@ TEST_F(BackupsTest, a_paused_mailbox_is_left_alone_until_it_is_resumed) {
   EXPECT_TRUE(comes_true([&] { return shown().tried_at > before; }));
 }
 
+// Signed for by one person: the inbox as of its last sync.
+class SignedFor final : public RestorePermits {
+ public:
+  SignedFor(Permit permit, mailboxes::SessionSource& sessions) : permit_(std::move(permit)), sessions_(sessions) {}
+  Result<Permit> begin(const std::string& operation, const Deadline&) override {
+    if (operation != permit_.request.permit) return Error{ErrorKind::not_found, "no such permit"};
+    return permit_;
+  }
+  std::unique_ptr<mailboxes::SessionSource> sessions(const std::string&) override {
+    class Opened final : public mailboxes::SessionSource {
+     public:
+      explicit Opened(mailboxes::SessionSource& source) : source_(source) {}
+      Result<ipc::OwnedFd> open(Id tenant, Id connection, std::string_view purpose, const Deadline& deadline) override {
+        return source_.open(tenant, connection, purpose, deadline);
+      }
+
+     private:
+      mailboxes::SessionSource& source_;
+    };
+    return std::make_unique<Opened>(sessions_);
+  }
+  Status record(const RestoreReport&, const Deadline&) override { return done(); }
+
+ private:
+  const Permit permit_;
+  mailboxes::SessionSource& sessions_;
+};
+
+// With a clock that the test moves, so that pauses end when it wants.
+class ThrottledBackups : public BackupsTest {
+ protected:
+  void SetUp() override {
+    BackupsTest::SetUp();
+    ASSERT_TRUE(becomes(MailboxState::current));
+    const auto leave_alone = [](Mailbox& row) {
+      row.paused = true;
+      row.restore_connection = row.connection;
+    };
+    ASSERT_TRUE(backups->change(mailbox.id, leave_alone, soon()));
+    const RestoreRequest inbox{
+        .mailbox = mailbox.id, .as_of = shown().synced_at, .from = {"INBOX"}, .permit = std::string(operation)};
+    permits =
+        std::make_unique<SignedFor>(RestorePermits::Permit{tenant, mailbox.connection, mailbox.connection, inbox, {}}, sessions);
+    begin_again();
+  }
+  void TearDown() override { backups.reset(); }
+  // As after a kill: what was not written down is gone.
+  void begin_again() {
+    BackupSettings with_clock{3600s, 1};
+    with_clock.patience = 200s;
+    backups =
+        std::make_unique<Backups>(with_clock, Backups::Parts{*book, *store, keys, sessions, clock, nullptr,
+                                                             [](const auto&, const auto&) { return done(); }, permits.get()});
+    backups->start();
+  }
+  void take(std::int64_t appends, std::int64_t contents = -1) {
+    const std::lock_guard lock(server.mutex);
+    server.faults.appends_until_pause = appends;
+    server.faults.contents_until_pause = contents;
+  }
+  std::size_t in_inbox() {
+    const std::lock_guard lock(server.mutex);
+    return server.folders["INBOX"].messages.size();
+  }
+  std::string begin_restore() {
+    {
+      const std::lock_guard lock(server.mutex);
+      server.folders["INBOX"].messages.clear();
+      server.contents_given = 0;
+    }
+    return carry_out();
+  }
+  std::string carry_out() {
+    return std::string(ask({{"verb", "restore.carry-out"}, {"operation", operation}}).at("restore").as_string());
+  }
+  boost::json::object shown_restore(const std::string& job) { return ask({{"verb", "restore.show"}, {"restore", job}}); }
+  // What is said of it when it waits again after a try; `since`: until when it waited before.
+  boost::json::object waits(const std::string& job, const std::string& since = "") {
+    boost::json::object report;
+    EXPECT_TRUE(comes_true([&] {
+      report = shown_restore(job);
+      return report.contains("waits_until") && report.at("waits_until").as_string() != since;
+    })) << boost::json::serialize(report);
+    return report;
+  }
+  static std::string word(const boost::json::object& of, const char* name) { return std::string(of.at(name).as_string()); }
+
+  static constexpr const char* operation = "5f5f";
+  std::unique_ptr<SignedFor> permits;
+  NightClock clock{1'800'000'000'000};
+};
+
+TEST_F(ThrottledBackups, a_restore_waits_and_goes_on_where_it_was_also_after_a_kill) {
+  take(5);
+  const std::string job = begin_restore();
+  auto report = waits(job);
+  EXPECT_FALSE(report.at("over").as_bool());
+  EXPECT_EQ(word(report, "waits_for"), "the server of ann@example.test");
+  EXPECT_EQ(word(report, "waits_until"), to_iso8601(clock.now() + 30'000));
+  EXPECT_EQ(word(report, "gives_up_at"), to_iso8601(clock.now() + 200'000));
+  EXPECT_NE(word(report, "waits_because").find("[LIMIT] Too many messages for now"), std::string::npos);
+  EXPECT_EQ(report.at("restored").to_number<int>(), 5);
+  EXPECT_EQ(backups->restores_waiting(), 1U);
+  EXPECT_FALSE(backups->let_go(mailbox.id)) << "it is not removed while something waits";
+  take(4, 7);
+  begin_again();
+  EXPECT_EQ(word(waits(job), "waits_until"), word(report, "waits_until")) << "the next process keeps to it";
+  EXPECT_EQ(in_inbox(), 5U);
+  clock.advance(30'000);
+  const auto second = waits(job, word(report, "waits_until"));
+  EXPECT_EQ(second.at("restored").to_number<int>(), 9);
+  EXPECT_EQ(word(second, "waits_until"), to_iso8601(clock.now() + 30'000)) << "it got on";
+  take(-1, 7);
+  clock.advance(30'000);
+  const auto third = waits(job, word(second, "waits_until"));
+  EXPECT_EQ(in_inbox(), 12U);
+  EXPECT_NE(word(third, "waits_because").find("THROTTLED"), std::string::npos) << "while it is read back";
+  take(-1);
+  begin_again();
+  clock.advance(30'000);
+  ASSERT_TRUE(comes_true([&] { return shown_restore(job).at("over").as_bool(); }));
+  report = shown_restore(job);
+  EXPECT_TRUE(report.at("exact").as_bool()) << boost::json::serialize(report);
+  EXPECT_EQ(report.at("restored").to_number<int>(), 12);
+  EXPECT_FALSE(report.contains("waits_until"));
+  EXPECT_EQ(backups->restores_waiting(), 0U);
+  const std::lock_guard lock(server.mutex);
+  EXPECT_EQ(server.folders["INBOX"].messages.size(), 12U);
+  EXPECT_EQ(server.contents_given, 12U) << "each was read back once";
+}
+
+TEST_F(ThrottledBackups, a_restore_from_which_nothing_comes_is_given_up_and_says_what_to_do) {
+  take(0);
+  const std::string job = begin_restore();
+  const Milliseconds begun = clock.now();
+  std::string until;
+  for (const Milliseconds wait : {30'000, 60'000, 110'000}) {  // the last one ends with the patience
+    until = word(waits(job, until), "waits_until");
+    EXPECT_EQ(until, to_iso8601(clock.now() + wait));
+    clock.advance(wait);
+  }
+  ASSERT_TRUE(comes_true([&] { return shown_restore(job).at("over").as_bool(); }));
+  const std::string failure = word(shown_restore(job), "failure");
+  for (const char* part : {"[LIMIT] Too many messages", "nothing came of it for 200 s (backup.patience_seconds)",
+                           "sign for it again with mailhold restore start", "only what is missing"})
+    EXPECT_NE(failure.find(part), std::string::npos) << failure;
+  EXPECT_NE(failure.find(to_iso8601(begun)), std::string::npos) << failure;
+  EXPECT_FALSE(book->restore(Id::parse(job).value(), soon()).value().empty());
+  take(-1);
+  const std::string again = carry_out();
+  ASSERT_TRUE(comes_true([&] { return shown_restore(again).at("over").as_bool(); }));
+  EXPECT_TRUE(shown_restore(again).at("exact").as_bool());
+}
+
+TEST_F(ThrottledBackups, a_verification_waits_too_and_writes_nothing_after_a_kill) {
+  const std::string job = begin_restore();
+  ASSERT_TRUE(comes_true([&] { return shown_restore(job).at("over").as_bool(); }));
+  {
+    const std::lock_guard lock(server.mutex);
+    server.folders["INBOX"].remove(2);
+  }
+  take(-1, 4);
+  ASSERT_TRUE(ask({{"verb", "restore.verify"}, {"restore", job}}).contains("restore"));
+  waits(job);
+  take(-1);
+  begin_again();
+  clock.advance(30'000);
+  ASSERT_TRUE(comes_true([&] { return shown_restore(job).at("over").as_bool(); }));
+  EXPECT_FALSE(shown_restore(job).at("exact").as_bool());
+  EXPECT_EQ(shown_restore(job).at("not_as_it_was").as_array().size(), 1U);
+  EXPECT_EQ(in_inbox(), 11U);
+}
+
+TEST_F(ThrottledBackups, two_restores_do_not_write_to_one_mailbox_at_once_and_others_do_not_wait) {
+  take(2);
+  const std::string first = begin_restore();
+  const std::string until = word(waits(first), "waits_until");
+  take(-1);
+  const std::string second = carry_out();
+  ASSERT_TRUE(comes_true([&] { return shown_restore(second).at("over").as_bool(); }));
+  EXPECT_EQ(word(shown_restore(first), "waits_until"), until);
+  clock.advance(30'000);
+  ASSERT_TRUE(comes_true([&] { return shown_restore(first).at("over").as_bool(); }));
+  EXPECT_TRUE(shown_restore(first).at("exact").as_bool());
+  EXPECT_EQ(in_inbox(), 12U);
+}
+
+TEST_F(ThrottledBackups, a_proof_is_put_off_and_passes_in_the_same_night) {
+  const auto proof = [&] { return ask({{"verb", "backup.proof"}, {"mailbox", "ann@example.test"}}); };
+  refuse(Error{ErrorKind::unavailable, "IMAP server takes no sign-in now and says LIMIT"});
+  ASSERT_TRUE(ask({{"verb", "backup.prove"}, {"mailbox", "ann@example.test"}, {"items", 4}}).contains("proof"));
+  ASSERT_TRUE(comes_true([&] { return proof().contains("put_off_until"); }));
+  EXPECT_EQ(word(proof(), "put_off_until"), to_iso8601(clock.now() + 30'000));
+  EXPECT_TRUE(word(proof(), "trouble").starts_with("put off: tried again at " + to_iso8601(clock.now() + 30'000)));
+  EXPECT_TRUE(proof().at("running").as_bool());
+  EXPECT_EQ(word(proof(), "outcome"), "none");
+  EXPECT_EQ(ask({{"verb", "mailbox.list"}}).at("mailboxes").as_array()[0].as_object().at("proof").as_object().at("outcome"),
+            "none");
+  // It left nothing at the server, so that the mailbox is read meanwhile.
+  const Milliseconds before = shown().tried_at;
+  refuse(std::nullopt);
+  ASSERT_TRUE(backups->change(mailbox.id, [](Mailbox& row) { row.paused = false; }, soon()));
+  ASSERT_TRUE(backups->sync_soon(mailbox.id, soon()));
+  ASSERT_TRUE(comes_true([&] { return shown().tried_at > before; }));
+  EXPECT_TRUE(proof().at("running").as_bool());
+  begin_again();
+  EXPECT_EQ(word(proof(), "outcome"), "none");
+  clock.advance(30'000);
+  ASSERT_TRUE(comes_true([&] { return word(proof(), "outcome") == "passed"; }));
+  ASSERT_TRUE(comes_true([&] { return !proof().at("running").as_bool(); }));
+  EXPECT_FALSE(proof().contains("trouble"));
+  EXPECT_FALSE(proof().contains("put_off_until"));
+  EXPECT_EQ(proof().at("items").to_number<int>(), 4);
+}
+
+TEST_F(ThrottledBackups, a_proof_of_which_nothing_comes_ends_with_the_night_and_did_not_fail) {
+  const auto proof = [&] { return ask({{"verb", "backup.proof"}, {"mailbox", "ann@example.test"}}); };
+  take(2);
+  ASSERT_TRUE(ask({{"verb", "backup.prove"}, {"mailbox", "ann@example.test"}, {"items", 4}}).contains("proof"));
+  ASSERT_TRUE(comes_true([&] { return proof().contains("put_off_until"); }));
+  EXPECT_NE(word(proof(), "trouble").find("[LIMIT] Too many messages for now"), std::string::npos);
+  take(0);
+  for (int i = 0; i < 10 && proof().at("running").as_bool(); ++i) {
+    const std::string until = proof().contains("put_off_until") ? word(proof(), "put_off_until") : "";
+    clock.advance(3'600'000);
+    ASSERT_TRUE(comes_true([&] {
+      const auto now = proof();
+      return !now.at("running").as_bool() || (now.contains("put_off_until") && word(now, "put_off_until") != until);
+    }));
+  }
+  EXPECT_FALSE(proof().at("running").as_bool());
+  EXPECT_TRUE(word(proof(), "trouble").starts_with("no proof: ")) << word(proof(), "trouble");
+  EXPECT_EQ(word(proof(), "outcome"), "none");
+  EXPECT_EQ(ask({{"verb", "mailbox.list"}}).at("mailboxes").as_array()[0].as_object().at("state"), "paused");
+}
+
 TEST_F(BackupsTest, a_failed_proof_makes_the_mailbox_need_attention_until_one_passes) {
   ASSERT_TRUE(becomes(MailboxState::current));
   const auto proved = [&] {

@@ -1,5 +1,7 @@
 #include "features/recover/failure_reasons.h"
 
+#include "base/clock.h"
+
 namespace mailhold::recover {
 namespace {
 
@@ -36,9 +38,14 @@ std::string reason_of_sync(const Error& error) {
 }
 
 std::string reason_of_restore(const Error& error) {
-  if (error.is_temporary()) return reason_of_sync(error) + "; run it again";
+  if (error.is_temporary()) return error.detail + said_by_server(error);
   if (!error.for_peer.empty() && error.kind == ErrorKind::not_found) return error.for_peer;
   return reason_of_sync(error);
+}
+
+std::string how_to_sign_again(const RestoreRequest& request) {
+  return std::string("sign for it again with mailhold restore ") + (request.into.is_none() ? "start" : "allow") + " --at " +
+         to_iso8601(request.as_of) + ": it adds only what is missing";
 }
 
 }  // namespace mailhold::recover

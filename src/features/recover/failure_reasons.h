@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "features/recover/restore.h"
 
 namespace mailhold::recover {
 
@@ -11,7 +12,8 @@ namespace mailhold::recover {
 std::string reason_without_session(const Error& error);
 // With the server's own words, where it said some: they are sealed with the mailbox's row.
 std::string reason_of_sync(const Error& error);
-// It ends there: whoever asked runs it again.
 std::string reason_of_restore(const Error& error);
+// With its moment, since the mailbox may have been synced meanwhile as it is now.
+std::string how_to_sign_again(const RestoreRequest& request);
 
 }  // namespace mailhold::recover

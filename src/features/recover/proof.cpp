@@ -12,6 +12,7 @@ namespace mailhold::recover {
 namespace {
 
 constexpr std::uint8_t record_version = 1;
+constexpr std::uint8_t record_version_put_off = 2;  // behind all else: until when
 constexpr std::size_t differences_max = 100;
 
 std::uint64_t random_below(std::uint64_t count) {
@@ -88,6 +89,8 @@ Status Proof::run(const Mailbox& mailbox, std::size_t count, ProofRecord& record
   RETURN_IF_ERROR(clean_up(record, deadline));
   ASSIGN_OR_RETURN(std::vector<ChosenItem> items, choose_for_proof(parts_.book, mailbox, count, deadline));
   if (items.empty()) return Error{ErrorKind::not_found, "nothing was backed up yet", "nothing was backed up yet"};
+  // Before anything is written down: where there is no session, nothing is left to be cleaned up.
+  ASSIGN_OR_RETURN(std::unique_ptr<mailboxes::ScratchTarget> target, parts_.open_target(deadline));
   ProofRecord found = record;
   found.as_of = mailbox.synced_at;
   found.items = found.bytes = found.differing = 0;
@@ -96,10 +99,11 @@ Status Proof::run(const Mailbox& mailbox, std::size_t count, ProofRecord& record
   RETURN_IF_ERROR(parts_.book.put_proof(record, deadline));
 
   Status outcome = done();
-  if (auto added = add_all(std::move(items), found, deadline); added)
+  if (auto added = add_all(std::move(target), std::move(items), found, deadline); added)
     outcome = compare_all(*added, found, deadline);
   else
     outcome = added.error();
+  if (!outcome && outcome.error().is_temporary()) return outcome;
   const Status cleaned = clean_up(record, deadline);
   RETURN_IF_ERROR(outcome);
   found.scratch = record.scratch;
@@ -119,8 +123,8 @@ Status Proof::clean_up(ProofRecord& record, const Deadline& deadline) {
 }
 
 // In folders of their own all names are free; items of two collections may have the same one.
-Result<Proof::AddedTo> Proof::add_all(std::vector<ChosenItem> items, ProofRecord& record, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const auto target, parts_.open_target(deadline));
+Result<Proof::AddedTo> Proof::add_all(std::unique_ptr<mailboxes::ScratchTarget> target, std::vector<ChosenItem> items,
+                                      ProofRecord& record, const Deadline& deadline) {
   std::map<mailboxes::FolderPath, mailboxes::Folder> scratches;  // by the folder that the items are from, if they have names
   AddedTo added;
   for (ChosenItem& each : items) {
@@ -180,18 +184,28 @@ Status Proof::compare_all(const AddedTo& added, ProofRecord& record, const Deadl
 
 std::string write_proof(const ProofRecord& record) {
   ByteWriter writer;
-  writer.u8(record_version).raw(record.job.bytes()).raw(record.scratch.bytes()).u8(record.is_over ? 1 : 0);
+  const bool is_put_off = record.put_off.until != 0;
+  writer.u8(is_put_off ? record_version_put_off : record_version)
+      .raw(record.job.bytes())
+      .raw(record.scratch.bytes())
+      .u8(record.is_over ? 1 : 0);
   writer.u64(static_cast<std::uint64_t>(record.started_at)).u64(static_cast<std::uint64_t>(record.proved_at));
   writer.u64(static_cast<std::uint64_t>(record.as_of)).u8(static_cast<std::uint8_t>(record.outcome));
   writer.u64(record.items).u64(record.bytes).u64(record.differing).text(record.trouble);
   writer.u32(static_cast<std::uint32_t>(record.differences.size()));
   for (const ProofDifference& each : record.differences) writer.raw(each.item.bytes()).text(each.what);
+  if (is_put_off)
+    writer.u64(static_cast<std::uint64_t>(record.put_off.until))
+        .u64(static_cast<std::uint64_t>(record.put_off.begun))
+        .u32(record.put_off.items);
   return writer.take();
 }
 
 Status read_proof(std::string_view bytes, ProofRecord& record) {
   ByteReader reader(bytes);
-  if (reader.u8() != record_version) return Error{ErrorKind::corrupt, "the record of a proof of an unknown version"};
+  const std::uint8_t version = reader.u8();
+  if (version < record_version || version > record_version_put_off)
+    return Error{ErrorKind::corrupt, "the record of a proof of an unknown version"};
   record.job = Id::from_bytes(reader.raw(Id::size));
   record.scratch = Id::from_bytes(reader.raw(Id::size));
   record.is_over = reader.u8() != 0;
@@ -208,6 +222,11 @@ Status read_proof(std::string_view bytes, ProofRecord& record) {
     each.item = Id::from_bytes(reader.raw(Id::size));
     each.what = reader.text();
     record.differences.push_back(std::move(each));
+  }
+  if (version == record_version_put_off) {
+    record.put_off.until = static_cast<Milliseconds>(reader.u64());
+    record.put_off.begun = static_cast<Milliseconds>(reader.u64());
+    record.put_off.items = reader.u32();
   }
   if (record.outcome > ProofOutcome::failed) return Error{ErrorKind::corrupt, "the record of a proof of an unknown version"};
   return reader.finish();

@@ -30,6 +30,13 @@ struct ProofDifference {
   std::string what;  // for people, without content
 };
 
+// A proof whose server wants to be left alone for now, and that is tried again.
+struct PutOff {
+  Milliseconds until = 0;  // 0: none is
+  Milliseconds begun = 0;  // its first try
+  std::uint32_t items = 0;
+};
+
 // What is known of the proofs of one mailbox: of the last one, and what an unfinished one may have left at the server.
 struct ProofRecord {
   Id mailbox;
@@ -46,6 +53,7 @@ struct ProofRecord {
   std::vector<ProofDifference> differences;  // at most 100 of them
   std::uint64_t differing = 0;
   std::string trouble;  // why the last one came to no end; empty: it did
+  PutOff put_off;
 };
 std::string write_proof(const ProofRecord& record);
 Status read_proof(std::string_view bytes, ProofRecord& record);  // corrupt
@@ -73,7 +81,8 @@ class Proof {
   explicit Proof(Parts parts) : parts_(std::move(parts)) {}
 
   // Takes away what an earlier one left, then proves. An error says why it came to no end: no session, or the server refused the
-  // scratch folder. What was found stands in the record, which is durable.
+  // scratch folder. What was found stands in the record, which is durable. After what is temporary nothing more is asked of the
+  // server: the next one cleans up.
   Status run(const Mailbox& mailbox, std::size_t count, ProofRecord& record, const Deadline& deadline);
   // Only what an earlier one left.
   Status clean_up(ProofRecord& record, const Deadline& deadline);
@@ -84,7 +93,8 @@ class Proof {
     std::string target_id;
   };
   using AddedTo = std::map<mailboxes::FolderPath, std::vector<Added>>;  // by scratch folder
-  Result<AddedTo> add_all(std::vector<ChosenItem> items, ProofRecord& record, const Deadline& deadline);
+  Result<AddedTo> add_all(std::unique_ptr<mailboxes::ScratchTarget> target, std::vector<ChosenItem> items, ProofRecord& record,
+                          const Deadline& deadline);
   Status add(mailboxes::ScratchTarget& target, const mailboxes::Folder& scratch, ItemRow item, std::vector<Added>& added,
              ProofRecord& record, const Deadline& deadline);
   Status compare_all(const AddedTo& added, ProofRecord& record, const Deadline& deadline);

@@ -40,6 +40,7 @@ FolderPath target_path(const FolderPath& path, mailboxes::MailboxKind kind, cons
 }
 
 struct Group {
+  Id folder;  // that was backed up
   FolderPath target;
   std::vector<ItemRow> items;
 };
@@ -90,7 +91,7 @@ Result<std::vector<Group>> select(BackupBook& book, const RestoreRequest& reques
   for (const FolderRow& folder : folders) {
     if (!mailboxes::is_below(folder.folder.path, request.from)) continue;
     is_known = true;
-    Group group{target_path(folder.folder.path, mailbox.kind, request), {}};
+    Group group{folder.id, target_path(folder.folder.path, mailbox.kind, request), {}};
     ASSIGN_OR_RETURN(group.items, book.items_as_of(folder, request.as_of, deadline));
     if (!request.item.is_none()) std::erase_if(group.items, [&](const ItemRow& item) { return item.id != request.item; });
     if (!chosen.empty()) std::erase_if(group.items, [&](const ItemRow& item) { return !chosen.contains(item.id); });
@@ -105,38 +106,76 @@ Result<std::vector<Group>> select(BackupBook& book, const RestoreRequest& reques
   return groups;
 }
 
+// What earlier tries did, by item.
+using Earlier = std::map<Id, RestoredItem>;
+
 // Puts the items of one folder back.
 class FolderRestore {
  public:
-  FolderRestore(const Restore::Parts& parts, const RestoreRequest& request, const Group& group)
-      : parts_(parts), request_(request), group_(group) {}
+  FolderRestore(const Restore::Parts& parts, const RestoreRequest& request, const Group& group, Earlier earlier)
+      : parts_(parts), request_(request), group_(group), earlier_(std::move(earlier)) {}
 
   // What was done by the time of an error is in `out` too.
   Status run(mailboxes::MailboxTarget& target, std::vector<RestoredItem>& out, const Deadline& deadline) {
+    const std::shared_ptr<ReadContents> read = parts_.memory->compared.at(group_.folder);
+    const std::size_t known = read->hashes.size();
+    const Status status = put_back(target, read, out, deadline);
+    parts_.memory->got_on += read->hashes.size() - known;
+    // Where the server tells no ids another try looks for its items by their contents.
+    const bool all_by_id = std::none_of(out.begin(), out.end(), [](const RestoredItem& one) { return one.target_id.empty(); });
+    if (status && all_by_id) *read = {};
+    return status;
+  }
+
+ private:
+  Status put_back(mailboxes::MailboxTarget& target, const std::shared_ptr<ReadContents>& read, std::vector<RestoredItem>& out,
+                  const Deadline& deadline) {
     ASSIGN_OR_RETURN(TargetFolder folder, TargetFolder::open(target, group_.target, !request_.dry_run, deadline));
-    RETURN_IF_ERROR(folder.read_hashes(folder.candidates(group_.items), deadline));
+    folder.go_on_with(read);
+    const std::vector<const ItemRow*> items = take_earlier(folder, out);
+    RETURN_IF_ERROR(folder.read_hashes(folder.candidates(items), deadline));
     std::vector<const ItemRow*> missing;
-    for (const ItemRow& item : group_.items) {
-      ASSIGN_OR_RETURN(std::optional<ItemHead> there, folder.take_equal(item, deadline));
-      RestoredItem one{item.id, group_.target, {}, Outcome::would, {}};
-      if (!there) RETURN_IF_ERROR(take_equal_in_meaning(folder, item, there, one, deadline));
+    for (const ItemRow* item : items) {
+      ASSIGN_OR_RETURN(std::optional<ItemHead> there, folder.take_equal(*item, deadline));
+      RestoredItem one{item->id, group_.target, {}, Outcome::would, {}};
+      if (!there) RETURN_IF_ERROR(take_equal_in_meaning(folder, *item, there, one, deadline));
       if (!there && !request_.dry_run) {
-        missing.push_back(&item);
+        missing.push_back(item);
         continue;
       }
-      if (there) RETURN_IF_ERROR(take_present(folder, item, *there, one, deadline));
+      if (there) RETURN_IF_ERROR(take_present(folder, *item, *there, one, deadline));
       out.push_back(std::move(one));
     }
     return missing.empty() ? done() : add(folder, missing, out, deadline);
   }
 
- private:
+  // What an earlier try did stands where the server has it still, by its id; what is not in it is left to do. It is read back
+  // with all else.
+  std::vector<const ItemRow*> take_earlier(TargetFolder& folder, std::vector<RestoredItem>& out) {
+    std::vector<const ItemRow*> left;
+    for (const ItemRow& item : group_.items) {
+      const auto found = earlier_.find(item.id);
+      if (found != earlier_.end() && stands(folder, found->second)) {
+        out.push_back(std::move(found->second));
+        continue;
+      }
+      if (found != earlier_.end() && found->second.outcome == Outcome::restored) ours_.insert(item.id);
+      left.push_back(&item);
+    }
+    return left;
+  }
+
+  static bool stands(TargetFolder& folder, const RestoredItem& one) {
+    return one.outcome == Outcome::failed || (!one.target_id.empty() && folder.take_again(one.target_id));
+  }
+
   // What a server has in its own words is there too.
   Status take_equal_in_meaning(TargetFolder& folder, const ItemRow& item, std::optional<ItemHead>& there, RestoredItem& one,
                                const Deadline& deadline) {
     const auto id = folder.id_of_same_name(item);
-    if (!id) return done();
+    if (!id || folder.read().others.contains(*id)) return done();
     ASSIGN_OR_RETURN(const Meaning meaning, meaning_of({parts_.store, parts_.meaning}, folder, item, *id, deadline));
+    if (!meaning.is_equal) folder.read().others.insert(*id);
     if (!meaning.is_equal) return done();
     there = folder.take(*id);
     one.detail = equal_in_meaning;
@@ -146,7 +185,7 @@ class FolderRestore {
   Status take_present(TargetFolder& folder, const ItemRow& item, const ItemHead& there, RestoredItem& one,
                       const Deadline& deadline) {
     one.target_id = there.id;
-    one.outcome = Outcome::present;
+    one.outcome = ours_.contains(item.id) ? Outcome::restored : Outcome::present;
     if (!request_.sets_flags || restorable(there.flags) == restorable(item.head.flags)) return done();
     one.outcome = Outcome::flags_set;
     return request_.dry_run ? done() : folder.set_flags(there.id, item.head.flags, deadline);
@@ -180,6 +219,7 @@ class FolderRestore {
       const std::string why = id ? "" : id.error().for_peer.empty() ? "the server refuses it" : id.error().for_peer;
       out.push_back({under_way.front(), group_.target, id ? *id : "", id ? Outcome::restored : Outcome::failed, why});
       under_way.pop_front();
+      ++parts_.memory->got_on;
       return done();
     };
     return folder.add_all(additions, deadline);
@@ -188,6 +228,8 @@ class FolderRestore {
   const Restore::Parts& parts_;
   const RestoreRequest& request_;
   const Group& group_;
+  Earlier earlier_;
+  std::set<Id> ours_;  // put back by an earlier try, and told no id
 };
 
 }  // namespace
@@ -203,6 +245,41 @@ std::vector<std::size_t> by_size(const std::vector<Group>& groups) {
   return order;
 }
 
+// The items of a report, each once: what an earlier try wrote of one stands until this one writes otherwise.
+class ItemsOfReport {
+ public:
+  explicit ItemsOfReport(RestoreReport& report) : items_(report.items) {
+    std::erase_if(items_, [](const RestoredItem& item) { return item.outcome == Outcome::would; });
+    for (std::size_t i = 0; i < items_.size(); ++i) places_[items_[i].item] = i;
+  }
+  Earlier earlier_of(const Group& group) const {
+    Earlier earlier;
+    for (const ItemRow& item : group.items) {
+      if (const auto place = places_.find(item.id); place != places_.end()) earlier[item.id] = items_[place->second];
+    }
+    return earlier;
+  }
+  void put(RestoredItem item) {
+    const auto [place, is_new] = places_.emplace(item.item, items_.size());
+    if (is_new)
+      items_.push_back(std::move(item));
+    else
+      items_[place->second] = std::move(item);
+  }
+
+ private:
+  std::vector<RestoredItem>& items_;
+  std::map<Id, std::size_t> places_;
+};
+
+// Before there are threads, so that none of them adds to the map.
+void prepare(RestoreMemory::Folders& folders, const std::vector<Group>& groups) {
+  for (const Group& group : groups) {
+    auto& read = folders[group.folder];
+    if (read == nullptr) read = std::make_shared<ReadContents>();
+  }
+}
+
 // Folders are made one after the other: two sessions that both make the one above them would be in each other's way.
 Status make_folders(mailboxes::MailboxTarget& target, const std::vector<Group>& groups, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::vector<mailboxes::Folder> folders, target.folders(deadline));
@@ -216,66 +293,93 @@ Status make_folders(mailboxes::MailboxTarget& target, const std::vector<Group>& 
   return done();
 }
 
+// Compares what the server has of an item with what was backed up, and writes what it finds into the outcome.
+Status verify_item(const Restore::Parts& parts, TargetFolder& folder, const ItemRow& item, RestoredItem& one,
+                   const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const std::optional<ItemHead> there, folder.take_for(item, one.target_id, deadline));
+  if (!there) {
+    one.outcome = Outcome::differs;
+    one.detail = "it is not there";
+  } else {
+    ASSIGN_OR_RETURN(const std::string content,
+                     content_difference({parts.store, parts.meaning}, folder, item, there->id, deadline));
+    // Items that were there keep the flags their owner gave them since.
+    const std::string what = difference(item, *there, content, one.outcome != Outcome::present);
+    one.target_id = there->id;
+    if (!what.empty()) {
+      one.outcome = Outcome::differs;
+      one.detail = what;
+    } else if (one.outcome == Outcome::differs) {
+      one.outcome = Outcome::present;  // an earlier reading found it otherwise
+    }
+    if (what.empty()) one.detail = content;
+  }
+  one.is_read_back = true;
+  ++parts.memory->got_on;
+  return done();
+}
+
 // Reads back what was put into one folder, and writes what it finds into the outcomes.
 Status verify_folder(const Restore::Parts& parts, mailboxes::MailboxTarget& target, const Group& group,
                      const std::map<Id, RestoredItem*>& reported, const Deadline& deadline) {
   ASSIGN_OR_RETURN(TargetFolder folder, TargetFolder::open(target, group.target, false, deadline));
+  folder.go_on_with(parts.memory->read_back.at(group.folder));
   std::vector<std::pair<const ItemRow*, RestoredItem*>> looked_for;
   std::vector<std::string> ids;
   for (const ItemRow& item : group.items) {
     const auto found = reported.find(item.id);
     if (found == reported.end() || found->second->outcome == Outcome::would) continue;
     if (found->second->outcome == Outcome::failed) continue;
+    if (found->second->is_read_back) {
+      folder.take_again(found->second->target_id);
+      continue;
+    }
     looked_for.emplace_back(&item, found->second);
     if (!found->second->target_id.empty()) ids.push_back(found->second->target_id);
   }
-  RETURN_IF_ERROR(folder.read_hashes(ids, deadline));
+  const Status read = folder.read_hashes(ids, deadline);
+  const auto& hashes = folder.read().hashes;
   for (const auto& [item, one] : looked_for) {
-    ASSIGN_OR_RETURN(const std::optional<ItemHead> there, folder.take_for(*item, one->target_id, deadline));
-    if (!there) {
-      one->outcome = Outcome::differs;
-      one->detail = "it is not there";
-      continue;
-    }
-    ASSIGN_OR_RETURN(const std::string content,
-                     content_difference({parts.store, parts.meaning}, folder, *item, there->id, deadline));
-    // Items that were there keep the flags their owner gave them since.
-    const std::string what = difference(*item, *there, content, one->outcome != Outcome::present);
-    one->target_id = there->id;
-    if (!what.empty()) {
-      one->outcome = Outcome::differs;
-      one->detail = what;
-    } else if (one->outcome == Outcome::differs) {
-      one->outcome = Outcome::present;  // an earlier reading found it otherwise
-    }
-    if (what.empty()) one->detail = content;
+    // What the server gave before it wanted to be left alone counts, where nothing more needs to be asked.
+    const auto hash = hashes.find(one->target_id);
+    if (!read && (hash == hashes.end() || hash->second != item->sha256)) continue;
+    RETURN_IF_ERROR(verify_item(parts, folder, *item, *one, deadline));
   }
-  return done();
+  return read;
 }
 
 }  // namespace
 
 // `work` for every index, a few at a time, each thread over a session of its own, of which the first is given; the first error
-// ends all of them. Where the server or the connection gives no more sessions all of it goes over that one.
+// ends all of them at once, for a server that wants to be left alone means all sessions. Where the server or the connection gives
+// no more of them all of it goes over that one.
 Status Restore::side_by_side(const std::vector<std::size_t>& order, std::unique_ptr<mailboxes::MailboxTarget> first,
                              const Work& work, const Deadline& deadline) {
   std::mutex mutex;
   std::size_t next = 0;
   std::optional<Error> failure;
+  std::stop_source end;
+  const std::stop_callback stopped(deadline.stop, [&end] { end.request_stop(); });
+  const Deadline until{deadline.at, end.get_token()};
+  const auto fail = [&](const Error& error) {
+    if (!failure) failure = error;
+    end.request_stop();
+  };
   const auto run = [&](std::unique_ptr<mailboxes::MailboxTarget> target) {
     std::unique_lock lock(mutex);
     if (next == order.size() || failure) return;
     if (target == nullptr) {
-      auto opened = parts_.open_target(deadline);
+      auto opened = parts_.open_target(until);
+      if (!opened && parts_.rest != nullptr && parts_.rest->get().count() > 0) fail(opened.error());
       if (!opened) return;
       target = std::move(*opened);
     }
     while (!failure && next < order.size()) {
       const std::size_t index = order[next++];
       lock.unlock();
-      const Status worked = work(index, *target);
+      const Status worked = work(index, *target, until);
       lock.lock();
-      if (!worked && !failure) failure = worked.error();
+      if (!worked) fail(worked.error());
     }
   };
   {
@@ -289,14 +393,18 @@ Status Restore::side_by_side(const std::vector<std::size_t>& order, std::unique_
 Status Restore::run(RestoreReport& report, const std::function<void()>& progress, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::vector<Group> groups, select(parts_.book, report.request, deadline));
   ASSIGN_OR_RETURN(std::unique_ptr<mailboxes::MailboxTarget> first, parts_.open_target(deadline));
-  report.items.clear();
   if (!report.request.dry_run) RETURN_IF_ERROR(make_folders(*first, groups, deadline));
+  prepare(parts_.memory->compared, groups);
+  ItemsOfReport items(report);
   std::mutex mutex;
-  const auto work = [&](std::size_t index, mailboxes::MailboxTarget& target) {
-    std::vector<RestoredItem> items;
-    Status status = FolderRestore(parts_, report.request, groups[index]).run(target, items, deadline);
-    const std::lock_guard lock(mutex);
-    report.items.insert(report.items.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+  const auto work = [&](std::size_t index, mailboxes::MailboxTarget& target, const Deadline& until) {
+    std::unique_lock lock(mutex);
+    FolderRestore folder(parts_, report.request, groups[index], items.earlier_of(groups[index]));
+    lock.unlock();
+    std::vector<RestoredItem> worked_on;
+    Status status = folder.run(target, worked_on, until);
+    lock.lock();
+    for (RestoredItem& item : worked_on) items.put(std::move(item));
     if (progress) progress();
     return status;
   };
@@ -309,11 +417,14 @@ Status Restore::verify(RestoreReport& report, const Deadline& deadline) {
   ASSIGN_OR_RETURN(std::unique_ptr<mailboxes::MailboxTarget> first, parts_.open_target(deadline));
   std::map<Id, RestoredItem*> reported;
   for (RestoredItem& item : report.items) reported[item.item] = &item;
-  const auto work = [&](std::size_t index, mailboxes::MailboxTarget& target) {
-    return verify_folder(parts_, target, groups[index], reported, deadline);
+  prepare(parts_.memory->read_back, groups);
+  const auto work = [&](std::size_t index, mailboxes::MailboxTarget& target, const Deadline& until) {
+    return verify_folder(parts_, target, groups[index], reported, until);
   };
   RETURN_IF_ERROR(side_by_side(by_size(groups), std::move(first), work, deadline));
   report.verified_at = system_clock().now();
+  for (RestoredItem& item : report.items) item.is_read_back = false;
+  parts_.memory->read_back.clear();
   return done();
 }
 

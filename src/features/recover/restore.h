@@ -4,12 +4,14 @@
 // still missing.
 #pragma once
 
+#include <atomic>
 #include <functional>
 
 #include "core/store/message_store.h"
 #include "features/mailboxes/mailbox.h"
 #include "features/recover/backup_book.h"
 #include "features/recover/meaning_comparer.h"
+#include "features/recover/pauses.h"
 
 namespace mailhold::recover {
 
@@ -48,7 +50,16 @@ struct RestoredItem {
   mailboxes::FolderPath folder;  // where it is now
   std::string target_id;         // at the server; empty if it is not known
   Outcome outcome = Outcome::failed;
-  std::string detail;  // for people, without content: of differs and failed why, of others equal_in_meaning or nothing
+  std::string detail;         // for people, without content: of differs and failed why, of others equal_in_meaning or nothing
+  bool is_read_back = false;  // in the reading back that goes on: that says nothing more of it
+};
+
+// A restore whose server wants to be left alone waits, and goes on by itself.
+struct Waiting {
+  Milliseconds until = 0;  // 0: it does not wait now
+  Milliseconds since = 0;  // of tries that brought nothing: when the first one ended; 0: there was none
+  std::string whom;        // for people: whose server
+  std::string why;         // with the server's own words
 };
 
 struct RestoreReport {
@@ -58,6 +69,8 @@ struct RestoreReport {
   Milliseconds started_at = 0;
   Milliseconds verified_at = 0;  // the last reading back; 0: none
   std::vector<RestoredItem> items;
+  Waiting waiting;
+  bool only_verifies = false;  // while it is not over: nothing is written
 
   std::uint64_t count(Outcome outcome) const;
   std::uint64_t count_equal_in_meaning() const;
@@ -69,6 +82,15 @@ Result<RestoreReport> parse_report(std::string_view bytes);  // corrupt
 // Folders are worked on side by side, each over one session and in the order its items had.
 inline constexpr std::size_t restore_sessions_max = 3;
 
+struct ReadContents;
+// What the tries of one restore know of each other, beside the report.
+struct RestoreMemory {
+  using Folders = std::map<Id, std::shared_ptr<ReadContents>>;  // by the folder that was backed up
+  Folders compared;                                             // what was there before
+  Folders read_back;                                            // of the reading back that goes on, and nothing else
+  std::atomic<std::uint64_t> got_on = 0;  // rises with every content that the server gave or took for the first time
+};
+
 class Restore {
  public:
   struct Parts {  // all outlive it
@@ -78,19 +100,21 @@ class Restore {
     // Never called by two threads at once.
     std::function<Result<std::unique_ptr<mailboxes::MailboxTarget>>(const Deadline& deadline)> open_target;
     MeaningComparer* meaning = nullptr;  // none: other bytes are another content
+    std::shared_ptr<RestoreMemory> memory = std::make_shared<RestoreMemory>();
+    const WantedRest* rest = nullptr;  // what the sessions of open_target hear
   };
   explicit Restore(Parts parts) : parts_(std::move(parts)) {}
 
   // Fills report.items from report.request; open_target is of the mailbox that is written to. An error says why it came to no
-  // end; the report holds what was done by then, and what it held before where no session came about. `progress` comes after
-  // each folder.
+  // end; the report holds what was done by then, and given again it goes on there: what is in it is not asked for again, but to
+  // be read back once. `progress` comes after each folder.
   Status run(RestoreReport& report, const std::function<void()>& progress, const Deadline& deadline);
 
-  // Reads everything of a finished restore back again, and writes what it finds into the outcomes.
+  // Reads everything of a finished restore back again, and writes what it finds into the outcomes. Goes on as run() does.
   Status verify(RestoreReport& report, const Deadline& deadline);
 
  private:
-  using Work = std::function<Status(std::size_t index, mailboxes::MailboxTarget& target)>;
+  using Work = std::function<Status(std::size_t index, mailboxes::MailboxTarget& target, const Deadline& deadline)>;
   Status side_by_side(const std::vector<std::size_t>& order, std::unique_ptr<mailboxes::MailboxTarget> first, const Work& work,
                       const Deadline& deadline);
 

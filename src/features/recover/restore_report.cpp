@@ -5,17 +5,37 @@ namespace mailhold::recover {
 namespace {
 
 constexpr std::uint8_t first_version = 1;
-constexpr std::uint8_t version_with_items = 2;  // behind all else: the items that were asked for
-constexpr std::uint8_t report_version = 3;      // and behind these: the mailbox they went into, and what allows it
+constexpr std::uint8_t version_with_items = 2;    // behind all else: the items that were asked for
+constexpr std::uint8_t report_version = 3;        // and behind these: the mailbox they went into, and what allows it
+constexpr std::uint8_t version_of_a_waiting = 4;  // and behind all that: for whom it waits; while it is not over
 
 void write_path(ByteWriter& writer, const mailboxes::FolderPath& path) { writer.text(mailboxes::path_text(path)); }
+
+void write_waiting(ByteWriter& writer, const RestoreReport& report) {
+  const Waiting& waiting = report.waiting;
+  writer.u64(static_cast<std::uint64_t>(waiting.until)).u64(static_cast<std::uint64_t>(waiting.since));
+  writer.text(waiting.whom).text(waiting.why).u8(report.only_verifies ? 1 : 0);
+  for (const RestoredItem& item : report.items) writer.u8(item.is_read_back ? 1 : 0);
+}
+
+void read_waiting(ByteReader& reader, RestoreReport& report) {
+  Waiting& waiting = report.waiting;
+  waiting.until = static_cast<Milliseconds>(reader.u64());
+  waiting.since = static_cast<Milliseconds>(reader.u64());
+  waiting.whom = reader.text();
+  waiting.why = reader.text();
+  report.only_verifies = reader.u8() != 0;
+  for (RestoredItem& item : report.items) item.is_read_back = reader.u8() != 0;
+}
 
 }  // namespace
 
 std::string write_report(const RestoreReport& report) {
   const RestoreRequest& request = report.request;
   ByteWriter writer;
-  writer.u8(report_version).raw(request.mailbox.bytes()).u64(static_cast<std::uint64_t>(request.as_of));
+  const bool has_waited = report.waiting.since != 0;
+  writer.u8(has_waited ? version_of_a_waiting : report_version).raw(request.mailbox.bytes());
+  writer.u64(static_cast<std::uint64_t>(request.as_of));
   write_path(writer, request.from);
   writer.raw(request.item.bytes());
   write_path(writer, request.to);
@@ -29,7 +49,9 @@ std::string write_report(const RestoreReport& report) {
   }
   writer.u32(static_cast<std::uint32_t>(request.items.size()));
   for (const Id& item : request.items) writer.raw(item.bytes());
-  return writer.raw(request.into.bytes()).text(request.permit).text(request.place).take();
+  writer.raw(request.into.bytes()).text(request.permit).text(request.place);
+  if (has_waited) write_waiting(writer, report);
+  return writer.take();
 }
 
 Result<RestoreReport> parse_report(std::string_view bytes) {
@@ -37,7 +59,8 @@ Result<RestoreReport> parse_report(std::string_view bytes) {
   RestoreReport report;
   RestoreRequest& request = report.request;
   const std::uint8_t version = reader.u8();
-  if (version < first_version || version > report_version) return Error{ErrorKind::corrupt, "a report of an unknown version"};
+  if (version < first_version || version > version_of_a_waiting)
+    return Error{ErrorKind::corrupt, "a report of an unknown version"};
   request.mailbox = Id::from_bytes(reader.raw(Id::size));
   request.as_of = static_cast<Milliseconds>(reader.u64());
   request.from = mailboxes::parse_path(reader.text());
@@ -64,11 +87,12 @@ Result<RestoreReport> parse_report(std::string_view bytes) {
     for (std::uint32_t left = reader.count(Id::size); left > 0; --left)
       request.items.push_back(Id::from_bytes(reader.raw(Id::size)));
   }
-  if (version == report_version) {
+  if (version >= report_version) {
     request.into = Id::from_bytes(reader.raw(Id::size));
     request.permit = reader.text();
     request.place = reader.text();
   }
+  if (version == version_of_a_waiting) read_waiting(reader, report);
   RETURN_IF_ERROR(reader.finish());
   return report;
 }

@@ -99,6 +99,100 @@ TEST_F(RestoreTest, broken_off_anywhere_and_begun_again_it_puts_nothing_there_tw
   EXPECT_EQ(at_server(), before);
 }
 
+// Tries until the server has given and taken all of it, a few items each time; how many that took. `between`: what happens to
+// the report between two tries.
+class ThrottledRestore : public RestoreTest {
+ protected:
+  int tries(RestoreReport& report, const std::function<void(Restore::Parts&)>& between) {
+    Restore::Parts parts = restore_parts();
+    for (int tried = 1; tried <= 40; ++tried) {
+      server.faults.appends_until_pause = server.faults.contents_until_pause = 3;
+      const std::uint64_t before = parts.memory->got_on;
+      const Status restored = Restore(parts).run(report, {}, soon());
+      server.faults = {};
+      if (restored) return tried;
+      EXPECT_EQ(restored.error().kind, ErrorKind::unavailable);
+      EXPECT_GT(parts.memory->got_on, before);
+      between(parts);
+    }
+    return 0;
+  }
+  RestoreReport of_inbox() {
+    RestoreReport report;
+    report.request.mailbox = mailbox.id;
+    report.request.as_of = now;
+    report.request.from = {"INBOX"};
+    server.contents_given = 0;
+    return report;
+  }
+};
+
+TEST_F(ThrottledRestore, goes_on_where_it_was_and_asks_for_nothing_twice) {
+  server.folders["INBOX"].messages.clear();
+  RestoreReport report = of_inbox();
+  const int tried = tries(report, [](const auto&) {});
+  EXPECT_GE(tried, 12 / 3 + 12 / 3 - 1);
+  EXPECT_LE(tried, 12 / 3 + 12 / 3 + 1);
+  report.is_over = true;
+  EXPECT_TRUE(report.is_exact());
+  EXPECT_EQ(report.count(Outcome::restored), 12U);
+  EXPECT_EQ(at_server(), before);
+  EXPECT_EQ(server.contents_given, 12U) << "each was read back once";
+}
+
+TEST_F(ThrottledRestore, goes_on_there_in_another_process_too) {
+  server.folders["INBOX"].messages.clear();
+  RestoreReport report = of_inbox();
+  const int tried = tries(report, [&](Restore::Parts& parts) {
+    report.waiting.since = 1;
+    report = parse_report(write_report(report)).value();
+    parts.memory = std::make_shared<RestoreMemory>();
+  });
+  EXPECT_GT(tried, 0);
+  report.is_over = true;
+  EXPECT_TRUE(report.is_exact());
+  EXPECT_EQ(report.count(Outcome::restored), 12U);
+  EXPECT_EQ(at_server(), before);
+  EXPECT_EQ(server.contents_given, 12U);
+}
+
+TEST_F(ThrottledRestore, reads_what_is_there_once_to_compare_and_once_to_verify) {
+  RestoreReport report = of_inbox();
+  EXPECT_GT(tries(report, [](const auto&) {}), 0);
+  EXPECT_EQ(report.count(Outcome::present), 12U);
+  EXPECT_EQ(server.contents_given, 2 * 12U);
+  EXPECT_EQ(at_server(), before);
+}
+
+TEST_F(ThrottledRestore, puts_back_what_went_again_between_two_tries) {
+  server.folders["INBOX"].messages.clear();
+  RestoreReport report = of_inbox();
+  bool went = false;
+  EXPECT_GT(tries(report,
+                  [&](const auto&) {
+                    if (!std::exchange(went, true)) server.folders["INBOX"].remove(1);
+                  }),
+            0);
+  report.is_over = true;
+  EXPECT_TRUE(report.is_exact());
+  EXPECT_EQ(at_server(), before);
+}
+
+class ThrottledPlainServer : public ThrottledRestore {
+ protected:
+  ThrottledPlainServer() { server.offer("IMAP4rev1"); }
+};
+
+TEST_F(ThrottledPlainServer, gets_nothing_twice_where_it_tells_no_ids) {
+  server.folders["INBOX"].messages.clear();
+  RestoreReport report = of_inbox();
+  EXPECT_GT(tries(report, [](const auto&) {}), 0);
+  report.is_over = true;
+  EXPECT_TRUE(report.is_exact());
+  EXPECT_EQ(report.count(Outcome::restored), 12U);
+  EXPECT_EQ(at_server(), before);
+}
+
 TEST_F(RestoreTest, a_server_that_ignores_dates_is_named_and_gets_nothing_twice) {
   server.folders["INBOX"].messages.clear();
   server.faults.ignores_dates = true;
@@ -225,6 +319,17 @@ TEST_F(RestoreTest, a_report_is_kept_and_read_again) {
   ASSERT_TRUE(again);
   EXPECT_EQ(write_report(*again), write_report(*report));
   EXPECT_FALSE(parse_report("nonsense"));
+  // One that waits says so to the next process.
+  report->waiting = {now + 1, now, "the server of ann@example.test", "the server says later"};
+  report->only_verifies = true;
+  report->items[3].is_read_back = true;
+  const auto waiting = parse_report(write_report(*report));
+  ASSERT_TRUE(waiting);
+  EXPECT_EQ(write_report(*waiting), write_report(*report));
+  EXPECT_EQ(waiting->waiting.until, now + 1);
+  EXPECT_TRUE(waiting->only_verifies);
+  EXPECT_TRUE(waiting->items[3].is_read_back);
+  EXPECT_FALSE(waiting->items[4].is_read_back);
 }
 
 class RestoreToAPlainServer : public RestoreTest {

@@ -50,6 +50,13 @@ std::optional<std::string> TargetFolder::id_of_same_name(const ItemRow& item) co
   return named->second;
 }
 
+bool TargetFolder::take_again(const std::string& id) {
+  auto known = heads_.find(id);
+  if (const auto named = by_name_.find(mailboxes::item_name(id)); known == heads_.end() && named != by_name_.end())
+    known = heads_.find(named->second);
+  return known != heads_.end() && taken_.insert(known->first).second;
+}
+
 ItemHead TargetFolder::take(const std::string& id) {
   taken_.insert(id);
   return heads_.at(id);
@@ -68,30 +75,33 @@ Result<std::string> TargetFolder::content_of(const std::string& id, const Deadli
 }
 
 Result<std::string> TargetFolder::sha256_of(const std::string& id, const Deadline& deadline) {
-  if (!hashes_.contains(id)) RETURN_IF_ERROR(read_hashes({id}, deadline));
-  return hashes_[id];
+  RETURN_IF_ERROR(read_hashes({id}, deadline));
+  return read_->hashes[id];
 }
 
-Status TargetFolder::read_hashes(const std::vector<std::string>& ids, const Deadline& deadline) {
+Status TargetFolder::read_hashes(const std::vector<std::string>& wanted, const Deadline& deadline) {
+  std::map<std::string, std::string>& hashes = read_->hashes;
+  std::vector<std::string> ids;
+  std::copy_if(wanted.begin(), wanted.end(), std::back_inserter(ids), [&](const auto& id) { return !hashes.contains(id); });
   if (!folder_ || ids.empty()) return done();
   mailboxes::MailboxSource::Sink sink;
   sink.take = [&](mailboxes::MailboxSource::Content content) -> Status {
-    hashes_[content.id] = crypto::sha256(content.bytes);
+    hashes[content.id] = crypto::sha256(content.bytes);
     return done();
   };
   const Status fetched = target_->fetch(*folder_, ids, sink, deadline);
   if (!fetched && fetched.error().kind != ErrorKind::denied) return fetched;
   // Where some were refused the others are asked for one by one later.
   if (fetched || ids.size() == 1) {
-    for (const std::string& id : ids) hashes_.try_emplace(id);
+    for (const std::string& id : ids) hashes.try_emplace(id);
   }
   return done();
 }
 
-std::vector<std::string> TargetFolder::candidates(const std::vector<ItemRow>& items) const {
+std::vector<std::string> TargetFolder::candidates(const std::vector<const ItemRow*>& items) const {
   std::set<std::string> all;
-  for (const ItemRow& item : items) {
-    for (const std::string& id : candidates(item)) all.insert(id);
+  for (const ItemRow* item : items) {
+    for (const std::string& id : candidates(*item)) all.insert(id);
   }
   return {all.begin(), all.end()};
 }

@@ -3,17 +3,27 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <set>
 
 #include "features/recover/backup_book.h"
 
 namespace mailhold::recover {
 
+// What was read of a folder: the id of an item names one content for ever, so that another try need not ask for it again.
+struct ReadContents {
+  std::map<std::string, std::string> hashes;  // SHA-256 by id; empty: the server gives no content
+  std::set<std::string> others;               // of them, what was compared with the item of its name and means something else
+};
+
 class TargetFolder {
  public:
   // Lists the folder; makes it if it is missing and `makes` is set, else it is as an empty one.
   static Result<TargetFolder> open(mailboxes::MailboxTarget& target, const mailboxes::FolderPath& path, bool makes,
                                    const Deadline& deadline);
+  // What an earlier try read is known, and what this one reads is added.
+  void go_on_with(std::shared_ptr<ReadContents> read) { read_ = std::move(read); }
+  ReadContents& read() { return *read_; }
 
   // An item of the same content that was not taken yet; nothing if there is none. Candidates have the same name or
   // date, or claim the same size; they are read to be sure.
@@ -21,9 +31,12 @@ class TargetFolder {
   // The item of that id or name, or, where the server told no id, one of the same content, or else of the same date.
   Result<std::optional<mailboxes::ItemHead>> take_for(const ItemRow& item, const std::string& id, const Deadline& deadline);
   // Asks for the contents of all of them in one go, so that sha256_of() and take_equal() need no question for each.
+  // After an error those that came before it are known.
   Status read_hashes(const std::vector<std::string>& ids, const Deadline& deadline);
   // What take_equal() would have to read for these items.
-  std::vector<std::string> candidates(const std::vector<ItemRow>& items) const;
+  std::vector<std::string> candidates(const std::vector<const ItemRow*>& items) const;
+  // Takes what lies under that id, or under its name; false if it is gone, or was taken.
+  bool take_again(const std::string& id);
   // The id of what lies there under the item's name, whatever its content; nothing at sources without names, or if it was taken.
   std::optional<std::string> id_of_same_name(const ItemRow& item) const;
   mailboxes::ItemHead take(const std::string& id);  // one that the folder has
@@ -45,7 +58,7 @@ class TargetFolder {
   std::map<std::string, std::string, std::less<>> by_name_;
   std::multimap<Milliseconds, std::string> by_date_;
   std::multimap<std::uint64_t, std::string> by_size_;
-  std::map<std::string, std::string> hashes_;  // of what was read so far
+  std::shared_ptr<ReadContents> read_ = std::make_shared<ReadContents>();
   std::set<std::string> taken_;
 };
 

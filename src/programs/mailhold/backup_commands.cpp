@@ -33,14 +33,34 @@ Status list_mailboxes(Console& console, const Typed& typed) {
   return done();
 }
 
+// Says once for each pause of a restore or a proof that it waits, beside what is printed in the end.
+class PauseTeller {
+ public:
+  void tell(const json::object& state, const char* until_name, const std::string& text) {
+    const json::value* until = state.if_contains(until_name);
+    if (until == nullptr || std::string(until->as_string()) == told_) return;
+    told_ = std::string(until->as_string());
+    std::cerr << text << "\n";
+  }
+
+ private:
+  std::string told_;
+};
+
 // Waits for the end of a restore that the request begins and prints its report; an error unless everything is exactly as it was.
 Status await(Console& console, const json::object& begin) {
   ASSIGN_OR_RETURN(const std::string begun, console.ask(json::serialize(begin)));
-  const json::value job = json::parse(begun).as_object().at("restore");
+  const std::string job(json::parse(begun).as_object().at("restore").as_string());
   const std::string request = json::serialize(json::object{{"verb", "restore.show"}, {"restore", job}});
+  PauseTeller pauses;
   for (;;) {
     ASSIGN_OR_RETURN(const std::string answer, console.ask(request));
     const json::object report = json::parse(answer).as_object();
+    const auto word = [&](const char* name) { return std::string(report.at(name).as_string()); };
+    if (report.contains("waits_until"))
+      pauses.tell(report, "waits_until",
+                  "waits for " + word("waits_for") + " until " + word("waits_until") + ": " + word("waits_because") +
+                      "\nIt goes on by itself; mailhold restore show " + job + " tells how far it is.");
     if (!report.at("over").as_bool()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
       continue;
@@ -142,9 +162,11 @@ Status prove(Console& console, const Command& command, const Typed& typed) {
   ASSIGN_OR_RETURN(const std::string request, request_of(command, typed));
   RETURN_IF_ERROR(console.ask(request));
   const std::string question = json::serialize(json::object{{"verb", "backup.proof"}, {"mailbox", typed.one("mailbox")}});
+  PauseTeller pauses;
   for (;;) {
     ASSIGN_OR_RETURN(const std::string shown, console.ask(question));
     const json::object proof = json::parse(shown).as_object();
+    if (proof.contains("trouble")) pauses.tell(proof, "put_off_until", std::string(proof.at("trouble").as_string()));
     if (proof.at("running").as_bool()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
       continue;
@@ -249,6 +271,13 @@ std::vector<Command> backup_commands() {
        "",
        {},
        {"received_at", "bytes", "flags", "item"}},
+      {"backup",
+       "lost",
+       "Show the items whose content was backed up and cannot be read any more",
+       {mailbox},
+       "",
+       {},
+       {"received_at", "folder", "bytes", "since", "until", "item"}},
       std::move(finding),
       std::move(proving),
       {"backup", "proof", "Show the last proof of a mailbox", {mailbox}, "", {}},

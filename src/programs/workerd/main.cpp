@@ -75,6 +75,7 @@ recover::BackupSettings backup_settings(const Settings& settings) {
   chosen.proof_hour = static_cast<int>(std::clamp<std::int64_t>(settings.number("backup.proof_hour"), 0, 24));
   chosen.proof_items =
       static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("backup.proof_items"), 1, recover::proof_items_max));
+  chosen.patience = std::chrono::seconds(std::clamp<std::int64_t>(settings.number("backup.patience_seconds"), 0, 31 * 86'400));
   return chosen;
 }
 
@@ -129,6 +130,7 @@ Status serve(ipc::Daemon& daemon) {
   metrics().before_telling([&backups] {
     const auto views = backups.list(Deadline::after(10s));
     if (views) recover::show_mailboxes(metrics(), *views, system_clock().now());  // sealed: as they were
+    recover::show_restores(metrics(), backups.restores_waiting());
   });
   backups.start();
   indexing.start();
