@@ -12,9 +12,17 @@ IS_ANSWERED = re.compile(rb"(?:^|\n)(?:\+|[^*\s]\S* (?:OK|NO|BAD))(?: [^\n]*)?\r
 
 
 def imap_commands(received):
-    """(whole lines, the rest)"""
-    *lines, rest = re.split(rb"(?<=\n)", received)
-    return lines, rest
+    """(whole commands, the rest); a literal that is sent without being asked for (RFC 7888) is part of its command"""
+    commands, begin, at = [], 0, 0
+    while (newline := received.find(b"\n", at)) >= 0:
+        literal = re.search(rb"\{(\d+)\+\}\r\n$", received[at:newline + 1])
+        at = newline + 1 + int(literal[1] if literal else 0)
+        if at > len(received):
+            break
+        if not literal:
+            commands.append(received[begin:at])
+            begin = at
+    return commands, received[begin:]
 
 
 def http_requests(received):
