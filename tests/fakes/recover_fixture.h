@@ -67,13 +67,17 @@ class RecoverFixture : public store::StoreFixture {
     return report;
   }
   Restore::Parts restore_parts() {
-    return {*book, *store,
+    return {*book,
+            *store,
             [this](const Deadline&) -> Result<std::unique_ptr<mailboxes::MailboxTarget>> {
               auto target = session(true);
               if (target == nullptr) return Error{ErrorKind::unavailable, "no session"};
               return std::unique_ptr<mailboxes::MailboxTarget>(std::move(target));
             },
-            meaning};
+            meaning,
+            std::make_shared<RestoreMemory>(),
+            nullptr,
+            read_back_items};
   }
 
   // Folder -> contents with their flags, as the backup has them at a moment.
@@ -121,6 +125,7 @@ class RecoverFixture : public store::StoreFixture {
   mailboxes::ImapSessionSettings session_settings;
   SyncSettings sync_settings{.step_items = 4, .batch_bytes = 8000, .single_tries_max = 50};
   decltype(MailboxSync::Parts::open_second) open_second = {};
+  std::size_t read_back_items = 100;
   SyncProgress progress;
   Milliseconds now = on_day(store::first_day);
 };

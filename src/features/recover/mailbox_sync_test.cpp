@@ -135,7 +135,7 @@ TEST_F(LongFirstSyncTest, goes_on_exactly_wherever_one_of_two_sessions_broke_off
     if (!sync()) ++broken;
     open_all();  // what is not durable is gone
   }
-  EXPECT_GT(broken, 3U);
+  EXPECT_GT(broken, 0U) << "the first, before a single line";
   server.faults.drop_after_bytes = -1;
   ASSERT_TRUE(sync());
   EXPECT_EQ(backed_up(now), at_server());

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "features/recover/comparison.h"
+#include "features/recover/read_back.h"
 #include "features/recover/target_folder.h"
 #include "platform/crypto/hash.h"
 
@@ -112,8 +113,9 @@ using Earlier = std::map<Id, RestoredItem>;
 // Puts the items of one folder back.
 class FolderRestore {
  public:
-  FolderRestore(const Restore::Parts& parts, const RestoreRequest& request, const Group& group, Earlier earlier)
-      : parts_(parts), request_(request), group_(group), earlier_(std::move(earlier)) {}
+  FolderRestore(const Restore::Parts& parts, const RestoreRequest& request, const Group& group, Earlier earlier,
+                ReadBack& read_back)
+      : parts_(parts), request_(request), group_(group), earlier_(std::move(earlier)), read_back_(read_back) {}
 
   // What was done by the time of an error is in `out` too.
   Status run(mailboxes::MailboxTarget& target, std::vector<RestoredItem>& out, const Deadline& deadline) {
@@ -220,6 +222,7 @@ class FolderRestore {
       out.push_back({under_way.front(), group_.target, id ? *id : "", id ? Outcome::restored : Outcome::failed, why});
       under_way.pop_front();
       ++parts_.memory->got_on;
+      if (id && !id->empty()) read_back_.give(group_.folder, folder.folder(), *id);
       return done();
     };
     return folder.add_all(additions, deadline);
@@ -229,6 +232,7 @@ class FolderRestore {
   const RestoreRequest& request_;
   const Group& group_;
   Earlier earlier_;
+  ReadBack& read_back_;
   std::set<Id> ours_;  // put back by an earlier try, and told no id
 };
 
@@ -350,6 +354,11 @@ Status verify_folder(const Restore::Parts& parts, mailboxes::MailboxTarget& targ
 
 }  // namespace
 
+Result<std::unique_ptr<mailboxes::MailboxTarget>> Restore::open(const Deadline& deadline) {
+  const std::lock_guard lock(opening_);
+  return parts_.open_target(deadline);
+}
+
 // `work` for every index, a few at a time, each thread over a session of its own, of which the first is given; the first error
 // ends all of them at once, for a server that wants to be left alone means all sessions. Where the server or the connection gives
 // no more of them all of it goes over that one.
@@ -369,7 +378,7 @@ Status Restore::side_by_side(const std::vector<std::size_t>& order, std::unique_
     std::unique_lock lock(mutex);
     if (next == order.size() || failure) return;
     if (target == nullptr) {
-      auto opened = parts_.open_target(until);
+      auto opened = open(until);
       if (!opened && parts_.rest != nullptr && parts_.rest->get().count() > 0) fail(opened.error());
       if (!opened) return;
       target = std::move(*opened);
@@ -392,14 +401,16 @@ Status Restore::side_by_side(const std::vector<std::size_t>& order, std::unique_
 
 Status Restore::run(RestoreReport& report, const std::function<void()>& progress, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::vector<Group> groups, select(parts_.book, report.request, deadline));
-  ASSIGN_OR_RETURN(std::unique_ptr<mailboxes::MailboxTarget> first, parts_.open_target(deadline));
+  ASSIGN_OR_RETURN(std::unique_ptr<mailboxes::MailboxTarget> first, open(deadline));
   if (!report.request.dry_run) RETURN_IF_ERROR(make_folders(*first, groups, deadline));
   prepare(parts_.memory->compared, groups);
+  prepare(parts_.memory->read_back, groups);
   ItemsOfReport items(report);
+  ReadBack read_back([this](const Deadline& until) { return open(until); }, parts_.read_back_items, deadline);
   std::mutex mutex;
   const auto work = [&](std::size_t index, mailboxes::MailboxTarget& target, const Deadline& until) {
     std::unique_lock lock(mutex);
-    FolderRestore folder(parts_, report.request, groups[index], items.earlier_of(groups[index]));
+    FolderRestore folder(parts_, report.request, groups[index], items.earlier_of(groups[index]), read_back);
     lock.unlock();
     std::vector<RestoredItem> worked_on;
     Status status = folder.run(target, worked_on, until);
@@ -408,13 +419,15 @@ Status Restore::run(RestoreReport& report, const std::function<void()>& progress
     if (progress) progress();
     return status;
   };
-  RETURN_IF_ERROR(side_by_side(by_size(groups), std::move(first), work, deadline));
+  const Status worked = side_by_side(by_size(groups), std::move(first), work, deadline);
+  for (auto& [folder, hashes] : read_back.finish()) parts_.memory->read_back.at(folder)->hashes.merge(hashes);
+  RETURN_IF_ERROR(worked);
   return report.request.dry_run ? done() : verify(report, deadline);
 }
 
 Status Restore::verify(RestoreReport& report, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::vector<Group> groups, select(parts_.book, report.request, deadline));
-  ASSIGN_OR_RETURN(std::unique_ptr<mailboxes::MailboxTarget> first, parts_.open_target(deadline));
+  ASSIGN_OR_RETURN(std::unique_ptr<mailboxes::MailboxTarget> first, open(deadline));
   std::map<Id, RestoredItem*> reported;
   for (RestoredItem& item : report.items) reported[item.item] = &item;
   prepare(parts_.memory->read_back, groups);

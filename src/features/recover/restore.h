@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <functional>
+#include <mutex>
 
 #include "core/store/message_store.h"
 #include "features/mailboxes/mailbox.h"
@@ -79,7 +80,8 @@ struct RestoreReport {
 std::string write_report(const RestoreReport& report);
 Result<RestoreReport> parse_report(std::string_view bytes);  // corrupt
 
-// Folders are worked on side by side, each over one session and in the order its items had.
+// Folders are worked on side by side, each over one session and in the order its items had. Where there is much to put back,
+// another session reads meanwhile what the server has taken.
 inline constexpr std::size_t restore_sessions_max = 3;
 
 struct ReadContents;
@@ -101,7 +103,8 @@ class Restore {
     std::function<Result<std::unique_ptr<mailboxes::MailboxTarget>>(const Deadline& deadline)> open_target;
     MeaningComparer* meaning = nullptr;  // none: other bytes are another content
     std::shared_ptr<RestoreMemory> memory = std::make_shared<RestoreMemory>();
-    const WantedRest* rest = nullptr;  // what the sessions of open_target hear
+    const WantedRest* rest = nullptr;   // what the sessions of open_target hear
+    std::size_t read_back_items = 100;  // of a folder: so many are read back at once while others are on their way
   };
   explicit Restore(Parts parts) : parts_(std::move(parts)) {}
 
@@ -117,8 +120,10 @@ class Restore {
   using Work = std::function<Status(std::size_t index, mailboxes::MailboxTarget& target, const Deadline& deadline)>;
   Status side_by_side(const std::vector<std::size_t>& order, std::unique_ptr<mailboxes::MailboxTarget> first, const Work& work,
                       const Deadline& deadline);
+  Result<std::unique_ptr<mailboxes::MailboxTarget>> open(const Deadline& deadline);
 
   Parts parts_;
+  std::mutex opening_;
 };
 
 }  // namespace mailhold::recover

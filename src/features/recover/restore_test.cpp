@@ -3,6 +3,8 @@
 #include <thread>
 
 #include "fakes/recover_fixture.h"
+#include "features/recover/read_back.h"
+#include "platform/crypto/hash.h"
 
 namespace mailhold::recover {
 namespace {
@@ -36,6 +38,57 @@ TEST_F(RestoreTest, a_destroyed_folder_comes_back_exactly) {
   EXPECT_EQ(report->count(Outcome::restored), 17U);
   EXPECT_EQ(at_server(), before);
   EXPECT_EQ(dates(), dates_before) << "with the zone they were written in";
+}
+
+// Everything is read back by the session beside the ones that write, as far as it comes.
+class RestoreReadBackTest : public RestoreTest {
+ protected:
+  RestoreReadBackTest() { read_back_items = 1; }
+};
+
+TEST_F(RestoreReadBackTest, nothing_is_read_twice) {
+  server.folders.erase("Archive/2026");
+  server.folders["INBOX"].messages.clear();
+  server.contents_given = 0;
+  const auto report = restore();
+  ASSERT_TRUE(report) << report.error().detail;
+  EXPECT_TRUE(report->is_exact());
+  EXPECT_EQ(at_server(), before);
+  EXPECT_EQ(server.contents_given, 17U);
+}
+
+TEST_F(RestoreReadBackTest, a_byte_that_the_server_changed_is_named) {
+  server.folders["INBOX"].remove(5);
+  server.faults.damages_appended = true;
+  const auto report = restore();
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->count(Outcome::differs), 1U);
+}
+
+TEST_F(RestoreReadBackTest, what_was_taken_is_read_while_more_is_to_come) {
+  const auto owner = session(true);
+  const auto folders = owner->folders(soon());
+  ASSERT_TRUE(folders);
+  const auto inbox = std::ranges::find(*folders, mailboxes::FolderPath{"INBOX"}, &mailboxes::Folder::path);
+  const auto heads = owner->list(*inbox, soon());
+  ASSERT_TRUE(heads);
+  server.contents_given = 0;
+  ReadBack read_back(restore_parts().open_target, 3, soon());
+  const Id folder = Id::random();
+  for (std::size_t i = 0; i < 4; ++i) read_back.give(folder, *inbox, (*heads)[i].id);
+  const auto given = [&] {
+    const std::lock_guard lock(server.mutex);
+    return server.contents_given;
+  };
+  while (given() < 3) std::this_thread::yield();
+  const auto read = read_back.finish();
+  ASSERT_TRUE(read.contains(folder));
+  EXPECT_GE(read.at(folder).size(), 3U);
+  for (const auto& [id, sha256] : read.at(folder)) {
+    const auto head = std::ranges::find(*heads, id, &mailboxes::ItemHead::id);
+    ASSERT_NE(head, heads->end());
+    EXPECT_EQ(sha256, crypto::sha256(server.folders["INBOX"].messages[static_cast<std::size_t>(head - heads->begin())].content));
+  }
 }
 
 TEST_F(RestoreTest, goes_over_one_session_where_there_is_no_other) {

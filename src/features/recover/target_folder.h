@@ -24,6 +24,7 @@ class TargetFolder {
   // What an earlier try read is known, and what this one reads is added.
   void go_on_with(std::shared_ptr<ReadContents> read) { read_ = std::move(read); }
   ReadContents& read() { return *read_; }
+  const mailboxes::Folder& folder() const { return *folder_; }  // one that is there
 
   // An item of the same content that was not taken yet; nothing if there is none. Candidates have the same name or
   // date, or claim the same size; they are read to be sure.
