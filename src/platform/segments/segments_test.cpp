@@ -322,7 +322,8 @@ TEST(Segments, damaged_bytes_are_given_to_who_asks_for_them_as_they_lie) {
   EXPECT_EQ(reader.read_damaged(location).value(), "d and Tbytes");
   fs::resize_file(folder / segment_file_name(location.segment), location.offset + record_header_bytes + 4);
   EXPECT_EQ(reader.read_damaged(location).value(), std::string("d an\0\0\0\0\0\0\0\0", 12));
-  EXPECT_EQ(reader.read_damaged({location.segment + 1, 0, 12}).error().kind, ErrorKind::not_found);
+  // The writer may have made the next one already; before the first there is none.
+  EXPECT_EQ(reader.read_damaged({location.segment - 1, 0, 12}).error().kind, ErrorKind::not_found);
 }
 
 TEST(Segments, a_record_moved_to_another_place_is_not_taken_for_one) {
