@@ -100,7 +100,7 @@ DocumentText Documents::read_archive(std::string_view bytes, std::string_view na
   DocumentText document;
   if (depth > archive_depth_max) return document;
   const Archive archive = Archive::open(bytes, members_left_);
-  members_left_ -= archive.members().size();
+  members_left_ -= std::min(members_left_, archive.members().size());
   document.whole = archive.is_whole();
   for (const ArchiveMember& member : archive.members()) {
     const std::string_view its_name = member.name.empty() ? without_extension(name) : std::string_view(member.name);

@@ -199,6 +199,20 @@ TEST_F(DocumentTextTest, NothingGrowsWithoutEnd) {
   EXPECT_FALSE(read(stored_zip({{std::string(1000, 'n'), "x"}, {"b.txt", "behind"}}), "", 100).whole);
 }
 
+TEST_F(DocumentTextTest, TheLimitsHoldForAllDocumentsOfAMessage) {
+  const std::vector<std::pair<std::string, std::string>> as_many_as_allowed(2048, {"a.bin", "x"});
+  Documents documents(&programs_);
+  EXPECT_TRUE(documents.read(stored_zip(as_many_as_allowed), "a.zip", plenty)->whole);
+  const std::string behind[] = {gzip("packed"), stored_zip({{"b.txt", "zipped"}}), tar_archive({{"b.txt", "in tar"}}),
+                                stored_zip(as_many_as_allowed)};
+  for (const std::string& archive : behind) {
+    const auto document = documents.read(archive, "b.txt.gz", plenty);
+    ASSERT_TRUE(document);
+    EXPECT_EQ(document->text, "");
+    EXPECT_FALSE(document->whole);
+  }
+}
+
 #if !defined(__SANITIZE_ADDRESS__) && !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
 // As large as a document may be, and as much work as its format allows: a worker has five seconds of a processor for a message.
 TEST_F(DocumentTextTest, TheWorstOfEachKindEndsInTime) {

@@ -83,7 +83,7 @@ Archive Archive::open(std::string_view bytes, std::size_t members_max) {
   switch (archive.kind_) {
     case ArchiveKind::zip: archive.list_zip_members(members_max); break;
     case ArchiveKind::tar: archive.list_tar_members(members_max); break;
-    case ArchiveKind::gzip: archive.list_gzip_member(); break;
+    case ArchiveKind::gzip: archive.list_gzip_member(members_max); break;
     case ArchiveKind::other:
     case ArchiveKind::none: break;
   }
@@ -130,7 +130,8 @@ void Archive::list_tar_members(std::size_t members_max) {
 }
 
 // Whether it opens to its end is seen when it is unpacked. Its name, if it has one, stands behind further fields.
-void Archive::list_gzip_member() {
+void Archive::list_gzip_member(std::size_t members_max) {
+  if (members_max == 0) return;
   constexpr unsigned with_extra = 4, with_name = 8;
   const std::uint32_t flags = little_endian(bytes_, 3, 1);
   std::size_t at = 10;

@@ -38,7 +38,7 @@ class Archive {
   explicit Archive(std::string_view bytes) : bytes_(bytes), kind_(archive_kind_of(bytes)) {}
   void list_zip_members(std::size_t members_max);
   void list_tar_members(std::size_t members_max);
-  void list_gzip_member();
+  void list_gzip_member(std::size_t members_max);
 
   std::string_view bytes_;
   ArchiveKind kind_;
