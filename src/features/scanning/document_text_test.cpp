@@ -113,6 +113,9 @@ TEST_F(DocumentTextTest, TarAndGzipAreReadAlsoTogether) {
   }
   EXPECT_EQ(read(gzip("a,b") + gzip(",c"), "figures.csv.gz").text, "figures.csv\na,b,c\n");
   EXPECT_EQ(read(gzip("no text by its name"), "figures.gz").text, "figures\n");
+  // Each goes on where the one before it ended, also where that is the end of what was made ready.
+  const std::string large(64U << 10, 'x');
+  EXPECT_EQ(read(gzip("") + gzip(large) + gzip("") + gzip("end"), "a.txt.gz").text, "a.txt\n" + large + "end\n");
   // ZIP of a packed tar: no deeper than a ZIP of a ZIP.
   EXPECT_EQ(read(stored_zip({{"x.tgz", gzip(tar_archive({{"a.txt", "one"}}))}})).text, "x.tgz\nx\na.txt\none\n");
 }
@@ -235,6 +238,7 @@ TEST_F(DocumentTextTest, TheWorstOfEachKindEndsInTime) {
        compound_file({{"Workbook", filled(header + strings, excel_record(0x3C, std::string(8190, '\0'))).substr(0, 31U << 20)}})},
       {"archive of headers", filled("PK\3\4", std::string("PK\3\4PK\1\2"))},
       {"archive of pages", stored_zip(pages)},
+      {"packed files with nothing in them", filled(gzip("%PDF-" + std::string(10U << 20, '\0')), gzip(""))},
       {"office file of elements", stored_zip({{"word/document.xml", filled("", "<p/>").substr(0, 15U << 20)}})},
   };
   for (const auto& [name, bytes] : all) {

@@ -15,6 +15,17 @@ bool begins_another(const z_stream& stream) {
   return stream.avail_in >= 2 && stream.next_in[0] == 0x1F && stream.next_in[1] == 0x8B;
 }
 
+// As much as there is already, so that all of it is filled with zeros once. False: that would be more than is wanted.
+bool add_room(z_stream& stream, std::string& bytes, std::size_t bytes_max) {
+  const std::size_t had = bytes.size();
+  if (had >= bytes_max) return false;
+  const std::size_t room = std::min(std::max(step, had), bytes_max - had);
+  bytes.resize(had + room);
+  stream.next_out = reinterpret_cast<Bytef*>(bytes.data() + had);
+  stream.avail_out = static_cast<uInt>(room);
+  return true;
+}
+
 }  // namespace
 
 Unzipped inflate(std::string_view packed, Packing packing, std::size_t bytes_max) {
@@ -26,20 +37,16 @@ Unzipped inflate(std::string_view packed, Packing packing, std::size_t bytes_max
   stream.avail_in = static_cast<uInt>(std::min(packed.size(), packed_bytes_max));
   int status = Z_OK;
   while (status == Z_OK) {
-    const std::size_t had = out.bytes.size();
-    if (had >= bytes_max) {
+    // Room that a member leaves is the next one's: there may be a million of them with nothing inside.
+    if (stream.avail_out == 0 && !add_room(stream, out.bytes, bytes_max)) {
       out.too_big = true;
       break;
     }
-    const std::size_t room = std::min(std::max(step, had), bytes_max - had);
-    out.bytes.resize(had + room);
-    stream.next_out = reinterpret_cast<Bytef*>(out.bytes.data() + had);
-    stream.avail_out = static_cast<uInt>(room);
     status = ::inflate(&stream, Z_NO_FLUSH);
-    out.bytes.resize(had + room - stream.avail_out);
     if (status == Z_OK && stream.avail_in == 0 && stream.avail_out != 0) break;  // the data breaks off
     if (status == Z_STREAM_END && packing == Packing::gzip && begins_another(stream)) status = ::inflateReset(&stream);
   }
+  out.bytes.resize(out.bytes.size() - stream.avail_out);
   ::inflateEnd(&stream);
   out.complete = status == Z_STREAM_END;
   return out;
