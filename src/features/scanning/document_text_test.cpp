@@ -226,6 +226,9 @@ TEST_F(DocumentTextTest, TheWorstOfEachKindEndsInTime) {
   };
   const std::string header = excel_record(0x809, little_endian_bytes(0x600, 2) + "\5");
   const std::string strings = excel_record(0xFC, little_endian_bytes(0xFFFFFFFF, 4) + little_endian_bytes(0xFFFFFFFF, 4));
+  // Each name is that of the directory, and of its headers there are a million.
+  const std::string lengths = std::string(22, 'x') + "\xff\xff" + "xx", one_header = "PK\3\4" + lengths;
+  const std::string directory = one_header + "PK\1\2xx" + lengths + std::string(14, 'x');
   const std::string page = filled("", "<b a=x>&amp;").substr(0, 4U << 20);
   const std::vector<std::pair<std::string, std::string>> pages(7, {"a.html", page});
   const std::pair<const char*, std::string> all[] = {
@@ -237,6 +240,7 @@ TEST_F(DocumentTextTest, TheWorstOfEachKindEndsInTime) {
       {"workbook of empty strings",
        compound_file({{"Workbook", filled(header + strings, excel_record(0x3C, std::string(8190, '\0'))).substr(0, 31U << 20)}})},
       {"archive of headers", filled("PK\3\4", std::string("PK\3\4PK\1\2"))},
+      {"archive of names over names", filled(directory, one_header)},
       {"archive of pages", stored_zip(pages)},
       {"packed files with nothing in them", filled(gzip("%PDF-" + std::string(10U << 20, '\0')), gzip(""))},
       {"office file of elements", stored_zip({{"word/document.xml", filled("", "<p/>").substr(0, 15U << 20)}})},

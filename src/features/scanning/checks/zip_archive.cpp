@@ -1,6 +1,5 @@
 #include "features/scanning/checks/zip_archive.h"
 
-#include <algorithm>
 #include <set>
 
 namespace mailhold::scanning {
@@ -14,23 +13,49 @@ std::uint32_t number(std::string_view bytes, std::size_t offset, std::size_t siz
 }
 
 constexpr std::size_t local_header_bytes = 30, directory_header_bytes = 46;
+constexpr std::size_t name_bytes_max = 4096;  // no system has longer paths
+// An entry has two records, and those of archives that are stored inside count too. Signatures alone could be millions.
+constexpr std::size_t records_per_entry_max = 16;
 
-// All records with a signature, wherever they stand: a directory that is damaged or lies is read as well as a good one.
-template <class Read>
-void for_each_record(std::string_view archive, std::string_view signature, std::size_t header_bytes, Read read) {
-  for (std::size_t at = archive.find(signature); at != std::string_view::npos; at = archive.find(signature, at + 4)) {
-    if (archive.size() - at < header_bytes || !read(at)) return;
+// Finds records by their signatures, wherever they stand: a directory that is damaged or lies is read as well as a good one.
+class Records {
+ public:
+  Records(std::string_view archive, std::size_t entries_max, bool& truncated)
+      : archive_(archive), left_(entries_max * records_per_entry_max), truncated_(truncated) {}
+
+  // `read` takes the place and the name of each, until it returns false.
+  template <class Read>
+  void for_each(std::string_view signature, std::size_t header_bytes, std::size_t name_size_at, Read read) {
+    for (std::size_t at = archive_.find(signature); at != std::string_view::npos; at = archive_.find(signature, at + 4)) {
+      if (archive_.size() - at < header_bytes) return;
+      if (left_ == 0) {
+        truncated_ = true;
+        return;
+      }
+      --left_;
+      const std::size_t name_size = number(archive_, at + name_size_at, 2);
+      if (archive_.size() - at - header_bytes < name_size) continue;
+      if (name_size > name_bytes_max)
+        truncated_ = true;
+      else if (!read(at, archive_.substr(at + header_bytes, name_size)))
+        return;
+    }
   }
-}
 
-ZipEntry entry_of_directory(std::string_view archive, std::size_t at, std::size_t name_size) {
+ private:
+  const std::string_view archive_;
+  std::size_t left_;
+  bool& truncated_;
+};
+
+ZipEntry entry_of_directory(std::string_view archive, std::size_t at, std::string_view name) {
   ZipEntry entry;
   entry.encrypted = (number(archive, at + 8, 2) & 1) != 0;
   entry.method = static_cast<std::uint16_t>(number(archive, at + 10, 2));
   entry.checksum = number(archive, at + 16, 4);
   entry.packed_bytes = number(archive, at + 20, 4);
   entry.offset = number(archive, at + 42, 4);
-  entry.name = archive.substr(at + directory_header_bytes, name_size);
+  entry.name = name;
   return entry;
 }
 
@@ -39,27 +64,23 @@ ZipEntry entry_of_directory(std::string_view archive, std::size_t at, std::size_
 ZipListing list_zip(std::string_view archive, std::size_t entries_max) {
   ZipListing listing;
   std::set<std::uint64_t> listed_offsets;
-  std::set<std::string> listed_names;
-  for_each_record(archive, "PK\x01\x02", directory_header_bytes, [&](std::size_t at) {
-    const std::size_t name_size = number(archive, at + 28, 2);
-    if (archive.size() - at - directory_header_bytes < name_size) return true;
+  std::set<std::string_view> listed_names;
+  Records records(archive, entries_max, listing.truncated);
+  records.for_each("PK\x01\x02", directory_header_bytes, 28, [&](std::size_t at, std::string_view name) {
     if (listing.entries.size() >= entries_max) return !(listing.truncated = true);
-    ZipEntry entry = entry_of_directory(archive, at, name_size);
+    ZipEntry entry = entry_of_directory(archive, at, name);
     listed_offsets.insert(entry.offset);
-    listed_names.insert(entry.name);
+    listed_names.insert(name);
     listing.entries.push_back(std::move(entry));
     return true;
   });
   const bool any_listed = !listing.entries.empty();
-  for_each_record(archive, "PK\x03\x04", local_header_bytes, [&](std::size_t at) {
-    const std::size_t name_size = number(archive, at + 26, 2);
-    if (listed_offsets.contains(at) || archive.size() - at - local_header_bytes < name_size) return true;
+  records.for_each("PK\x03\x04", local_header_bytes, 26, [&](std::size_t at, std::string_view name) {
     // An archive stored inside of this one has local headers too: those are found when it is looked into.
-    std::string name(archive.substr(at + local_header_bytes, name_size));
-    if (listed_names.contains(name)) return true;
+    if (listed_offsets.contains(at) || listed_names.contains(name)) return true;
     if (listing.entries.size() >= entries_max) return !(listing.truncated = true);
     if (any_listed && at == 0) listing.two_listings = true;
-    listing.entries.push_back({std::move(name), number(archive, at + 18, 4), at, 0,
+    listing.entries.push_back({std::string(name), number(archive, at + 18, 4), at, 0,
                                static_cast<std::uint16_t>(number(archive, at + 8, 2)), (number(archive, at + 6, 2) & 1) != 0});
     return true;
   });
@@ -79,7 +100,7 @@ std::optional<ZipListing> list_zip_directory(std::string_view archive, std::size
     if (end - at - directory_header_bytes < name_size) return std::nullopt;
     listing.truncated = listing.entries.size() >= entries_max;
     if (listing.truncated) break;
-    listing.entries.push_back(entry_of_directory(archive, at, name_size));
+    listing.entries.push_back(entry_of_directory(archive, at, archive.substr(at + directory_header_bytes, name_size)));
     at += directory_header_bytes + name_size + number(archive, at + 30, 2) + number(archive, at + 32, 2);
   }
   return listing;

@@ -23,7 +23,7 @@ struct ZipEntry {
 
 struct ZipListing {
   std::vector<ZipEntry> entries;
-  bool truncated = false;     // more than entries_max
+  bool truncated = false;     // there are more than are listed: than entries_max, or with names of more than 4 KiB
   bool two_listings = false;  // the directory and the local headers name different files
 };
 
