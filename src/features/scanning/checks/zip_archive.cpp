@@ -1,5 +1,6 @@
 #include "features/scanning/checks/zip_archive.h"
 
+#include <algorithm>
 #include <set>
 
 namespace mailhold::scanning {
@@ -59,6 +60,26 @@ ZipEntry entry_of_directory(std::string_view archive, std::size_t at, std::strin
   return entry;
 }
 
+constexpr std::string_view end_signature = "PK\x05\x06";
+constexpr std::size_t end_bytes = 22, comment_bytes_max = 0xFFFF;
+
+// The last record that can end the archive, as with its comment it takes what remains: at least so many bytes.
+std::optional<std::size_t> find_end(std::string_view archive, std::size_t rest_min = end_bytes) {
+  const std::size_t rest_max = std::min(archive.size(), end_bytes + comment_bytes_max);
+  for (std::size_t rest = rest_min; rest <= rest_max; ++rest) {
+    const std::size_t at = archive.size() - rest;
+    if (archive.substr(at).starts_with(end_signature) && number(archive, at + 20, 2) == rest - end_bytes) return at;
+  }
+  return std::nullopt;
+}
+
+// Programs differ in what they show where the count or the size is wrong, or a comment looks like another end.
+bool is_doubtful(std::string_view archive, std::size_t end, std::size_t behind_entries) {
+  const std::size_t begin = number(archive, end + 16, 4), size = number(archive, end + 12, 4);
+  return begin + size != end || find_end(archive, archive.size() - end + 1) ||
+         archive.substr(behind_entries, end - behind_entries).find("PK\x01\x02") != std::string_view::npos;
+}
+
 }  // namespace
 
 ZipListing list_zip(std::string_view archive, std::size_t entries_max) {
@@ -88,10 +109,9 @@ ZipListing list_zip(std::string_view archive, std::size_t entries_max) {
 }
 
 std::optional<ZipListing> list_zip_directory(std::string_view archive, std::size_t entries_max) {
-  constexpr std::size_t end_bytes = 22;
-  const std::size_t end = archive.rfind("PK\x05\x06");
-  if (end == std::string_view::npos || archive.size() - end < end_bytes) return std::nullopt;
-  const std::size_t count = number(archive, end + 10, 2);
+  const std::optional<std::size_t> found = find_end(archive);
+  if (!found) return std::nullopt;
+  const std::size_t end = *found, count = number(archive, end + 10, 2);
   std::size_t at = number(archive, end + 16, 4);
   ZipListing listing;
   for (std::size_t i = 0; i < count; ++i) {
@@ -103,6 +123,8 @@ std::optional<ZipListing> list_zip_directory(std::string_view archive, std::size
     listing.entries.push_back(entry_of_directory(archive, at, archive.substr(at + directory_header_bytes, name_size)));
     at += directory_header_bytes + name_size + number(archive, at + 30, 2) + number(archive, at + 32, 2);
   }
+  if (at > end) return std::nullopt;
+  listing.truncated = listing.truncated || is_doubtful(archive, end, at);
   return listing;
 }
 

@@ -30,7 +30,8 @@ struct ZipListing {
 ZipListing list_zip(std::string_view archive, std::size_t entries_max);
 
 // The entries that the directory at the archive's end lists, and no others: what a program that unpacks it shows. An archive that
-// is stored inside of this one adds none. Nothing: there is no directory, or it is damaged.
+// is stored inside of this one adds none. Nothing: there is no directory, or it is damaged. Truncated also where programs may
+// show others: it has more entries than its count or its size say, or there are two ends.
 std::optional<ZipListing> list_zip_directory(std::string_view archive, std::size_t entries_max);
 
 // Nothing for methods other than stored and deflated, and for encrypted entries. Not complete where the checksum is another.

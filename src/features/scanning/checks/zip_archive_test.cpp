@@ -37,6 +37,46 @@ TEST(ZipArchiveTest, RecordsAreListedWhereverTheyStandUpToALimit) {
   EXPECT_TRUE(without.truncated);
 }
 
+std::string with_comment(std::string archive, const std::string& comment) {
+  return archive.replace(archive.size() - 2, 2, little_endian_bytes(comment.size(), 2)) + comment;
+}
+
+TEST(ZipArchiveTest, ADirectoryThatListsLessThanThereIsIsKnown) {
+  const std::string five = stored_zip({{"a", "1"}, {"b", "2"}, {"c", "3"}, {"d", "4"}, {"e", "5"}});
+  const auto is_exact = [](const std::string& archive) {
+    const auto listing = list_zip_directory(archive, 100);
+    return listing && !listing->truncated;
+  };
+  EXPECT_TRUE(is_exact(five));
+  EXPECT_TRUE(is_exact(stored_zip({})));
+  EXPECT_TRUE(is_exact(with_comment(five, "of an archive: PK\5\6")));
+  EXPECT_TRUE(is_exact(with_comment(five, std::string(65'535, 'x'))));
+  EXPECT_TRUE(is_exact(stored_zip({{"inner.zip", five}})));
+  const std::size_t end = five.rfind("PK\5\6");
+  const auto with = [&](std::size_t at, std::size_t value, int bytes) {
+    std::string changed = five;
+    return changed.replace(end + at, static_cast<std::size_t>(bytes), little_endian_bytes(value, bytes));
+  };
+  EXPECT_FALSE(is_exact(with(10, 1, 2)));
+  EXPECT_FALSE(is_exact(with(10, 0, 2)));
+  EXPECT_FALSE(is_exact(with(10, 6, 2)));
+  EXPECT_EQ(list_zip_directory(with(10, 1, 2), 100)->entries.size(), 1U);
+  // It begins at its last entry.
+  std::string changed = with(10, 1, 2);
+  changed.replace(end + 16, 4, little_endian_bytes(five.rfind("PK\1\2"), 4));
+  EXPECT_FALSE(is_exact(changed));
+  // An end in the comment of the other: of nothing, and with a comment of its own that is too long or too short.
+  const std::string no_entries = std::string("PK\5\6") + std::string(12, '\0') + little_endian_bytes(five.size(), 4);
+  EXPECT_FALSE(is_exact(with_comment(five, no_entries + std::string(2, '\0'))));
+  for (const std::string& comment : {no_entries + std::string("\1\0", 2), no_entries + std::string(3, '\0')})
+    EXPECT_EQ(list_zip_directory(with_comment(five, comment), 100)->entries.size(), 5U);
+  // More than the count has room for.
+  const std::vector<std::pair<std::string, std::string>> many(65'536 + 5, {"a", ""});
+  EXPECT_FALSE(is_exact(stored_zip(many)));
+  EXPECT_FALSE(list_zip_directory(five.substr(0, five.size() - 1), 100));
+  EXPECT_FALSE(list_zip_directory(five + "\n", 100));
+}
+
 // Each is 32 MiB and would cost a hundred gigabytes of comparing, or half a gigabyte of names.
 TEST(ZipArchiveTest, NamesOverNamesCostNeitherTimeNorMemory) {
   constexpr std::size_t most = 32U << 20, entries_max = 4096;
