@@ -155,7 +155,8 @@ TEST_F(FindingTest, that_somebody_asks_stands_in_the_ledger_before_and_without_i
 }
 
 TEST_F(FindingTest, words_of_documents_are_found_and_a_document_nobody_read_is_known) {
-  const std::string docx = to_base64(stored_zip({{"word/document.xml", "<d><p><t>chalk cliffs</t></p></d>"}}));
+  const std::string docx =
+      to_base64(stored_zip({{"[Content_Types].xml", ""}, {"word/document.xml", "<d><p><t>chalk cliffs</t></p></d>"}}));
   const std::string begin = "Content-Type: application/octet-stream; name=a\r\nContent-Transfer-Encoding: base64\r\nSubject: ";
   server.folders["INBOX"].add(begin + "office\r\n\r\n" + docx + "\r\n", {});
   server.folders["Archive/2026"].add(begin + "PDF\r\n\r\n" + to_base64("%PDF-1.4") + "\r\n", {});  // no program reads it here

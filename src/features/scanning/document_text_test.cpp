@@ -66,7 +66,7 @@ std::string packed_zip(const std::string& name, const std::string& bytes, char m
 }
 
 TEST_F(DocumentTextTest, OfAnArchiveNamesAreReadAndWhatIsText) {
-  const std::string office = stored_zip({{"word/document.xml", "<d><p><t>of office</t></p></d>"}});
+  const std::string office = stored_zip({{"[Content_Types].xml", ""}, {"word/document.xml", "<d><p><t>of office</t></p></d>"}});
   const DocumentText document = read(stored_zip({{"plans/", ""},
                                                  {"plans/notes.txt", "soup\xc3\xa9"},
                                                  {"a.pdf", "%PDF-1.4"},
@@ -98,6 +98,13 @@ TEST_F(DocumentTextTest, ADocumentThatIsStoredInsideIsNotTheArchive) {
   const DocumentText tar = read(tar_archive({{"one.docx", inner}, {"four.txt", "last"}}));
   EXPECT_EQ(tar.text, "one.docx\ninner\nfour.txt\nlast\n");
   EXPECT_TRUE(tar.whole);
+}
+
+TEST_F(DocumentTextTest, APathAsInAnOfficeFileHidesNothing) {
+  const std::string part = "<d><p><t>body</t></p></d>";
+  EXPECT_EQ(
+      read(stored_zip({{"word/document.xml", part}, {"secret.pdf", "%PDF-"}, {"x.zip", stored_zip({{"a.txt", "deep"}})}})).text,
+      "word/document.xml\nbody\nsecret.pdf\nchalk\nx.zip\na.txt\ndeep\n");
 }
 
 TEST_F(DocumentTextTest, TarAndGzipAreReadAlsoTogether) {
@@ -243,7 +250,8 @@ TEST_F(DocumentTextTest, TheWorstOfEachKindEndsInTime) {
       {"archive of names over names", filled(directory, one_header)},
       {"archive of pages", stored_zip(pages)},
       {"packed files with nothing in them", filled(gzip("%PDF-" + std::string(10U << 20, '\0')), gzip(""))},
-      {"office file of elements", stored_zip({{"word/document.xml", filled("", "<p/>").substr(0, 15U << 20)}})},
+      {"office file of elements",
+       stored_zip({{"[Content_Types].xml", ""}, {"word/document.xml", filled("", "<p/>").substr(0, 15U << 20)}})},
   };
   for (const auto& [name, bytes] : all) {
     const std::clock_t begin = std::clock();

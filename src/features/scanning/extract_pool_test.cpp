@@ -68,7 +68,8 @@ class ExtractPool : public testing::Test {
 
 TEST_F(ExtractPool, documents_are_read_each_by_what_reads_it) {
   const std::string office =
-      attached("application/octet-stream", stored_zip({{"word/document.xml", "<d><p><t>of office</t></p></d>"}}));
+      attached("application/octet-stream",
+               stored_zip({{"[Content_Types].xml", ""}, {"word/document.xml", "<d><p><t>of office</t></p></d>"}}));
   const auto text = extract(std::make_unique<WorkersWithPrograms>("cat; echo of a program"), message(a_pdf + office + a_pdf));
   ASSERT_TRUE(text) << text.error().detail;
   EXPECT_EQ(text->attachment_text, "%PDF-1.4of a program\n\nof office\n\n%PDF-1.4of a program\n\n");

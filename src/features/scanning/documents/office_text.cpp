@@ -133,7 +133,10 @@ bool lists(const ZipListing& listing, std::string_view name) {
 bool is_open_document(const ZipListing& listing) { return lists(listing, "mimetype") && lists(listing, "content.xml"); }
 
 // Of Office Open XML, whatever is in it: workbooks in binary (xlsb) and drawings (vsdx) too.
-bool is_package(const ZipListing& listing) { return lists(listing, "[Content_Types].xml"); }
+bool is_package(const ZipListing& listing) {
+  return std::any_of(listing.entries.begin(), listing.entries.end(),
+                     [](const ZipEntry& entry) { return equals_ignoring_case(entry.name, "[Content_Types].xml"); });
+}
 
 std::optional<OfficeMarkup> markup_of(const ZipEntry& entry, bool in_open_document) {
   const bool counts = entry.name == "content.xml" || entry.name == "styles.xml";  // headers and footers are part of a style
@@ -168,6 +171,7 @@ std::optional<DocumentText> text_of_office(std::string_view archive, std::size_t
   const bool has_directory = directory.has_value();
   const ZipListing listing = has_directory ? std::move(*directory) : list_zip(archive, entries_max);
   const bool open_document = is_open_document(listing);
+  if (!open_document && !is_package(listing)) return std::nullopt;
   DocumentText document;
   document.whole = has_directory && !listing.truncated;
   bool any = false;
@@ -180,7 +184,6 @@ std::optional<DocumentText> text_of_office(std::string_view archive, std::size_t
     document.whole = has_room && add_part(archive, entry, *markup, document, bytes_max, unpacked_left) && document.whole;
     if (!has_room) break;
   }
-  if (!any && !is_package(listing)) return std::nullopt;
   document.whole = document.whole && any;
   return document;
 }

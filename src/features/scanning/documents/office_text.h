@@ -14,8 +14,9 @@
 
 namespace mailhold::scanning {
 
-// Nothing: no office file. Not whole: a part does not open, or it is a kind of office file without parts that are known. At most
-// so many bytes of text; what was unpacked is taken off `unpacked_left`.
+// Nothing: no office file, as neither a package of Office Open XML nor an OpenDocument says what it is. Not whole: a part does
+// not open, or it is a kind of office file without parts that are known. At most so many bytes of text; what was unpacked is
+// taken off `unpacked_left`.
 std::optional<DocumentText> text_of_office(std::string_view archive, std::size_t bytes_max, std::size_t& unpacked_left);
 
 enum class OfficeMarkup : std::uint8_t { open_xml, open_document };

@@ -16,7 +16,8 @@ constexpr const char* open_document =
 }  // namespace
 
 std::vector<std::string> fuzz_seeds() {
-  return {document, sheet, open_document, stored_zip({{"word/document.xml", document}, {"xl/worksheets/sheet1.xml", sheet}}),
+  return {document, sheet, open_document,
+          stored_zip({{"[Content_Types].xml", ""}, {"word/document.xml", document}, {"xl/worksheets/sheet1.xml", sheet}}),
           stored_zip({{"mimetype", "application/vnd.oasis.opendocument.text"}, {"content.xml", open_document}})};
 }
 

@@ -63,7 +63,8 @@ TEST(OfficeTextTest, PartsWithTextAreReadAndNoOthers) {
   ASSERT_TRUE(document);
   EXPECT_TRUE(document->whole);
   EXPECT_EQ(document->text, "body\nheader\n");
-  const auto slides = read(stored_zip({{"ppt/slides/slide1.xml", "<d><p><t>slide</t></p></d>"},
+  const auto slides = read(stored_zip({{"[Content_Types].xml", ""},
+                                       {"ppt/slides/slide1.xml", "<d><p><t>slide</t></p></d>"},
                                        {"ppt/notesSlides/notesSlide1.xml", "<d><p><t>note</t></p></d>"},
                                        {"ppt/slideLayouts/slideLayout1.xml", "<d><p><t>click to edit</t></p></d>"}}));
   ASSERT_TRUE(slides);
@@ -75,16 +76,21 @@ TEST(OfficeTextTest, PartsWithTextAreReadAndNoOthers) {
   ASSERT_TRUE(open);
   EXPECT_EQ(open->text, "body\nfooter\n");
   EXPECT_FALSE(read(stored_zip({{"readme.txt", "<t>text</t>"}, {"content.xml", "<d><p>x</p></d>"}})));
+  // An archive with one path as in an office file is an archive.
+  EXPECT_FALSE(read(stored_zip({{"word/document.xml", "<d><p><t>x</t></p></d>"}, {"secret.pdf", "%PDF-"}})));
+  EXPECT_FALSE(read(stored_zip({{"mimetype", "application/zip"}, {"word/document.xml", "<d><p><t>x</t></p></d>"}})));
+  EXPECT_TRUE(read(stored_zip({{"[CONTENT_TYPES].XML", ""}, {"word/document.xml", "<d><p><t>x</t></p></d>"}})));
   EXPECT_FALSE(read("PK\3\4"));
 }
 
 TEST(OfficeTextTest, WhatDoesNotOpenLeavesTheRest) {
-  const auto document = read(stored_zip({{"word/document.xml", "not XML"}, {"word/footer1.xml", "<d><p><t>footer</t></p></d>"}}));
+  const auto document = read(stored_zip(
+      {{"[Content_Types].xml", ""}, {"word/document.xml", "not XML"}, {"word/footer1.xml", "<d><p><t>footer</t></p></d>"}}));
   ASSERT_TRUE(document);
   EXPECT_FALSE(document->whole);
   EXPECT_EQ(document->text, "footer\n");
-  std::string encrypted = stored_zip({{"word/document.xml", "<d><p><t>body</t></p></d>"}});
-  encrypted[encrypted.find("PK\1\2") + 8] |= 1;
+  std::string encrypted = stored_zip({{"[Content_Types].xml", ""}, {"word/document.xml", "<d><p><t>body</t></p></d>"}});
+  encrypted[encrypted.rfind("PK\1\2") + 8] |= 1;
   const auto closed = read(encrypted);
   ASSERT_TRUE(closed);
   EXPECT_FALSE(closed->whole);
@@ -102,7 +108,7 @@ std::string deflated(const std::string& bytes) {
 }
 
 std::string packed_zip(const std::string& name, const std::string& bytes) {
-  std::string archive = stored_zip({{name, deflated(bytes)}});
+  std::string archive = stored_zip({{name, deflated(bytes)}, {"[Content_Types].xml", ""}});
   constexpr char deflate = 8;
   archive[8] = deflate;
   archive[archive.find("PK\1\2") + 10] = deflate;
