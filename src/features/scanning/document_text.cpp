@@ -121,7 +121,8 @@ bool Documents::add_member(const Archive& archive, const ArchiveMember& member, 
   if (!begin || (!begin->complete && !begin->too_big)) return false;
   const Writing writing = writing_of(name);
   if (kind_of(begin->bytes) == Kind::none && writing == Writing::none) return true;
-  const std::size_t may_grow_to = std::min(member.packed_bytes, document_bytes_max) * growth_max + growth_free;
+  // What it takes of the archive is the archive's word.
+  const std::size_t may_grow_to = std::min(member.packed_bytes, archive.bytes().size()) * growth_max + growth_free;
   const std::optional<Unzipped> unpacked = archive.unpack(member, std::min({document_bytes_max, unpacked_left_, may_grow_to}));
   if (!unpacked) return false;
   unpacked_left_ -= std::min(unpacked_left_, unpacked->bytes.size());

@@ -179,6 +179,12 @@ TEST_F(DocumentTextTest, NothingGrowsWithoutEnd) {
   document = read(packed_zip("a.txt", std::string(30U << 20, 'x')));
   EXPECT_FALSE(document.whole);
   EXPECT_FALSE(read(gzip(std::string(30U << 20, 'x')), "a.txt.gz").whole);
+  // Also where the directory says that it is packed into more than there is.
+  std::string lying = packed_zip("a.pdf", "%PDF-" + std::string(20U << 20, 'x'));
+  lying.replace(lying.rfind("PK\1\2") + 20, 4, little_endian_bytes(0xFFFFFFFF, 4));
+  programs_.asked = 0;
+  EXPECT_FALSE(is_whole(lying));
+  EXPECT_EQ(programs_.asked, 0);
   std::vector<std::pair<std::string, std::string>> many(2048, {"a.bin", "x"});
   EXPECT_TRUE(is_whole(stored_zip(many)));
   many.emplace_back("b.txt", "the last");
