@@ -88,7 +88,7 @@ class Reader {
     bool ended = false;
     while (!rest_.empty()) {
       const std::uint32_t kind = little_endian(rest_, 0, 2);
-      if (kind == 0 && ended) return true;  // the stream is filled up with zeros
+      if (kind == 0 && ended) return rest_.find_first_not_of('\0') == std::string_view::npos;  // the stream is filled up
       const std::optional<std::string_view> record = take_record();
       if (!record || text_.is_full() || !add(kind, *record)) return false;
       ended = kind == end_of_part;

@@ -1,7 +1,8 @@
 // The text of an office file of before 2007: a compound file with a document of Word (97 and later), a workbook of Excel (5 and
-// later) or slides of PowerPoint (97 and later). As office_text.h it gives what its reader sees, with two exceptions that the
-// formats bring: what was deleted while changes were tracked (Word), and what an earlier save left in the file (PowerPoint), is
-// there too.
+// later) or slides of PowerPoint (97 and later). It gives the text that its reader sees: of Word all, headers and notes too; of
+// Excel cells and text boxes, but no names of sheets, titles of charts, headers and footers; of PowerPoint slides and notes, but
+// not their master. What was deleted while changes were tracked (Word), and what an earlier save left in the file (PowerPoint),
+// is there too. A file is whole when all that is read of its kind was read.
 //
 // Linear in the size of the file; what it says of lengths and places is believed within its bytes only. Encrypted files, and
 // compound files of other programs, are not read.

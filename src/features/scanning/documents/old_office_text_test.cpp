@@ -167,6 +167,9 @@ TEST(OldOfficeTextTest, AWorkbookThatIsEncryptedOlderOrDamagedIsNotRead) {
   EXPECT_FALSE(of_excel(begin_of_workbook() + number).whole);  // no end
   EXPECT_FALSE(of_excel(begin_of_workbook() + number + end_of_workbook.substr(0, 3)).whole);
   EXPECT_FALSE(of_excel("").whole);
+  // Behind the end of a part stand other parts or zeros.
+  EXPECT_TRUE(of_excel(begin_of_workbook() + end_of_workbook + begin_of_workbook() + number + end_of_workbook).whole);
+  EXPECT_FALSE(of_excel(begin_of_workbook() + end_of_workbook + excel_record(0, "") + number + end_of_workbook).whole);
   // More strings, and longer ones, than there are.
   const std::string counts = little_endian_bytes(0xFFFFFFFF, 4) + little_endian_bytes(0xFFFFFFFF, 4);
   const Read read = of_excel(begin_of_workbook() + excel_record(0xFC, counts + "\2\0\0ab"s + "\xff\xff\1x"s) + end_of_workbook);
