@@ -15,6 +15,7 @@ std::uint32_t number(std::string_view bytes, std::size_t offset, std::size_t siz
 
 constexpr std::size_t local_header_bytes = 30, directory_header_bytes = 46;
 constexpr std::size_t name_bytes_max = 4096;  // no system has longer paths
+constexpr std::uint32_t version_max = 63;     // that APPNOTE knows
 // An entry has two records, and those of archives that are stored inside count too. Signatures alone could be millions.
 constexpr std::size_t records_per_entry_max = 16;
 
@@ -26,7 +27,8 @@ class Records {
 
   // `read` takes the place and the name of each, until it returns false.
   template <class Read>
-  void for_each(std::string_view signature, std::size_t header_bytes, std::size_t name_size_at, Read read) {
+  void for_each(std::string_view signature, std::size_t header_bytes, std::size_t version_at, std::size_t name_size_at,
+                Read read) {
     for (std::size_t at = archive_.find(signature); at != std::string_view::npos; at = archive_.find(signature, at + 4)) {
       if (archive_.size() - at < header_bytes) return;
       if (left_ == 0) {
@@ -36,8 +38,9 @@ class Records {
       --left_;
       const std::size_t name_size = number(archive_, at + name_size_at, 2);
       if (archive_.size() - at - header_bytes < name_size) continue;
+      // A signature stands in packed bytes by chance too: with such a name it is a record only if its version is one.
       if (name_size > name_bytes_max)
-        truncated_ = true;
+        truncated_ = truncated_ || number(archive_, at + version_at, 2) <= version_max;
       else if (!read(at, archive_.substr(at + header_bytes, name_size)))
         return;
     }
@@ -87,7 +90,7 @@ ZipListing list_zip(std::string_view archive, std::size_t entries_max) {
   std::set<std::uint64_t> listed_offsets;
   std::set<std::string_view> listed_names;
   Records records(archive, entries_max, listing.truncated);
-  records.for_each("PK\x01\x02", directory_header_bytes, 28, [&](std::size_t at, std::string_view name) {
+  records.for_each("PK\x01\x02", directory_header_bytes, 6, 28, [&](std::size_t at, std::string_view name) {
     if (listing.entries.size() >= entries_max) return !(listing.truncated = true);
     ZipEntry entry = entry_of_directory(archive, at, name);
     listed_offsets.insert(entry.offset);
@@ -96,7 +99,7 @@ ZipListing list_zip(std::string_view archive, std::size_t entries_max) {
     return true;
   });
   const bool any_listed = !listing.entries.empty();
-  records.for_each("PK\x03\x04", local_header_bytes, 26, [&](std::size_t at, std::string_view name) {
+  records.for_each("PK\x03\x04", local_header_bytes, 4, 26, [&](std::size_t at, std::string_view name) {
     // An archive stored inside of this one has local headers too: those are found when it is looked into.
     if (listed_offsets.contains(at) || listed_names.contains(name)) return true;
     if (listing.entries.size() >= entries_max) return !(listing.truncated = true);

@@ -14,11 +14,13 @@ std::string repeated(const std::string& piece, std::size_t bytes) {
   return all;
 }
 
-std::string local_header(std::size_t name_size) {
-  return "PK\3\4" + std::string(22, 'x') + little_endian_bytes(name_size, 2) + std::string(2, 'x');
+std::string local_header(std::size_t name_size, std::size_t version = 20) {
+  return "PK\3\4" + little_endian_bytes(version, 2) + std::string(20, 'x') + little_endian_bytes(name_size, 2) +
+         std::string(2, 'x');
 }
 std::string directory_header(std::size_t name_size) {
-  return "PK\1\2" + std::string(24, 'x') + little_endian_bytes(name_size, 2) + std::string(16, 'x');
+  return "PK\1\2xx" + little_endian_bytes(20, 2) + std::string(20, 'x') + little_endian_bytes(name_size, 2) +
+         std::string(16, 'x');
 }
 
 TEST(ZipArchiveTest, RecordsAreListedWhereverTheyStandUpToALimit) {
@@ -35,6 +37,10 @@ TEST(ZipArchiveTest, RecordsAreListedWhereverTheyStandUpToALimit) {
   ASSERT_EQ(without.entries.size(), 2U);
   EXPECT_EQ(without.entries[1].name, "c");
   EXPECT_TRUE(without.truncated);
+  // In packed bytes the signature stands once in 4 GiB, by chance, and what follows it is no version.
+  const std::string by_chance = local_header(50'000, 0x9d3c) + std::string(60'000, 'p');
+  EXPECT_FALSE(list_zip(stored_zip({{"a", by_chance}}), 3).truncated);
+  EXPECT_TRUE(list_zip(stored_zip({{"a", local_header(50'000) + std::string(60'000, 'p')}}), 3).truncated);
 }
 
 std::string with_comment(std::string archive, const std::string& comment) {
