@@ -72,6 +72,8 @@ struct RestoreReport {
   std::vector<RestoredItem> items;
   Waiting waiting;
   bool only_verifies = false;  // while it is not over: nothing is written
+  std::string before;          // while it only verifies: the report as it was, by write_report
+  std::string not_read_back;   // why the last verify() came to no end, after which all else is as it was before; empty: it did
 
   std::uint64_t count(Outcome outcome) const;
   std::uint64_t count_equal_in_meaning() const;
