@@ -7,6 +7,7 @@
 #include <atomic>
 #include <functional>
 #include <mutex>
+#include <set>
 
 #include "core/store/message_store.h"
 #include "features/mailboxes/mailbox.h"
@@ -87,11 +88,13 @@ Result<RestoreReport> parse_report(std::string_view bytes);  // corrupt
 inline constexpr std::size_t restore_sessions_max = 3;
 
 struct ReadContents;
+class TryEnd;
 // What the tries of one restore know of each other, beside the report.
 struct RestoreMemory {
   using Folders = std::map<Id, std::shared_ptr<ReadContents>>;  // by the folder that was backed up
   Folders compared;                                             // what was there before
   Folders read_back;                                            // of the reading back that goes on, and nothing else
+  std::map<Id, std::set<Id>> under_way;   // by folder: items that the server was given when a try ended, and did not answer
   std::atomic<std::uint64_t> got_on = 0;  // rises with every content that the server gave or took for the first time
 };
 
@@ -120,8 +123,9 @@ class Restore {
 
  private:
   using Work = std::function<Status(std::size_t index, mailboxes::MailboxTarget& target, const Deadline& deadline)>;
-  Status side_by_side(const std::vector<std::size_t>& order, std::unique_ptr<mailboxes::MailboxTarget> first, const Work& work,
-                      const Deadline& deadline);
+  void side_by_side(const std::vector<std::size_t>& order, std::unique_ptr<mailboxes::MailboxTarget> first, const Work& work,
+                    TryEnd& end);
+  bool server_wants_rest() const { return parts_.rest != nullptr && parts_.rest->get().count() > 0; }
   Result<std::unique_ptr<mailboxes::MailboxTarget>> open(const Deadline& deadline);
 
   Parts parts_;
