@@ -11,6 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto again_time = 1s;  // until what a start has not yet opened is asked once more
+constexpr auto show_time = 1s;   // how old what is shown of a restore under way is, at most
 constexpr auto note_time = 5s;   // how much of a restore's report is lost with the process, at most
 
 Error refused(ErrorKind kind, const std::string& what) { return {kind, what, what}; }
@@ -145,16 +146,19 @@ std::optional<Backups::BrokenOff> Backups::carry_out(const WaitingRestore& waiti
     not_opened = opened ? std::nullopt : std::optional(opened.error());
     return opened;
   };
-  auto noted = std::chrono::steady_clock::now();
+  auto shown = std::chrono::steady_clock::now(), noted = shown;
   const auto progress = [&] {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - shown < show_time) return;
     {
       const std::lock_guard lock(mutex_);
       restoring_[waiting.job] = report;
     }
-    if (std::chrono::steady_clock::now() - noted < note_time) return;
+    shown = now;
+    if (now - noted < note_time) return;
     if (const Status kept = keep_report(waiting.job, report); !kept)
       log_warning("backup", "the report of a restore cannot be kept: " + std::string(name_of(kept.error().kind)));
-    noted = std::chrono::steady_clock::now();
+    noted = now;
   };
   Restore restore({parts_.book, parts_.store, open_target, parts_.meaning, memory, &rest});
   const Status status =

@@ -87,6 +87,9 @@ Result<RestoreReport> parse_report(std::string_view bytes);  // corrupt
 // another session reads meanwhile what the server has taken.
 inline constexpr std::size_t restore_sessions_max = 3;
 
+// So many are done before it is said of a folder on which the work goes on.
+inline constexpr std::size_t restored_items_at_once = 100;
+
 struct ReadContents;
 class TryEnd;
 // What the tries of one restore know of each other, beside the report.
@@ -115,7 +118,8 @@ class Restore {
 
   // Fills report.items from report.request; open_target is of the mailbox that is written to. An error says why it came to no
   // end; the report holds what was done by then, and given again it goes on there: what is in it is not asked for again, but to
-  // be read back once. `progress` comes after each folder.
+  // be read back once. `progress` comes with every hundred items of
+  // a folder and at its end, from one thread at a time.
   Status run(RestoreReport& report, const std::function<void()>& progress, const Deadline& deadline);
 
   // Reads everything of a finished restore back again, and writes what it finds into the outcomes. Goes on as run() does.

@@ -226,6 +226,17 @@ TEST_F(RestoreTest, what_was_taken_and_never_answered_is_counted_as_restored_by_
   EXPECT_EQ(at_server(), before);
 }
 
+TEST_F(RestoreTest, what_is_done_is_told_while_a_folder_is_still_worked_on) {
+  for (int i = 0; i < 250; ++i) server.folders["INBOX"].add(letter("more " + std::to_string(i)));
+  ASSERT_TRUE(sync());
+  server.folders["INBOX"].messages.clear();
+  RestoreReport report;
+  report.request = {.mailbox = mailbox.id, .as_of = now, .from = {"INBOX"}};
+  std::vector<std::size_t> told;
+  ASSERT_TRUE(Restore(restore_parts()).run(report, [&] { told.push_back(report.items.size()); }, soon()));
+  EXPECT_EQ(told, (std::vector<std::size_t>{100, 200, 262}));
+}
+
 // Tries until the server has given and taken all of it, a few items each time; how many that took. `between`: what happens to
 // the report between two tries.
 class ThrottledRestore : public RestoreTest {
