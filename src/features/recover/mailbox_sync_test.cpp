@@ -177,7 +177,8 @@ class SecondSessionEnds : public LongFirstSyncTest {
       return done();
     };
     const auto open = [&](const Deadline&) -> Result<std::unique_ptr<mailboxes::MailboxTarget>> {
-      return std::make_unique<WatchedSession>(session(false), [&] { return ++steps < 2 ? done() : Status(how); });
+      const auto step = [&] { return ++steps < 2 ? done() : Status(how); };
+      return std::unique_ptr<mailboxes::MailboxTarget>(std::make_unique<WatchedSession>(session(false), step));
     };
     WatchedSession first(session(false), wait);
     MailboxSync run({*book, *store, keys, first, open, rest}, mailbox, now, sync_settings, {});
