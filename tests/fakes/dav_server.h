@@ -53,6 +53,7 @@ class FakeDavServer final : public mailboxes::SessionSource {
     std::size_t sync_limit = 0;              // answers no more, and 507 for the rest
     std::uint64_t oldest_token = 0;          // older ones are no longer known
     std::set<std::string> unreadable{};      // names whose contents are not given
+    std::map<std::string, int> stumbles{};   // over an item of that name: what it answers to GET and PUT of it
     std::int64_t drop_after_requests = -1;   // then it hangs up, once
     bool rewrites = false;                   // what is put comes back with another PRODID and other lines
     bool drops_after_put = false;            // takes it, and never says so; once
@@ -182,6 +183,7 @@ class FakeDavServer final : public mailboxes::SessionSource {
     const auto found = collections.find(folder);
     if (found == collections.end()) return {404, ""};
     if (request.method == "REPORT") return report(folder, found->second, request.body);
+    if (const auto answer = ways.stumbles.find(name); answer != ways.stumbles.end()) return {answer->second, ""};
     if (request.method == "GET") {
       const auto item = found->second.items.find(name);
       if (item == found->second.items.end()) return {404, ""};
@@ -247,7 +249,7 @@ class FakeDavServer final : public mailboxes::SessionSource {
       const auto item = collection.items.find(name);
       if (item == collection.items.end())
         responses += gone(asked);
-      else if (!ways.unreadable.contains(name))
+      else if (!ways.unreadable.contains(name) && !ways.stumbles.contains(name))
         responses += response(asked, "<d:getetag>" + etag_of(item->second) + "</d:getetag>" +
                                          (collection.is_calendar ? "<cal:calendar-data>" : "<card:address-data>") +
                                          escaped(item->second.content, ways.writes_cr) +

@@ -130,7 +130,7 @@ json::object shown_report(Id job, const RestoreReport& report, std::chrono::seco
                                      {"folder", shown(mailboxes::path_text(item.folder))},
                                      {"id", shown(item.target_id)},
                                      {"outcome", std::string(name_of(item.outcome))},
-                                     {"what", item.detail}});
+                                     {"what", shown(item.detail)}});
   }
   json::object one{{"restore", job.text()},
                    {"mailbox", report.request.mailbox.text()},
@@ -146,7 +146,8 @@ json::object shown_report(Id job, const RestoreReport& report, std::chrono::seco
                    {"equal_in_meaning", report.count_equal_in_meaning()},
                    {"not_as_it_was", std::move(differing)}};
   if (!report.request.into.is_none()) one["into_mailbox"] = report.request.into.text();
-  if (!report.failure.empty()) one["failure"] = shown(report.failure);
+  const std::string between = report.failure.empty() || report.not_read_back.empty() ? "" : "; ";
+  if (const std::string why = report.failure + between + report.not_read_back; !why.empty()) one["failure"] = shown(why);
   if (report.verified_at != 0) one["verified_at"] = to_iso8601(report.verified_at);
   if (report.waiting.until != 0) {
     one["waits_for"] = shown(report.waiting.whom);

@@ -121,7 +121,7 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   Status status = source ? done() : Status(source.error());
   if (source) {
     const auto open_second = [&](const Deadline& until) { return open(mailbox, false, parts_.sessions, until, rest.hearer()); };
-    const MailboxSync::Parts parts{parts_.book, parts_.store, parts_.keys, **source, open_second};
+    const MailboxSync::Parts parts{parts_.book, parts_.store, parts_.keys, **source, open_second, &rest};
     MailboxSync sync(parts, mailbox, moment, {}, [&](const SyncProgress& so_far) {
       const std::lock_guard lock(mutex_);
       running_[mailbox.id] = so_far;

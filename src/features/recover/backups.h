@@ -75,7 +75,8 @@ class Backups {
       std::function<Result<std::vector<Id>>(const Mailbox&, const std::string& query, Milliseconds, const Deadline&)>;
   Result<Id> restore(const std::string& operation, bool dry_run, const FindItems& find, const Deadline& deadline);
   // Reads back again what that restore put there, by its permit; restore_report tells the outcome. denied while it runs, and
-  // where no session comes about: the report then stays as it was.
+  // where no session comes about. The report stays as it was then, and where it comes to no end later, which it says
+  // (RestoreReport::not_read_back).
   Status verify(Id job, const Deadline& deadline);
   Result<RestoreReport> restore_report(Id job, const Deadline& deadline);
   std::chrono::seconds patience() const { return settings_.patience; }

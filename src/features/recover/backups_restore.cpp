@@ -11,6 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto again_time = 1s;  // until what a start has not yet opened is asked once more
+constexpr auto show_time = 1s;   // how old what is shown of a restore under way is, at most
 constexpr auto note_time = 5s;   // how much of a restore's report is lost with the process, at most
 
 Error refused(ErrorKind kind, const std::string& what) { return {kind, what, what}; }
@@ -32,6 +33,14 @@ std::string reason_to_end(const Error& error, const RestoreReport& report) {
                             (flags_set > 0 ? " and the flags of " + std::to_string(flags_set) + " set" : "");
   return "workerd ended in the middle of it, and it may not go on: " + error.detail + ". By its last note " + items +
          ", and were not read back; what was under way may be there too. To have the rest, " + how_to_sign_again(report.request);
+}
+
+// After a verification that came to no end: what it found until then says nothing of the whole.
+RestoreReport as_it_was(RestoreReport report) {
+  auto before = parse_report(report.before);
+  if (!before) return report;  // begun by a workerd that kept none
+  before->not_read_back = "it could not be read back again: " + report.failure;
+  return std::move(*before);
 }
 
 }  // namespace
@@ -59,6 +68,7 @@ Id Backups::written_by(const RestoreRequest& request) { return request.into.is_n
 
 // The first whose time has come and whose mailbox no other restore works on: two would put the same item there.
 std::optional<Backups::WaitingRestore> Backups::next_restore() {
+  std::erase_if(waiting_, [this](const WaitingRestore& each) { return !restoring_.contains(each.job); });
   for (auto each = waiting_.begin(); each != waiting_.end(); ++each) {
     RestoreReport& report = restoring_.at(each->job);
     if (is_to_come(report.waiting.until, parts_.clock.now()) || !written_.insert(written_by(report.request)).second) continue;
@@ -136,16 +146,19 @@ std::optional<Backups::BrokenOff> Backups::carry_out(const WaitingRestore& waiti
     not_opened = opened ? std::nullopt : std::optional(opened.error());
     return opened;
   };
-  auto noted = std::chrono::steady_clock::now();
+  auto shown = std::chrono::steady_clock::now(), noted = shown;
   const auto progress = [&] {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - shown < show_time) return;
     {
       const std::lock_guard lock(mutex_);
       restoring_[waiting.job] = report;
     }
-    if (std::chrono::steady_clock::now() - noted < note_time) return;
+    shown = now;
+    if (now - noted < note_time) return;
     if (const Status kept = keep_report(waiting.job, report); !kept)
       log_warning("backup", "the report of a restore cannot be kept: " + std::string(name_of(kept.error().kind)));
-    noted = std::chrono::steady_clock::now();
+    noted = now;
   };
   Restore restore({parts_.book, parts_.store, open_target, parts_.meaning, memory, &rest});
   const Status status =
@@ -159,6 +172,8 @@ std::optional<Backups::BrokenOff> Backups::carry_out(const WaitingRestore& waiti
 }
 
 void Backups::end_restore(const WaitingRestore& waiting, RestoreReport report) {
+  if (waiting.work == RestoreWork::verify && !report.failure.empty()) report = as_it_was(std::move(report));
+  report.before.clear();
   report.is_over = true;
   report.waiting = {};
   report.only_verifies = false;
@@ -259,17 +274,23 @@ Result<Id> Backups::restore(const std::string& operation, bool dry_run, const Fi
 
 Status Backups::verify(Id job, const Deadline& deadline) {
   ASSIGN_OR_RETURN(RestoreReport report, restore_report(job, deadline));
-  if (!report.is_over || report.request.dry_run)
-    return Error{ErrorKind::denied, "the restore is not over", "the restore is not over, or was a dry run"};
+  const Error not_now{ErrorKind::denied, "the restore is not over", "the restore is not over, or was a dry run"};
+  if (!report.is_over || report.request.dry_run) return not_now;
   if (parts_.permits == nullptr) return nobody_allows();
   // First, so that what is known of the restore stays when its permit counts no more.
   const auto sessions = parts_.permits->sessions(report.request.permit);
   // One that is turned away for now waits instead.
   if (const auto opened = open_written(report.request, *sessions, deadline); !opened && !opened.error().is_temporary())
     return refused(opened.error().kind, reason_without_target(opened.error(), report.request));
+  // A server takes its time to let anybody in: meanwhile another reading back may have begun, or ended.
+  ASSIGN_OR_RETURN(report, restore_report(job, deadline));
+  const std::lock_guard lock(mutex_);
+  const auto known = restoring_.find(job);
+  if (!report.is_over || (known != restoring_.end() && !known->second.is_over)) return not_now;
+  report.not_read_back.clear();
+  report.before = write_report(report);
   report.is_over = false;
   report.only_verifies = true;
-  const std::lock_guard lock(mutex_);
   restoring_[job] = std::move(report);
   waiting_.push_back({job, RestoreWork::verify});
   look_again();

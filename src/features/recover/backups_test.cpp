@@ -16,11 +16,17 @@ class Sessions final : public mailboxes::SessionSource {
  public:
   explicit Sessions(FakeImapServer& server) : server_(server) {}
   Result<ipc::OwnedFd> open(Id tenant, Id connection, std::string_view purpose, const Deadline& deadline) override {
-    const std::lock_guard lock(mutex);
+    std::unique_lock lock(mutex);
+    if (until_all_are_there > 0) {
+      if (--until_all_are_there == 0) are_there.notify_all();
+      are_there.wait(lock, [this] { return until_all_are_there == 0; });
+    }
     if (refusal) return *refusal;
     return server_.open(tenant, connection, purpose, deadline);
   }
   std::mutex mutex;
+  std::condition_variable are_there;
+  int until_all_are_there = 0;  // so many are kept waiting for each other
   std::optional<Error> refusal;
 
  private:
@@ -298,6 +304,70 @@ TEST_F(ThrottledBackups, a_verification_waits_too_and_writes_nothing_after_a_kil
   EXPECT_FALSE(shown_restore(job).at("exact").as_bool());
   EXPECT_EQ(shown_restore(job).at("not_as_it_was").as_array().size(), 1U);
   EXPECT_EQ(in_inbox(), 11U);
+}
+
+TEST_F(ThrottledBackups, a_verification_begins_once_although_two_ask_for_it_at_a_slow_server) {
+  const std::string job = begin_restore();
+  ASSERT_TRUE(comes_true([&] { return shown_restore(job).at("over").as_bool(); }));
+  take(-1, 4);
+  {
+    const std::lock_guard lock(sessions.mutex);
+    sessions.until_all_are_there = 2;
+  }
+  std::atomic<int> begun = 0, refused = 0;
+  {
+    std::vector<std::jthread> both;
+    for (int i = 0; i < 2; ++i)
+      both.emplace_back([&] {
+        const auto answer = ask({{"verb", "restore.verify"}, {"restore", job}});
+        if (answer.contains("restore")) ++begun;
+        if (answer.contains("error") && answer.at("error") == "denied") ++refused;
+      });
+  }
+  EXPECT_EQ(begun, 1);
+  EXPECT_EQ(refused, 1);
+  waits(job);
+  take(-1);
+  clock.advance(30'000);
+  ASSERT_TRUE(comes_true([&] { return shown_restore(job).at("over").as_bool(); }));
+  EXPECT_TRUE(shown_restore(job).at("exact").as_bool());
+  EXPECT_EQ(backups->restores_waiting(), 0U);
+}
+
+TEST_F(ThrottledBackups, a_verification_that_comes_to_no_end_leaves_the_report_as_it_was) {
+  const std::string job = begin_restore();
+  ASSERT_TRUE(comes_true([&] { return shown_restore(job).at("over").as_bool(); }));
+  boost::json::object before = shown_restore(job);
+  ASSERT_TRUE(before.at("exact").as_bool());
+  take(-1, 4);
+  ASSERT_TRUE(ask({{"verb", "restore.verify"}, {"restore", job}}).contains("restore"));
+  const std::string until = word(waits(job), "waits_until");
+  {
+    // It went while nobody could look: what the next try would find says nothing of the whole.
+    const std::lock_guard lock(server.mutex);
+    server.folders["INBOX"].remove(11);
+  }
+  take(-1, 1);
+  begin_again();
+  clock.advance(30'000);
+  waits(job, until);
+  refuse(Error{ErrorKind::denied, "the permit counts no more"});
+  clock.advance(60'000);
+  ASSERT_TRUE(comes_true([&] { return shown_restore(job).at("over").as_bool(); }));
+  begin_again();
+  boost::json::object after = shown_restore(job);
+  const std::string failure = word(after, "failure");
+  for (const char* part : {"it could not be read back again", "the permit counts no more"})
+    EXPECT_NE(failure.find(part), std::string::npos) << failure;
+  after.erase("failure");
+  EXPECT_EQ(after, before);
+  // The next one that comes to its end counts.
+  refuse(std::nullopt);
+  take(-1);
+  ASSERT_TRUE(ask({{"verb", "restore.verify"}, {"restore", job}}).contains("restore"));
+  ASSERT_TRUE(comes_true([&] { return shown_restore(job).at("over").as_bool(); }));
+  EXPECT_FALSE(shown_restore(job).contains("failure"));
+  EXPECT_FALSE(shown_restore(job).at("exact").as_bool());
 }
 
 TEST_F(ThrottledBackups, two_restores_do_not_write_to_one_mailbox_at_once_and_others_do_not_wait) {

@@ -17,7 +17,8 @@ Result<Meaning> meaning_of(const ContentComparer& comparer, TargetFolder& folder
   ASSIGN_OR_RETURN(const std::string there, folder.content_of(id, deadline));
   if (there.empty()) return Meaning{};
   const Result<std::string> backed_up = comparer.store.retrieve(item.tenant, item.message, deadline);
-  if (!backed_up && backed_up.error().is_temporary()) return backed_up.error();
+  const bool is_to_come = !backed_up && (backed_up.error().is_temporary() || backed_up.error().kind == ErrorKind::cancelled);
+  if (is_to_come) return backed_up.error();
   if (!backed_up || crypto::sha256(*backed_up) != item.sha256) return Meaning{};
   return comparer.meaning->compare(item.tenant, item.form, *backed_up, there, deadline);
 }

@@ -139,6 +139,43 @@ TEST_F(DavRecoverTest, a_destroyed_calendar_comes_back_exactly) {
   }
 }
 
+TEST_F(DavRecoverTest, an_item_that_the_server_stumbles_over_fails_alone_and_what_passes_is_waited_for) {
+  ASSERT_TRUE(sync());
+  work().items.clear();
+  dav.ways.stumbles = {{"e3.ics", 500}, {"e4.ics", 507}};
+  auto report = restore();
+  ASSERT_TRUE(report) << report.error().detail;
+  EXPECT_EQ(report->count(Outcome::restored), 7U);
+  EXPECT_EQ(report->count(Outcome::failed), 2U);
+  std::set<std::string> reasons;
+  for (const RestoredItem& item : report->items)
+    if (item.outcome == Outcome::failed) reasons.insert(item.detail);
+  EXPECT_EQ(reasons, (std::set<std::string>{"the server answers 500", "the server answers 507: there is no room for it"}));
+  for (const int passes : {408, 425, 429, 502, 503, 504}) {
+    dav.ways.stumbles = {{"e3.ics", passes}};
+    report = restore();
+    ASSERT_FALSE(report) << passes;
+    EXPECT_EQ(report.error().kind, ErrorKind::unavailable) << passes;
+  }
+  dav.ways.stumbles.clear();
+  report = restore();
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->is_exact());
+}
+
+TEST_F(DavRecoverTest, an_item_that_the_server_stumbles_over_is_pending_and_the_others_are_read) {
+  dav.ways.stumbles = {{"e3.ics", 500}};
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(progress.unreadable, 1U);
+  EXPECT_EQ(progress.items_new, 12U);
+  dav.ways.stumbles = {{"e3.ics", 504}};
+  EXPECT_EQ(sync().error().kind, ErrorKind::unavailable);
+  dav.ways.stumbles.clear();
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(progress.unreadable, 0U);
+  EXPECT_EQ(backed_up(now), there());
+}
+
 TEST_F(DavRecoverTest, an_item_that_changed_since_stays_and_comes_back_beside) {
   ASSERT_TRUE(sync());
   work().put("e5.ics", event("of later"));

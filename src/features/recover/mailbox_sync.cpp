@@ -25,7 +25,9 @@ struct MailboxSync::State {
   std::optional<FolderRow> next_folder();
   void count(FolderSync& folder, bool is_over);
   Status read_folder(FolderSync& folder, ContentKeeper& keeper, const Deadline& deadline);
-  void read_folders(mailboxes::MailboxSource& source, FolderSync::Run& run, const Deadline& deadline);
+  void read_folders(mailboxes::MailboxSource& source, FolderSync::Run& run, const Deadline& deadline, bool is_second = false);
+  Status give_back(Id folder, const Deadline& deadline);
+  bool is_for_one_session(const Error& error) const;
   Status count_expected(const std::vector<FolderRow>& folders, const Deadline& deadline);
   Result<std::vector<FolderRow>> update_folders(const Deadline& deadline);
 };
@@ -126,16 +128,35 @@ Status MailboxSync::State::read_folder(FolderSync& folder, ContentKeeper& keeper
   return done();
 }
 
+// Some servers end one session where another one signs in: the other one reads on.
+bool MailboxSync::State::is_for_one_session(const Error& error) const {
+  return error.is_temporary() && (parts.rest == nullptr || parts.rest->get().count() == 0);
+}
+
+// To whoever reads on. The book has where it is to go on, since the mark has moved.
+Status MailboxSync::State::give_back(Id folder, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(std::vector<FolderRow> rows, parts.book.folders_as_of(mailbox, moment, deadline));
+  const auto row = std::ranges::find(rows, folder, &FolderRow::id);
+  if (row == rows.end()) return Error{ErrorKind::bug, "a folder that is being read is not in the book"};
+  const std::lock_guard lock(mutex);
+  waiting.push_front(std::move(*row));
+  return done();
+}
+
 // Folders one after the other, over one session.
-void MailboxSync::State::read_folders(mailboxes::MailboxSource& source, FolderSync::Run& run, const Deadline& deadline) {
+void MailboxSync::State::read_folders(mailboxes::MailboxSource& source, FolderSync::Run& run, const Deadline& deadline,
+                                      bool is_second) {
   ContentKeeper keeper(parts.store, parts.keys, parts.book.claims(), mailbox.tenant, moment);
   KeepingQueue queue(keeper);
   while (std::optional<FolderRow> row = next_folder()) {
     FolderSync folder(run, source, queue, keeper.day(), std::move(*row));
-    const Status read = read_folder(folder, keeper, deadline);
+    Status read = read_folder(folder, keeper, deadline);
     if (read) count(folder, true);
+    const bool is_over = !read && is_second && is_for_one_session(read.error());
+    if (is_over) read = give_back(folder.row().id, deadline);
     const std::lock_guard lock(mutex);
     if (!read && !failure) failure = read.error();
+    if (is_over) return;
   }
 }
 
@@ -153,11 +174,14 @@ Status MailboxSync::State::run(const Deadline& deadline) {
     if (parts.open_second && rows.size() > 1 && progress.items_expected >= settings.long_sync_items) {
       second = std::jthread([&] {
         const auto source = parts.open_second(deadline);
-        if (source) read_folders(**source, run, deadline);
+        if (source) return read_folders(**source, run, deadline, true);
+        const std::lock_guard lock(mutex);
+        if (source.error().is_temporary() && !is_for_one_session(source.error()) && !failure) failure = source.error();
       });
     }
     read_folders(parts.source, run, deadline);
   }
+  if (!waiting.empty()) read_folders(parts.source, run, deadline);  // the second one ended after the first had no more to do
   return failure ? Status(*failure) : done();
 }
 

@@ -8,6 +8,7 @@
 #include "core/store/message_store.h"
 #include "features/mailboxes/mailbox.h"
 #include "features/recover/backup_book.h"
+#include "features/recover/pauses.h"
 
 namespace mailhold::recover {
 
@@ -41,8 +42,9 @@ class MailboxSync {
     store::MessageStore& store;
     store::StoreKeys& keys;
     mailboxes::MailboxSource& source;
-    // A second session, for a long first sync. Where there is none, or no more is given, all of it goes over the first.
+    // A second session, for a long first sync. Where there is none, or it ends by what passes, all of it goes over the first.
     std::function<Result<std::unique_ptr<mailboxes::MailboxTarget>>(const Deadline& deadline)> open_second = {};
+    const WantedRest* rest = nullptr;  // what both sessions hear; a server that asks for rest means both
   };
   using Report = std::function<void(const SyncProgress&)>;  // after every step
 

@@ -1,5 +1,8 @@
 #include "features/recover/mailbox_sync.h"
 
+#include <atomic>
+#include <thread>
+
 #include "base/bytes.h"
 #include "corpora.h"
 #include "fakes/recover_fixture.h"
@@ -125,6 +128,81 @@ TEST_F(LongFirstSyncTest, goes_over_one_session_where_there_is_no_second) {
   };
   ASSERT_TRUE(sync());
   EXPECT_EQ(backed_up(now), at_server());
+}
+
+// A session of which the test decides when it fetches, and whether it ends instead.
+class WatchedSession final : public mailboxes::MailboxTarget {
+ public:
+  using Before = std::function<Status()>;
+  WatchedSession(std::unique_ptr<mailboxes::MailboxTarget> session, Before before)
+      : session_(std::move(session)), before_(std::move(before)) {}
+  Result<std::vector<mailboxes::Folder>> folders(const Deadline& deadline) override { return session_->folders(deadline); }
+  Result<mailboxes::Changes> changes(const mailboxes::Folder& folder, std::string_view mark, std::size_t limit,
+                                     const Deadline& deadline) override {
+    return session_->changes(folder, mark, limit, deadline);
+  }
+  Status fetch(const mailboxes::Folder& folder, const std::vector<std::string>& ids, const Sink& sink,
+               const Deadline& deadline) override {
+    RETURN_IF_ERROR(before_());
+    return session_->fetch(folder, ids, sink, deadline);
+  }
+  Result<std::optional<std::uint64_t>> count(const mailboxes::Folder& folder, const Deadline& deadline) override {
+    return session_->count(folder, deadline);
+  }
+  Result<std::vector<mailboxes::ItemHead>> list(const mailboxes::Folder& folder, const Deadline& deadline) override {
+    return session_->list(folder, deadline);
+  }
+  Result<mailboxes::Folder> make_folder(const mailboxes::FolderPath&, const Deadline&) override { return only_reads(); }
+  Result<std::string> add(const mailboxes::Folder&, const mailboxes::Item&, const Deadline&) override { return only_reads(); }
+  Status set_flags(const mailboxes::Folder&, const std::string&, const std::vector<std::string>&, const Deadline&) override {
+    return only_reads();
+  }
+
+ private:
+  static Error only_reads() { return {ErrorKind::bug, "it only reads"}; }
+  std::unique_ptr<mailboxes::MailboxTarget> session_;
+  const Before before_;
+};
+
+// The second session reads one step of a folder, and ends in the next one; the first one waits for that at its first content, or
+// has ended before.
+class SecondSessionEnds : public LongFirstSyncTest {
+ protected:
+  Status sync_until_the_second_ends(const Error& how, const WantedRest* rest) {
+    fill(12, 12);
+    now += hour;
+    std::atomic<int> steps = 0;
+    const auto wait = [&]() -> Status {
+      for (int i = 0; i < 1000 && steps < 2; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      return done();
+    };
+    const auto open = [&](const Deadline&) -> Result<std::unique_ptr<mailboxes::MailboxTarget>> {
+      const auto step = [&] { return ++steps < 2 ? done() : Status(how); };
+      return std::unique_ptr<mailboxes::MailboxTarget>(std::make_unique<WatchedSession>(session(false), step));
+    };
+    WatchedSession first(session(false), wait);
+    MailboxSync run({*book, *store, keys, first, open, rest}, mailbox, now, sync_settings, {});
+    const Status status = run.run(soon());
+    progress = run.progress();
+    EXPECT_EQ(steps, 2);
+    return status;
+  }
+};
+
+TEST_F(SecondSessionEnds, and_the_first_reads_its_folder_to_the_end) {
+  const Status synced = sync_until_the_second_ends(Error{ErrorKind::unavailable, "signed in elsewhere"}, nullptr);
+  ASSERT_TRUE(synced) << synced.error().detail;
+  EXPECT_EQ(backed_up(now), at_server());
+  EXPECT_EQ(progress.items_new, 24U);
+  EXPECT_EQ(progress.folders_done, 2U);
+  EXPECT_EQ(count("backup_items"), 24) << "nothing is read twice";
+}
+
+TEST_F(SecondSessionEnds, and_so_does_the_sync_where_the_server_wants_rest_or_an_operator_must_look) {
+  EXPECT_EQ(sync_until_the_second_ends(Error{ErrorKind::corrupt, "no IMAP"}, nullptr).error().kind, ErrorKind::corrupt);
+  WantedRest rest;
+  rest.hearer()(std::chrono::seconds(120));
+  EXPECT_EQ(sync_until_the_second_ends(Error{ErrorKind::unavailable, "later"}, &rest).error().kind, ErrorKind::unavailable);
 }
 
 TEST_F(LongFirstSyncTest, goes_on_exactly_wherever_one_of_two_sessions_broke_off) {

@@ -29,6 +29,7 @@ std::map<Id, ReadBack::Hashes> ReadBack::finish() {
 
 void ReadBack::run() {
   const auto session = open_(deadline_);
+  if (!session) hear_failure_(session.error());
   const auto next = [this] {
     return std::ranges::find_if(pending_, [this](const auto& each) { return each.second.ids.size() >= items_at_once_; });
   };
@@ -42,6 +43,7 @@ void ReadBack::run() {
     lock.unlock();
     Hashes hashes;
     const Status status = read(**session, batch, hashes);
+    if (!status) hear_failure_(status.error());
     lock.lock();
     hashes_[folder].merge(hashes);
     if (!status) is_over_ = true;

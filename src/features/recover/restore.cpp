@@ -12,6 +12,7 @@
 #include "features/recover/comparison.h"
 #include "features/recover/read_back.h"
 #include "features/recover/target_folder.h"
+#include "features/recover/try_end.h"
 #include "platform/crypto/hash.h"
 
 namespace mailhold::recover {
@@ -113,28 +114,39 @@ using Earlier = std::map<Id, RestoredItem>;
 // Puts the items of one folder back.
 class FolderRestore {
  public:
+  // `hand_over` gets what is done, a batch at a time, also what was done by the time of an error.
+  using HandOver = std::function<void(std::vector<RestoredItem> items)>;
   FolderRestore(const Restore::Parts& parts, const RestoreRequest& request, const Group& group, Earlier earlier,
-                ReadBack& read_back)
-      : parts_(parts), request_(request), group_(group), earlier_(std::move(earlier)), read_back_(read_back) {}
+                ReadBack& read_back, HandOver hand_over)
+      : parts_(parts),
+        request_(request),
+        group_(group),
+        earlier_(std::move(earlier)),
+        read_back_(read_back),
+        hand_over_(std::move(hand_over)) {}
 
-  // What was done by the time of an error is in `out` too.
-  Status run(mailboxes::MailboxTarget& target, std::vector<RestoredItem>& out, const Deadline& deadline) {
+  Status run(mailboxes::MailboxTarget& target, const Deadline& deadline) {
     const std::shared_ptr<ReadContents> read = parts_.memory->compared.at(group_.folder);
     const std::size_t known = read->hashes.size();
-    const Status status = put_back(target, read, out, deadline);
+    const Status status = put_back(target, read, deadline);
+    hand_over_(std::exchange(done_, {}));
     parts_.memory->got_on += read->hashes.size() - known;
     // Where the server tells no ids another try looks for its items by their contents.
-    const bool all_by_id = std::none_of(out.begin(), out.end(), [](const RestoredItem& one) { return one.target_id.empty(); });
-    if (status && all_by_id) *read = {};
+    if (status && all_by_id_) *read = {};
     return status;
   }
 
  private:
-  Status put_back(mailboxes::MailboxTarget& target, const std::shared_ptr<ReadContents>& read, std::vector<RestoredItem>& out,
-                  const Deadline& deadline) {
+  void note(RestoredItem item) {
+    all_by_id_ = all_by_id_ && !item.target_id.empty();
+    done_.push_back(std::move(item));
+    if (done_.size() == restored_items_at_once) hand_over_(std::exchange(done_, {}));
+  }
+
+  Status put_back(mailboxes::MailboxTarget& target, const std::shared_ptr<ReadContents>& read, const Deadline& deadline) {
     ASSIGN_OR_RETURN(TargetFolder folder, TargetFolder::open(target, group_.target, !request_.dry_run, deadline));
     folder.go_on_with(read);
-    const std::vector<const ItemRow*> items = take_earlier(folder, out);
+    const std::vector<const ItemRow*> items = take_earlier(folder);
     RETURN_IF_ERROR(folder.read_hashes(folder.candidates(items), deadline));
     std::vector<const ItemRow*> missing;
     for (const ItemRow* item : items) {
@@ -146,22 +158,23 @@ class FolderRestore {
         continue;
       }
       if (there) RETURN_IF_ERROR(take_present(folder, *item, *there, one, deadline));
-      out.push_back(std::move(one));
+      note(std::move(one));
     }
-    return missing.empty() ? done() : add(folder, missing, out, deadline);
+    return missing.empty() ? done() : add(folder, missing, deadline);
   }
 
   // What an earlier try did stands where the server has it still, by its id; what is not in it is left to do. It is read back
   // with all else.
-  std::vector<const ItemRow*> take_earlier(TargetFolder& folder, std::vector<RestoredItem>& out) {
+  std::vector<const ItemRow*> take_earlier(TargetFolder& folder) {
     std::vector<const ItemRow*> left;
     for (const ItemRow& item : group_.items) {
       const auto found = earlier_.find(item.id);
       if (found != earlier_.end() && stands(folder, found->second)) {
-        out.push_back(std::move(found->second));
+        note(std::move(found->second));
         continue;
       }
-      if (found != earlier_.end() && found->second.outcome == Outcome::restored) ours_.insert(item.id);
+      const bool was_restored = found != earlier_.end() && found->second.outcome == Outcome::restored;
+      if (was_restored || parts_.memory->under_way.at(group_.folder).contains(item.id)) ours_.insert(item.id);
       left.push_back(&item);
     }
     return left;
@@ -193,8 +206,7 @@ class FolderRestore {
     return request_.dry_run ? done() : folder.set_flags(there.id, item.head.flags, deadline);
   }
 
-  Status add(TargetFolder& folder, const std::vector<const ItemRow*>& missing, std::vector<RestoredItem>& out,
-             const Deadline& deadline) {
+  Status add(TargetFolder& folder, const std::vector<const ItemRow*>& missing, const Deadline& deadline) {
     std::size_t at = 0;
     std::deque<Id> under_way;
     mailboxes::MailboxTarget::Additions additions;
@@ -202,13 +214,14 @@ class FolderRestore {
       for (; at < missing.size(); ++at) {
         const ItemRow& item = *missing[at];
         Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline);
-        if (!content && content.error().is_temporary()) return content.error();
+        const bool is_to_come = !content && (content.error().is_temporary() || content.error().kind == ErrorKind::cancelled);
+        if (is_to_come) return content.error();
         if (!content || crypto::sha256(*content) != item.sha256) {
-          out.push_back({item.id,
-                         group_.target,
-                         {},
-                         Outcome::failed,
-                         content ? "the backup holds another content" : "the backup does not open"});
+          note({item.id,
+                group_.target,
+                {},
+                Outcome::failed,
+                content ? "the backup holds another content" : "the backup does not open"});
           continue;
         }
         ++at;
@@ -219,13 +232,16 @@ class FolderRestore {
     };
     additions.added = [&](const Result<std::string>& id) -> Status {
       const std::string why = id ? "" : id.error().for_peer.empty() ? "the server refuses it" : id.error().for_peer;
-      out.push_back({under_way.front(), group_.target, id ? *id : "", id ? Outcome::restored : Outcome::failed, why});
+      note({under_way.front(), group_.target, id ? *id : "", id ? Outcome::restored : Outcome::failed, why});
       under_way.pop_front();
       ++parts_.memory->got_on;
       if (id && !id->empty()) read_back_.give(group_.folder, folder.folder(), *id);
       return done();
     };
-    return folder.add_all(additions, deadline);
+    const Status status = folder.add_all(additions, deadline);
+    // The server may have stored what it did not answer any more.
+    parts_.memory->under_way.at(group_.folder).insert(under_way.begin(), under_way.end());
+    return status;
   }
 
   const Restore::Parts& parts_;
@@ -233,7 +249,10 @@ class FolderRestore {
   const Group& group_;
   Earlier earlier_;
   ReadBack& read_back_;
-  std::set<Id> ours_;  // put back by an earlier try, and told no id
+  const HandOver hand_over_;
+  std::vector<RestoredItem> done_;  // and not handed over yet
+  bool all_by_id_ = true;           // of all that is done
+  std::set<Id> ours_;               // put back by an earlier try, that was told no id
 };
 
 }  // namespace
@@ -356,47 +375,32 @@ Status verify_folder(const Restore::Parts& parts, mailboxes::MailboxTarget& targ
 
 Result<std::unique_ptr<mailboxes::MailboxTarget>> Restore::open(const Deadline& deadline) {
   const std::lock_guard lock(opening_);
+  if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "the try is over"};
   return parts_.open_target(deadline);
 }
 
 // `work` for every index, a few at a time, each thread over a session of its own, of which the first is given; the first error
-// ends all of them at once, for a server that wants to be left alone means all sessions. Where the server or the connection gives
-// no more of them all of it goes over that one.
-Status Restore::side_by_side(const std::vector<std::size_t>& order, std::unique_ptr<mailboxes::MailboxTarget> first,
-                             const Work& work, const Deadline& deadline) {
-  std::mutex mutex;
-  std::size_t next = 0;
-  std::optional<Error> failure;
-  std::stop_source end;
-  const std::stop_callback stopped(deadline.stop, [&end] { end.request_stop(); });
-  const Deadline until{deadline.at, end.get_token()};
-  const auto fail = [&](const Error& error) {
-    if (!failure) failure = error;
-    end.request_stop();
-  };
+// ends all of them. Where the server or the connection gives no more of them all of it goes over that one.
+void Restore::side_by_side(const std::vector<std::size_t>& order, std::unique_ptr<mailboxes::MailboxTarget> first,
+                           const Work& work, TryEnd& end) {
+  std::atomic<std::size_t> next = 0;
   const auto run = [&](std::unique_ptr<mailboxes::MailboxTarget> target) {
-    std::unique_lock lock(mutex);
-    if (next == order.size() || failure) return;
     if (target == nullptr) {
-      auto opened = open(until);
-      if (!opened && parts_.rest != nullptr && parts_.rest->get().count() > 0) fail(opened.error());
+      if (next >= order.size()) return;
+      auto opened = open(end.deadline());
+      if (!opened && server_wants_rest()) end.fail(opened.error());
       if (!opened) return;
       target = std::move(*opened);
     }
-    while (!failure && next < order.size()) {
-      const std::size_t index = order[next++];
-      lock.unlock();
-      const Status worked = work(index, *target, until);
-      lock.lock();
-      if (!worked) fail(worked.error());
+    while (!end.failure()) {
+      const std::size_t at = next++;
+      if (at >= order.size()) return;
+      if (const Status worked = work(order[at], *target, end.deadline()); !worked) end.fail(worked.error());
     }
   };
-  {
-    std::vector<std::jthread> others;
-    for (std::size_t i = 1; i < std::min(order.size(), restore_sessions_max); ++i) others.emplace_back([&run] { run(nullptr); });
-    run(std::move(first));
-  }
-  return failure ? Status(*failure) : done();
+  std::vector<std::jthread> others;
+  for (std::size_t i = 1; i < std::min(order.size(), restore_sessions_max); ++i) others.emplace_back([&run] { run(nullptr); });
+  run(std::move(first));
 }
 
 Status Restore::run(RestoreReport& report, const std::function<void()>& progress, const Deadline& deadline) {
@@ -405,23 +409,29 @@ Status Restore::run(RestoreReport& report, const std::function<void()>& progress
   if (!report.request.dry_run) RETURN_IF_ERROR(make_folders(*first, groups, deadline));
   prepare(parts_.memory->compared, groups);
   prepare(parts_.memory->read_back, groups);
+  for (const Group& group : groups) parts_.memory->under_way[group.folder];
   ItemsOfReport items(report);
-  ReadBack read_back([this](const Deadline& until) { return open(until); }, parts_.read_back_items, deadline);
+  TryEnd end(deadline);
+  const auto read_back_failed = [&](const Error& error) {
+    if (error.is_temporary() && server_wants_rest()) end.fail(error);
+  };
+  ReadBack read_back([this](const Deadline& until) { return open(until); }, parts_.read_back_items, end.deadline(),
+                     read_back_failed);
   std::mutex mutex;
-  const auto work = [&](std::size_t index, mailboxes::MailboxTarget& target, const Deadline& until) {
-    std::unique_lock lock(mutex);
-    FolderRestore folder(parts_, report.request, groups[index], items.earlier_of(groups[index]), read_back);
-    lock.unlock();
-    std::vector<RestoredItem> worked_on;
-    Status status = folder.run(target, worked_on, until);
-    lock.lock();
+  const auto hand_over = [&](std::vector<RestoredItem> worked_on) {
+    const std::lock_guard lock(mutex);
     for (RestoredItem& item : worked_on) items.put(std::move(item));
     if (progress) progress();
-    return status;
   };
-  const Status worked = side_by_side(by_size(groups), std::move(first), work, deadline);
+  const auto work = [&](std::size_t index, mailboxes::MailboxTarget& target, const Deadline& until) {
+    std::unique_lock lock(mutex);
+    FolderRestore folder(parts_, report.request, groups[index], items.earlier_of(groups[index]), read_back, hand_over);
+    lock.unlock();
+    return folder.run(target, until);
+  };
+  side_by_side(by_size(groups), std::move(first), work, end);
   for (auto& [folder, hashes] : read_back.finish()) parts_.memory->read_back.at(folder)->hashes.merge(hashes);
-  RETURN_IF_ERROR(worked);
+  if (const auto failure = end.failure()) return *failure;
   return report.request.dry_run ? done() : verify(report, deadline);
 }
 
@@ -434,7 +444,9 @@ Status Restore::verify(RestoreReport& report, const Deadline& deadline) {
   const auto work = [&](std::size_t index, mailboxes::MailboxTarget& target, const Deadline& until) {
     return verify_folder(parts_, target, groups[index], reported, until);
   };
-  RETURN_IF_ERROR(side_by_side(by_size(groups), std::move(first), work, deadline));
+  TryEnd end(deadline);
+  side_by_side(by_size(groups), std::move(first), work, end);
+  if (const auto failure = end.failure()) return *failure;
   report.verified_at = system_clock().now();
   for (RestoredItem& item : report.items) item.is_read_back = false;
   parts_.memory->read_back.clear();

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <functional>
 #include <mutex>
+#include <set>
 
 #include "core/store/message_store.h"
 #include "features/mailboxes/mailbox.h"
@@ -72,6 +73,8 @@ struct RestoreReport {
   std::vector<RestoredItem> items;
   Waiting waiting;
   bool only_verifies = false;  // while it is not over: nothing is written
+  std::string before;          // while it only verifies: the report as it was, by write_report
+  std::string not_read_back;   // why the last verify() came to no end, after which all else is as it was before; empty: it did
 
   std::uint64_t count(Outcome outcome) const;
   std::uint64_t count_equal_in_meaning() const;
@@ -84,12 +87,17 @@ Result<RestoreReport> parse_report(std::string_view bytes);  // corrupt
 // another session reads meanwhile what the server has taken.
 inline constexpr std::size_t restore_sessions_max = 3;
 
+// So many are done before it is said of a folder on which the work goes on.
+inline constexpr std::size_t restored_items_at_once = 100;
+
 struct ReadContents;
+class TryEnd;
 // What the tries of one restore know of each other, beside the report.
 struct RestoreMemory {
   using Folders = std::map<Id, std::shared_ptr<ReadContents>>;  // by the folder that was backed up
   Folders compared;                                             // what was there before
   Folders read_back;                                            // of the reading back that goes on, and nothing else
+  std::map<Id, std::set<Id>> under_way;   // by folder: items that the server was given when a try ended, and did not answer
   std::atomic<std::uint64_t> got_on = 0;  // rises with every content that the server gave or took for the first time
 };
 
@@ -110,7 +118,8 @@ class Restore {
 
   // Fills report.items from report.request; open_target is of the mailbox that is written to. An error says why it came to no
   // end; the report holds what was done by then, and given again it goes on there: what is in it is not asked for again, but to
-  // be read back once. `progress` comes after each folder.
+  // be read back once. `progress` comes with every hundred items of
+  // a folder and at its end, from one thread at a time.
   Status run(RestoreReport& report, const std::function<void()>& progress, const Deadline& deadline);
 
   // Reads everything of a finished restore back again, and writes what it finds into the outcomes. Goes on as run() does.
@@ -118,8 +127,9 @@ class Restore {
 
  private:
   using Work = std::function<Status(std::size_t index, mailboxes::MailboxTarget& target, const Deadline& deadline)>;
-  Status side_by_side(const std::vector<std::size_t>& order, std::unique_ptr<mailboxes::MailboxTarget> first, const Work& work,
-                      const Deadline& deadline);
+  void side_by_side(const std::vector<std::size_t>& order, std::unique_ptr<mailboxes::MailboxTarget> first, const Work& work,
+                    TryEnd& end);
+  bool server_wants_rest() const { return parts_.rest != nullptr && parts_.rest->get().count() > 0; }
   Result<std::unique_ptr<mailboxes::MailboxTarget>> open(const Deadline& deadline);
 
   Parts parts_;

@@ -5,9 +5,10 @@ namespace mailhold::recover {
 namespace {
 
 constexpr std::uint8_t first_version = 1;
-constexpr std::uint8_t version_with_items = 2;    // behind all else: the items that were asked for
-constexpr std::uint8_t report_version = 3;        // and behind these: the mailbox they went into, and what allows it
-constexpr std::uint8_t version_of_a_waiting = 4;  // and behind all that: for whom it waits; while it is not over
+constexpr std::uint8_t version_with_items = 2;         // behind all else: the items that were asked for
+constexpr std::uint8_t report_version = 3;             // and behind these: the mailbox they went into, and what allows it
+constexpr std::uint8_t version_of_a_waiting = 4;       // and behind all that: for whom it waits; while it is not over
+constexpr std::uint8_t version_of_a_verification = 5;  // and behind that: how it was before, and why it is so still
 
 void write_path(ByteWriter& writer, const mailboxes::FolderPath& path) { writer.text(mailboxes::path_text(path)); }
 
@@ -33,8 +34,12 @@ void read_waiting(ByteReader& reader, RestoreReport& report) {
 std::string write_report(const RestoreReport& report) {
   const RestoreRequest& request = report.request;
   ByteWriter writer;
+  const bool is_of_verification = !report.before.empty() || !report.not_read_back.empty();
   const bool has_waited = report.waiting.since != 0;
-  writer.u8(has_waited ? version_of_a_waiting : report_version).raw(request.mailbox.bytes());
+  const std::uint8_t version = is_of_verification ? version_of_a_verification
+                               : has_waited       ? version_of_a_waiting
+                                                  : report_version;
+  writer.u8(version).raw(request.mailbox.bytes());
   writer.u64(static_cast<std::uint64_t>(request.as_of));
   write_path(writer, request.from);
   writer.raw(request.item.bytes());
@@ -50,7 +55,8 @@ std::string write_report(const RestoreReport& report) {
   writer.u32(static_cast<std::uint32_t>(request.items.size()));
   for (const Id& item : request.items) writer.raw(item.bytes());
   writer.raw(request.into.bytes()).text(request.permit).text(request.place);
-  if (has_waited) write_waiting(writer, report);
+  if (version >= version_of_a_waiting) write_waiting(writer, report);
+  if (is_of_verification) writer.text(report.before).text(report.not_read_back);
   return writer.take();
 }
 
@@ -59,7 +65,7 @@ Result<RestoreReport> parse_report(std::string_view bytes) {
   RestoreReport report;
   RestoreRequest& request = report.request;
   const std::uint8_t version = reader.u8();
-  if (version < first_version || version > version_of_a_waiting)
+  if (version < first_version || version > version_of_a_verification)
     return Error{ErrorKind::corrupt, "a report of an unknown version"};
   request.mailbox = Id::from_bytes(reader.raw(Id::size));
   request.as_of = static_cast<Milliseconds>(reader.u64());
@@ -92,7 +98,11 @@ Result<RestoreReport> parse_report(std::string_view bytes) {
     request.permit = reader.text();
     request.place = reader.text();
   }
-  if (version == version_of_a_waiting) read_waiting(reader, report);
+  if (version >= version_of_a_waiting) read_waiting(reader, report);
+  if (version == version_of_a_verification) {
+    report.before = reader.text();
+    report.not_read_back = reader.text();
+  }
   RETURN_IF_ERROR(reader.finish());
   return report;
 }

@@ -4,6 +4,7 @@
 
 #include "fakes/recover_fixture.h"
 #include "features/recover/read_back.h"
+#include "features/recover/try_end.h"
 #include "platform/crypto/hash.h"
 
 namespace mailhold::recover {
@@ -91,6 +92,65 @@ TEST_F(RestoreReadBackTest, what_was_taken_is_read_while_more_is_to_come) {
   }
 }
 
+// A session that does not come about until somebody asks for its end.
+Result<std::unique_ptr<mailboxes::MailboxTarget>> opened_never(const Deadline& deadline, std::atomic<bool>& was_told) {
+  const Deadline at_most = Deadline::after(std::chrono::seconds(10));
+  while (at_most.left().count() > 0 && !deadline.stop.stop_requested()) std::this_thread::yield();
+  was_told = deadline.stop.stop_requested();
+  return Error{ErrorKind::cancelled, "asked to stop"};
+}
+
+TEST_F(RestoreReadBackTest, ends_with_the_try) {
+  TryEnd end(soon());
+  std::atomic<bool> was_told = false, heard = false;
+  ReadBack read_back([&](const Deadline& until) { return opened_never(until, was_told); }, 1, end.deadline(),
+                     [&](const Error& error) { heard = error.kind == ErrorKind::cancelled; });
+  read_back.give(Id::random(), {}, "1");
+  end.fail(Error{ErrorKind::unavailable, "later"});
+  EXPECT_TRUE(read_back.finish().empty());
+  EXPECT_TRUE(was_told);
+  EXPECT_TRUE(heard);
+  ASSERT_TRUE(end.failure());
+  EXPECT_EQ(end.failure()->detail, "later") << "the first one counts";
+}
+
+TEST_F(RestoreReadBackTest, what_the_server_says_to_it_ends_the_try) {
+  server.folders["INBOX"].messages.clear();
+  Restore::Parts parts = restore_parts();
+  WantedRest rest;
+  parts.rest = &rest;
+  const auto own = std::this_thread::get_id();
+  parts.open_target = [&,
+                       open = parts.open_target](const Deadline& deadline) -> Result<std::unique_ptr<mailboxes::MailboxTarget>> {
+    if (std::this_thread::get_id() == own) return open(deadline);
+    rest.hearer()(std::chrono::seconds(120));
+    return Error{ErrorKind::unavailable, "read nothing for now"};
+  };
+  RestoreReport report;
+  report.request = {.mailbox = mailbox.id, .as_of = now, .from = {"INBOX"}};
+  const Status restored = Restore(parts).run(report, {}, soon());
+  ASSERT_FALSE(restored);
+  EXPECT_EQ(restored.error().detail, "read nothing for now");
+}
+
+TEST_F(RestoreTest, a_session_that_is_being_opened_keeps_no_failure_back) {
+  server.folders["INBOX"].messages.clear();
+  server.folders["Archive/2026"].messages.clear();
+  server.faults.appends_until_pause = 2;
+  Restore::Parts parts = restore_parts();
+  const auto own = std::this_thread::get_id();
+  std::atomic<bool> was_told = true;
+  parts.open_target = [&, open = parts.open_target](const Deadline& deadline) {
+    return std::this_thread::get_id() == own ? open(deadline) : opened_never(deadline, was_told);
+  };
+  RestoreReport report;
+  report.request = {.mailbox = mailbox.id, .as_of = now};
+  const Status restored = Restore(parts).run(report, {}, soon());
+  ASSERT_FALSE(restored);
+  EXPECT_EQ(restored.error().kind, ErrorKind::unavailable);
+  EXPECT_TRUE(was_told);
+}
+
 TEST_F(RestoreTest, goes_over_one_session_where_there_is_no_other) {
   server.folders.erase("Archive/2026");
   server.folders["INBOX"].messages.clear();
@@ -150,6 +210,31 @@ TEST_F(RestoreTest, broken_off_anywhere_and_begun_again_it_puts_nothing_there_tw
   ASSERT_TRUE(report);
   EXPECT_TRUE(report->is_exact());
   EXPECT_EQ(at_server(), before);
+}
+
+TEST_F(RestoreTest, what_was_taken_and_never_answered_is_counted_as_restored_by_the_next_try) {
+  server.folders["INBOX"].messages.clear();
+  server.faults.drops_after_append = true;
+  const Restore::Parts parts = restore_parts();
+  RestoreReport report;
+  report.request = {.mailbox = mailbox.id, .as_of = now, .from = {"INBOX"}};
+  EXPECT_FALSE(Restore(parts).run(report, {}, soon()));
+  const Status restored = Restore(parts).run(report, {}, soon());
+  ASSERT_TRUE(restored) << restored.error().detail;
+  EXPECT_EQ(report.count(Outcome::restored), 12U);
+  EXPECT_EQ(report.count(Outcome::present), 0U);
+  EXPECT_EQ(at_server(), before);
+}
+
+TEST_F(RestoreTest, what_is_done_is_told_while_a_folder_is_still_worked_on) {
+  for (int i = 0; i < 250; ++i) server.folders["INBOX"].add(letter("more " + std::to_string(i)));
+  ASSERT_TRUE(sync());
+  server.folders["INBOX"].messages.clear();
+  RestoreReport report;
+  report.request = {.mailbox = mailbox.id, .as_of = now, .from = {"INBOX"}};
+  std::vector<std::size_t> told;
+  ASSERT_TRUE(Restore(restore_parts()).run(report, [&] { told.push_back(report.items.size()); }, soon()));
+  EXPECT_EQ(told, (std::vector<std::size_t>{100, 200, 262}));
 }
 
 // Tries until the server has given and taken all of it, a few items each time; how many that took. `between`: what happens to

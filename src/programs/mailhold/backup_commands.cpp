@@ -40,7 +40,7 @@ class PauseTeller {
     const json::value* until = state.if_contains(until_name);
     if (until == nullptr || std::string(until->as_string()) == told_) return;
     told_ = std::string(until->as_string());
-    std::cerr << text << "\n";
+    std::cerr << printable_lines(text) << "\n";  // in the server's own words
   }
 
  private:

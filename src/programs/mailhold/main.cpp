@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "programs/mailhold/console.h"
+#include "programs/mailhold/print.h"
 
 namespace {
 
@@ -131,6 +132,7 @@ int main(int count, char** words) {
   }
   const Status outcome = run(console, *chosen, typed);
   if (outcome) return 0;
-  std::cerr << "mailhold: " << outcome.error().detail << "\n";
+  // It may be in the words of somebody's server.
+  std::cerr << "mailhold: " << cli::printable_lines(outcome.error().detail) << "\n";
   return exit_code(outcome.error().kind);
 }

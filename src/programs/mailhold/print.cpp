@@ -129,6 +129,16 @@ std::string printable(const std::string& text) {
   return shown;
 }
 
+std::string printable_lines(const std::string& text) {
+  std::string shown;
+  for (std::size_t at = 0, end = 0; end != std::string::npos; at = end + 1) {
+    end = text.find('\n', at);
+    shown += printable(text.substr(at, end == std::string::npos ? end : end - at));
+    if (end != std::string::npos) shown += '\n';
+  }
+  return shown;
+}
+
 void print_for_people(const std::string& answer, const std::vector<std::string>& columns) {
   boost::system::error_code error;
   const json::value value = json::parse(answer, error);

@@ -12,5 +12,7 @@ void print_for_people(const std::string& answer_json, const std::vector<std::str
 
 // Control characters of others must not reach the terminal: each becomes '?'.
 std::string printable(const std::string& text);
+// The same, but the ends of lines stay.
+std::string printable_lines(const std::string& text);
 
 }  // namespace mailhold::cli

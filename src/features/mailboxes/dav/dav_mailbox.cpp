@@ -38,6 +38,18 @@ Error error_of(int status) {
   }
 }
 
+// The server may take, or give, the same item later.
+bool passes_by_itself(int status) {
+  return status == 408 || status == 425 || status == 429 || status == 502 || status == 503 || status == 504;
+}
+
+// Of one item. A server that stumbles over it (500), or has no room for it (507), goes on stumbling: others are still taken.
+Error error_of_item(int status) {
+  const std::string what = "the server answers " + std::to_string(status) + (status == 507 ? ": there is no room for it" : "");
+  if (passes_by_itself(status)) return {ErrorKind::unavailable, what};
+  return {ErrorKind::denied, what, what};
+}
+
 bool is_redirect(int status) { return status == 301 || status == 302 || status == 307 || status == 308; }
 
 // A name for people: UTF-8, one line, not without end.
@@ -400,7 +412,7 @@ Status DavMailbox::fetch_some(const Folder& folder, const std::map<std::string, 
                     .answer_bytes_max = settings_.answer_bytes_max},
                    deadline);
   if (!answer && answer.error().kind != ErrorKind::limit_exceeded) return answer.error();
-  if (answer && (answer->status == 404 || answer->status == 429 || answer->status == 503)) return error_of(answer->status);
+  if (answer && (answer->status == 404 || passes_by_itself(answer->status))) return error_of(answer->status);
   if (answer && answer->status == 207) {
     ASSIGN_OR_RETURN(dav::Multistatus found, dav::read_multistatus(answer->body, {.bytes_max = settings_.answer_bytes_max}));
     for (dav::Resource& resource : found.resources) {
@@ -430,7 +442,7 @@ Status DavMailbox::fetch_one(const Folder& folder, const std::string& name, cons
   }
   if (!answer && answer.error().kind == ErrorKind::denied) return done();  // not given
   if (!answer) return answer.error();
-  if (answer->status == 429 || answer->status >= 500) return error_of(answer->status);
+  if (passes_by_itself(answer->status)) return error_of_item(answer->status);
   if (answer->status != 200 || answer->body.empty()) return done();
   if (!answer->etag.empty() && answer->etag != version_in(id)) return done();
   return sink.take({id, form_of(folder), with_line_ends(std::move(answer->body))});
@@ -517,7 +529,7 @@ Result<std::string> DavMailbox::add(const Folder& folder, const Item& item, cons
     return Error{ErrorKind::denied, "the server answers " + std::to_string(status), what};
   }
   if (status == 404) return error_of(404);
-  return error_of(status);
+  return error_of_item(status);
 }
 
 Status DavMailbox::set_flags(const Folder&, const std::string&, const std::vector<std::string>&, const Deadline&) {

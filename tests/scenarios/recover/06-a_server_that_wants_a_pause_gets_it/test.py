@@ -258,10 +258,10 @@ class AServerWantsAPause(MailboxWorld):
             if b" APPEND " not in command or not left["refusals"]:
                 return None
             left["refusals"] -= 1
-            return command.split(b" ", 1)[0] + b" NO [INUSE] Come again\r\n"
+            return command.split(b" ", 1)[0] + b" NO [INUSE] Come\x1b[31m again\r\n"
         self.mail.judge = judge
         command = self.begin("backup", "prove", ANN)
-        self.assertRegex(command.stderr.readline(), r"^put off: tried again at 20\d\d-\S+Z: .*\[INUSE\] Come again")
+        self.assertRegex(command.stderr.readline(), r"^put off: tried again at 20\d\d-\S+Z: .*\[INUSE\] Come\?\[31m again", "what would paint the terminal red does not get there")
         self.assertNotEqual(self.mailbox(ANN)["proof"]["outcome"], "failed")
         self.assertEqual(command.wait(120), 0, command.stderr.read())
         self.assertEqual(self.mailbox(ANN)["proof"]["outcome"], "passed")
