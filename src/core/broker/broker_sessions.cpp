@@ -99,10 +99,10 @@ Status Broker::check_use(const access::Connection& connection, const OpenConnect
 }
 
 // Whether what a session is being opened by was not taken back meanwhile.
-bool Broker::still_counts(const OpenConnection& request, const Deadline& deadline) {
-  if (!request.permit.empty()) return static_cast<bool>(parts_.permits.find(request.permit, deadline));
+bool Broker::still_counts(const OpenConnection& request, const access::Connection& opened, const Deadline& deadline) {
+  if (!request.permit.empty() && !parts_.permits.find(request.permit, deadline)) return false;
   const auto now = parts_.connections.find(request.connection, deadline);
-  return now && !now->suspended;
+  return now && *now == opened;
 }
 
 Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, const std::string& role, const Deadline& deadline) {
@@ -181,8 +181,8 @@ Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, cons
   outcome.fields["address"] = address;
   RETURN_IF_ERROR(record(outcome, deadline));
   watch(std::move(open));
-  // Suspended or withdrawn meanwhile: whoever did that found no session to end.
-  if (!still_counts(request, deadline)) end_sessions(connection.id);
+  // Suspended, changed or withdrawn meanwhile: whoever did that found no session to end.
+  if (!still_counts(request, connection, deadline)) end_sessions(connection.id);
   return std::move(worker->first);
 }
 

@@ -82,6 +82,7 @@ Result<std::string> Broker::allow_export(const Signed& order, const Deadline& de
 Result<std::string> Broker::allow_restore(const Signed& order, const Deadline& deadline) {
   const access::Operation& operation = order.operation;
   RETURN_IF_ERROR(check_restore(operation));
+  const std::lock_guard lock(rules_mutex_);
   ASSIGN_OR_RETURN(const access::Connection writing, connection_in(operation, "connection", deadline));
   if (std::find(writing.purposes.begin(), writing.purposes.end(), restore_purpose) == writing.purposes.end())
     return unfit("the connection of that mailbox is not for restore.write");
