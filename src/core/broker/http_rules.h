@@ -22,6 +22,16 @@ struct AllowedRequest {
   std::string body;                    // what goes on: of a $batch, written again
 };
 
+// One template, cut at its slashes.
+struct HttpTemplate {
+  std::string method;
+  std::vector<std::string> segments;
+};
+
+// Whether every template among `writing_verbs` that may change something leads to paths, or into the {mailbox}, that one among
+// `reading_verbs` reads. A POST changes something unless it is a $batch.
+bool writes_where_it_reads(const std::vector<std::string>& reading_verbs, const std::vector<std::string>& writing_verbs);
+
 class HttpRules {
  public:
   HttpRules(const std::vector<std::string>& templates, std::vector<std::string> mailboxes, std::string purpose = {});
@@ -33,15 +43,11 @@ class HttpRules {
   static constexpr std::size_t batch_parts_max = 20;  // as Microsoft Graph documents it
 
  private:
-  struct Template {
-    std::string method;
-    std::vector<std::string> segments;
-  };
   Status check_purpose(std::string_view method, std::string_view target, std::string_view if_none_match) const;
   Result<std::string> check_path(std::string_view method, std::string_view target) const;
   Result<AllowedRequest> check_batch(std::string_view prefix, std::string_view body) const;
 
-  std::vector<Template> templates_;
+  std::vector<HttpTemplate> templates_;
   std::vector<std::string> mailboxes_;
   std::string purpose_;
 };
