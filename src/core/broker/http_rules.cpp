@@ -133,9 +133,8 @@ Status HttpRules::check_purpose(std::string_view method, std::string_view target
   const auto is_among = [&](const auto& methods) {
     return std::find(std::begin(methods), std::end(methods), method) != std::end(methods);
   };
-  const bool writes = purpose_ == "restore.write";
-  if ((!writes && purpose_ != "backup.read") || is_among(reading)) return done();
-  if (!writes) return refused("backup.read changes nothing at the server");
+  if (is_among(reading)) return done();
+  if (purpose_ != "restore.write") return refused("a purpose that reads changes nothing at the server");
   if (is_among(adding)) return done();
   if (method != "PUT") return refused("restore.write adds; it never deletes, moves or copies");
   if (trim(if_none_match) != "*") return refused("restore.write never writes over what is there: PUT needs If-None-Match: *");

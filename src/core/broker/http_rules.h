@@ -1,9 +1,9 @@
 // HttpRules: which requests a worker may make on an http connection: templates of method and path, the mailboxes in scope,
 // and the parts of a $batch, each judged as if it came alone. Pure; any thread.
 //
-// Whatever the templates say, a purpose keeps its word: backup.read changes nothing; restore.write adds, and never deletes, moves
-// or writes over what is there; backup.prove sees names, and else works in collections of its own alone
-// (formats/http/proof_collection.h).
+// Whatever the templates say, a purpose keeps its word: restore.write adds, and never deletes, moves or writes over what is
+// there; backup.read, journal and directory.read have no method that writes but POST, which templates must not give them but for
+// what reads; backup.prove sees names, and else works in collections of its own alone (formats/http/proof_collection.h).
 //
 //   "GET /v1.0/users/{mailbox}/messages/**"   {mailbox}: one of the connection's, *: any one segment, **: whatever follows
 #pragma once
