@@ -150,7 +150,7 @@ class MailboxComesBack(MailboxWorld):
         self.assertEqual(self.owner.picture(), self.now)
         # For people: over which account it is signed for, and then the report.
         done = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "restore", *old, "--dry-run", "--key", self.mailhold.operator], capture_output=True, text=True)
-        self.assertEqual(done.stderr, f"This is signed for the account {BEA} at {HOST}:{self.peers.imaps_port} only.\n")
+        self.assertEqual(done.stderr, f"This is signed for the account {BEA} at {HOST}:{self.peers.imaps_port} only (all of it), over the connection {self.writing}.\n")
         self.assertRegex(done.stdout, r"missing +6\n")
         # The account of somebody else is no place of its own, whatever mailbox it is said to be.
         self.mailhold.cli("mailbox", "add", "--tenant", "example.test", "--name", "bea, once more", "--connection", self.reading, "--restore-connection", self.writing_of_carl)
