@@ -273,9 +273,9 @@ TEST_F(BrokerOperations, a_restore_that_cannot_be_is_refused_before_anybody_sign
   const Arguments good{
       {"mailbox", mailbox}, {"into", Id::random().text()}, {"connection", connection.text()}, {"at", "2026-11-21T18:00:00Z"}};
   EXPECT_TRUE(apply("restore.allow", tenant_, good, root_));
-  const std::map<std::string, std::string> wrong{{"into", mailbox},      {"mailbox", "alice"},
-                                                 {"at", "yesterday"},    {"connection", reading.text()},
-                                                 {"everything", "true"}, {"overwrite", "no"}};
+  const std::map<std::string, std::string> wrong{
+      {"into", mailbox},      {"mailbox", "alice"}, {"at", "yesterday"}, {"connection", reading.text()},
+      {"everything", "true"}, {"overwrite", "no"},  {"dry_run", "false"}};
   for (const auto& [name, value] : wrong) {
     Arguments each = good;
     each[name] = value;
@@ -362,6 +362,10 @@ TEST_F(BrokerOperations, nothing_writes_a_restore_without_a_permit_and_the_refus
   // With it the session is begun; that host has no address.
   EXPECT_EQ(open(connection, "restore.write", permit).error().kind, ErrorKind::unavailable);
   EXPECT_EQ(recorded("use.intent"), 1U);
+  // What was signed for as a dry run opens sessions too, which only read.
+  const std::string dry_run = allowed_restore(connection, {{"dry_run", "true"}});
+  EXPECT_EQ(open(connection, "restore.write", dry_run).error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(recorded("use.intent"), 2U);
   ASSERT_TRUE(apply("connection.suspend", tenant_, {{"connection", connection.text()}}, root_));
   EXPECT_EQ(open(connection, "restore.write", permit).error().kind, ErrorKind::denied);
 }

@@ -127,7 +127,8 @@ Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, cons
 
   // Evidence before use: without a durable intent there is no receipt, and without one keyd opens nothing.
   ledger::Entry intent{connection.tenant, connection.id, std::string(intent_type), {}};
-  intent.fields["purpose"] = request.purpose;
+  const std::string purpose = purpose_of_session(request, permit ? &*permit : nullptr);
+  intent.fields["purpose"] = purpose;
   intent.fields["policy"] = hex_of(access::secret_policy_of(connection));
   intent.fields["limits"] = hex_of(access::write_connection(connection));
   intent.fields["job"] = request.job.text();
@@ -164,7 +165,7 @@ Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, cons
   auto meter = ipc::Channel::socket_pair();
   if (!worker || !meter) return failed(Error{ErrorKind::unavailable, "no channel"});
 
-  const ConnectionJob job{connection, request.purpose, receipt.encode(), to_hex(receipt.leaf().bytes())};
+  const ConnectionJob job{connection, purpose, receipt.encode(), to_hex(receipt.leaf().bytes())};
   Open open{std::make_shared<ipc::Client>("authd", std::move(fresh->channel), ipc::Replies::by_caller),
             fresh->process,
             connection.tenant,

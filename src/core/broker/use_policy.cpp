@@ -73,6 +73,11 @@ Status check_connection_use(const access::Connection& connection, const OpenConn
   return done();
 }
 
+std::string purpose_of_session(const OpenConnection& request, const access::Operation* permit) {
+  const bool is_dry_run = permit != nullptr && !permit->argument_or("dry_run", "").empty();
+  return is_dry_run ? "backup.read" : request.purpose;
+}
+
 bool is_own_place(const access::Connection& reading, const access::Connection& writing) {
   if (reading.tenant != writing.tenant || !contains(reading.purposes, "backup.read")) return false;
   if (reading.id != writing.id && !(is_same_account(reading, writing) && reaches_no_more(writing, reading))) return false;

@@ -220,6 +220,15 @@ TEST(UsePolicy, its_own_place_is_the_account_that_a_mailbox_is_read_from) {
   EXPECT_TRUE(is_own_place(reading, writing)) << "one connection for both";
 }
 
+TEST(UsePolicy, a_dry_run_only_reads) {
+  const OpenConnection asked{id_of('c', 0), access::ConnectionKind::imap, "restore.write", {}};
+  access::Operation permit{"restore.allow", id_of('t', 0), {}, {}, 0, {}};
+  EXPECT_EQ(purpose_of_session(asked, nullptr), "restore.write");
+  EXPECT_EQ(purpose_of_session(asked, &permit), "restore.write");
+  permit.arguments["dry_run"] = "true";
+  EXPECT_EQ(purpose_of_session(asked, &permit), "backup.read");
+}
+
 TEST(UsePolicy, its_own_place_is_no_path_that_nobody_reads) {
   access::Connection reading;
   reading.id = id_of('c', 0);

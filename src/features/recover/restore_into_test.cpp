@@ -169,6 +169,10 @@ TEST_F(RestoreInto, goes_below_a_folder_that_says_whose_it_was_and_is_read_back)
   auto report = carry_out(true);
   EXPECT_EQ(report.at("missing").to_number<int>(), 17) << boost::json::serialize(report);
   EXPECT_EQ(at_bobs(), bobs_before) << "a dry run writes nothing";
+  permits.permit.request.dry_run = true;
+  EXPECT_TRUE(carry_out().at("dry_run").as_bool()) << "nor what was signed for as one";
+  EXPECT_EQ(at_bobs(), bobs_before);
+  permits.permit.request.dry_run = false;
   report = carry_out();
   ASSERT_TRUE(report.at("exact").as_bool()) << boost::json::serialize(report);
   EXPECT_EQ(report.at("restored").to_number<int>(), 17);

@@ -110,7 +110,9 @@ Result<std::map<std::string, std::string>> arguments_of(const Typed& typed, cons
   for (const char* name : {"folder", "item", "query", "to"}) {
     if (typed.has(name)) arguments[name] = typed.one(name);
   }
-  if (typed.has("overwrite")) arguments["overwrite"] = "true";
+  for (const char* name : {"overwrite", "dry-run"}) {
+    if (typed.has(name)) arguments[std::string(name) == "dry-run" ? "dry_run" : name] = "true";
+  }
   return arguments;
 }
 

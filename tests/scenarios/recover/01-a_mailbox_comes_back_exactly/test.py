@@ -148,6 +148,12 @@ class MailboxComesBack(MailboxWorld):
         code, report = self.restore(*old, "--dry-run")
         self.assertEqual((code, report["missing"], report["restored"]), (0, 6, 0))
         self.assertEqual(self.owner.picture(), self.now)
+        # Whatever workerd makes of it: its sessions only read.
+        code, report = self.restore("carry-out", report["operation"])
+        self.assertEqual((code, report["dry_run"], report["missing"], report["restored"]), (0, True, 6, 0))
+        intents = [each for each in self.events_of_connection(self.writing) if each["t"] == "use.intent"]
+        self.assertEqual({(each["purpose"], each["operation"]) for each in intents}, {("backup.read", report["operation"])})
+        self.assertEqual(self.owner.picture(), self.now)
         # For people: over which account it is signed for, and then the report.
         done = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "restore", *old, "--dry-run", "--key", self.mailhold.operator], capture_output=True, text=True)
         self.assertEqual(done.stderr, f"This is signed for the account {BEA} at {HOST}:{self.peers.imaps_port} only (all of it), over the connection {self.writing}.\n")
