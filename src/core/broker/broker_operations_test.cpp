@@ -4,6 +4,7 @@
 #include <atomic>
 #include <boost/json.hpp>
 #include <future>
+#include <thread>
 
 #include "base/text.h"
 #include "core/broker/broker.h"
@@ -424,14 +425,18 @@ TEST_F(BrokerOperations, what_is_signed_for_while_its_connection_is_suspended_do
     is_between.set_value();
     goes_on.get_future().wait();
   };
-  auto signing = std::async(std::launch::async, [&] { return allowed_restore(connection, {{"into", Id::random().text()}}); });
+  std::string permit;
+  std::jthread signing([&] { permit = allowed_restore(connection, {{"into", Id::random().text()}}); });
   ASSERT_EQ(is_between.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
-  auto suspending = std::async(std::launch::async,
-                               [&] { return apply("connection.suspend", tenant_, {{"connection", connection.text()}}, root_); });
-  (void)suspending.wait_for(std::chrono::milliseconds(200));  // it waits for the other one, or is through
+  std::promise<bool> is_suspended;
+  auto suspended = is_suspended.get_future();
+  std::jthread suspending([&] {
+    is_suspended.set_value(static_cast<bool>(apply("connection.suspend", tenant_, {{"connection", connection.text()}}, root_)));
+  });
+  (void)suspended.wait_for(std::chrono::milliseconds(200));  // it waits for the other one, or is through
   goes_on.set_value();
-  const std::string permit = signing.get();
-  EXPECT_TRUE(suspending.get());
+  signing.join();
+  EXPECT_TRUE(suspended.get());
   EXPECT_FALSE(counts(permit));
 }
 
