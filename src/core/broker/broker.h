@@ -99,6 +99,7 @@ class Broker {
   Result<std::string> carry_out_on_connection(const Signed& order, Id connection, const Deadline& deadline);
   Result<std::string> change_connection(const Signed& order, const access::Connection* before, const access::Connection& after,
                                         const Deadline& deadline);
+  Status remove_connection(const access::Connection& connection, const Deadline& deadline);
   Result<bool> needs_second_person(const Signed& order, const Deadline& deadline);
   Result<std::string> wait_for_second_person(const access::Operation& operation, const std::string& shown,
                                              const Deadline& deadline);
@@ -125,9 +126,8 @@ class Broker {
   Result<ipc::OwnedFd> answer_open(Method method, const ipc::Call& call, const Deadline& deadline);
   Status check_use(const access::Connection& connection, const OpenConnection& request, const std::string& role,
                    const access::Operation* permit);
-  bool still_counts(const OpenConnection& request, const Deadline& deadline);
+  bool still_counts(const OpenConnection& request, const access::Connection& opened, const Deadline& deadline);
   void end_sessions(Id connection);
-  Status withdraw_permits(Id connection, const Deadline& deadline);  // and its sessions end, whatever the outcome
   Result<std::string> answer_verb(std::string_view json, const Deadline& deadline);
   struct Destination {
     std::string host;
@@ -142,6 +142,7 @@ class Broker {
 
   const BrokerSettings settings_;
   const Parts parts_;
+  std::mutex rules_mutex_;  // held while a connection changes, and while a restore is judged by connections and allowed
   std::mutex mutex_;
   struct Watch;
   std::vector<std::unique_ptr<Watch>> watches_;  // guarded by mutex_; one for each open session

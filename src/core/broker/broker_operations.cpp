@@ -98,6 +98,10 @@ Result<std::string> Broker::carry_out_on_route(const Signed& order, Id subject, 
 
 Result<std::string> Broker::carry_out_on_connection(const Signed& order, Id subject, const Deadline& deadline) {
   const access::Operation& operation = order.operation;
+  // What is open ends before anything waits for keyd, the records or another operation.
+  const bool ends = operation.type == "connection.suspend" || operation.type == "connection.remove";
+  if (ends && connection_in(operation, "connection", deadline)) end_sessions(subject);
+  const std::lock_guard lock(rules_mutex_);
   const auto found = parts_.connections.find(subject, deadline);
   if (!found && found.error().kind != ErrorKind::not_found) return found.error();
   const access::Connection* before = found ? &*found : nullptr;
@@ -114,14 +118,23 @@ Result<std::string> Broker::carry_out_on_connection(const Signed& order, Id subj
     return change_connection(order, before, after, deadline);
   }
   if (operation.type != "connection.remove") return Error{ErrorKind::invalid_input, "there is no operation " + operation.type};
-  if (const Status gone = parts_.keys.destroy_secret(operation.tenant, subject, deadline);
-      !gone && gone.error().kind != ErrorKind::not_found)
-    return gone.error();
-  RETURN_IF_ERROR(parts_.connections.remove(operation.tenant, subject, deadline));
-  RETURN_IF_ERROR(withdraw_permits(subject, deadline));
+  RETURN_IF_ERROR(remove_connection(*before, deadline));
   return std::string("{}");
 }
 
+// The permits go before the connection does: a removal that fails can be repeated, and whoever makes it anew finds none.
+Status Broker::remove_connection(const access::Connection& connection, const Deadline& deadline) {
+  if (const Status gone = parts_.keys.destroy_secret(connection.tenant, connection.id, deadline);
+      !gone && gone.error().kind != ErrorKind::not_found)
+    return gone.error();
+  RETURN_IF_ERROR(parts_.permits.withdraw(connection.id, deadline));
+  RETURN_IF_ERROR(parts_.connections.remove(connection.tenant, connection.id, deadline));
+  end_sessions(connection.id);
+  return done();
+}
+
+// Whatever was opened or signed for under other rules ends: what goes on is what is allowed now. So does a restore into a mailbox
+// whose connection was suspended all the while and is suspended once more, and what an earlier try of the same change left.
 Result<std::string> Broker::change_connection(const Signed& order, const access::Connection* before,
                                               const access::Connection& after, const Deadline& deadline) {
   RETURN_IF_ERROR(access::check_connection(after));
@@ -129,18 +142,14 @@ Result<std::string> Broker::change_connection(const Signed& order, const access:
     ASSIGN_OR_RETURN(const bool waits, needs_second_person(order, deadline));
     if (waits) return wait_for_second_person(order.operation, json_of(after), deadline);
   }
+  end_sessions(after.id);
+  // First, since what was signed for one account must never open another. A suspension takes effect nevertheless.
+  const Status withdrawn = parts_.permits.withdraw(after.id, deadline);
+  if (!withdrawn && order.operation.type != "connection.suspend") return withdrawn.error();
   RETURN_IF_ERROR(parts_.connections.set(after, deadline));
-  // Whatever was opened or signed for under other rules ends: what goes on is what is allowed now. So does a restore into a
-  // mailbox whose connection was suspended all the while and is suspended once more.
-  if (before != nullptr && (!(*before == after) || order.operation.type == "connection.suspend"))
-    RETURN_IF_ERROR(withdraw_permits(after.id, deadline));
+  end_sessions(after.id);
+  if (!withdrawn) return withdrawn.error();
   return json_of(after);
-}
-
-Status Broker::withdraw_permits(Id connection, const Deadline& deadline) {
-  const Status withdrawn = parts_.permits.withdraw(connection, deadline);
-  end_sessions(connection);
-  return withdrawn;
 }
 
 // The second signature: the operation of the first person is carried out as it was signed.

@@ -1,8 +1,10 @@
 // Who must sign what before it counts: everything but the ledger's own disk and keyd is the real thing.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/json.hpp>
 #include <future>
+#include <thread>
 
 #include "base/text.h"
 #include "core/broker/broker.h"
@@ -86,6 +88,15 @@ class BrokerOperations : public testing::Test {
     EXPECT_TRUE(set) << set.error().detail;
     return connection.id;
   }
+  // A restore into the mailbox's own place, which one person may sign for: the name of its permit.
+  std::string allowed_restore(Id connection, Arguments more = {}) {
+    more.insert({{"mailbox", Id::random().text()}, {"connection", connection.text()}, {"at", "2026-11-21T18:00:00Z"}});
+    if (!more.contains("into")) more["reading"] = connection.text();
+    const auto allowed = apply("restore.allow", tenant_, std::move(more), root_);
+    EXPECT_TRUE(allowed) << allowed.error().detail;
+    return allowed ? *from_hex(std::string(allowed->at("restore").as_string())) : "";
+  }
+  bool counts(const std::string& permit) { return static_cast<bool>(permits_->find(permit, soon())); }
   std::size_t people() { return people_->list(soon())->size(); }
   // How many entries of the type the tenant has in the ledger.
   std::size_t recorded(const std::string& type) {
@@ -115,7 +126,9 @@ class BrokerOperations : public testing::Test {
   keys::KeyClient keys_{[](std::uint16_t, std::string_view, const Deadline&) -> Result<std::string> {
     return Error{ErrorKind::not_found, "no keyd here"};
   }};
-  const ConfigurationKey key_ = [](Id, const Deadline&) -> Result<keys::PurposeKey> {
+  std::function<void()> when_a_key_is_asked_for_;
+  const ConfigurationKey key_ = [this](Id, const Deadline&) -> Result<keys::PurposeKey> {
+    if (when_a_key_is_asked_for_) when_a_key_is_asked_for_();
     return keys::PurposeKey{1, SecretText::take(std::string(32, 'k'))};
   };
   const std::unique_ptr<records::Records> records_ = *records::open("sqlite:" + (folder_.path() / "records.db").string(), soon());
@@ -261,9 +274,9 @@ TEST_F(BrokerOperations, a_restore_that_cannot_be_is_refused_before_anybody_sign
   const Arguments good{
       {"mailbox", mailbox}, {"into", Id::random().text()}, {"connection", connection.text()}, {"at", "2026-11-21T18:00:00Z"}};
   EXPECT_TRUE(apply("restore.allow", tenant_, good, root_));
-  const std::map<std::string, std::string> wrong{{"into", mailbox},      {"mailbox", "alice"},
-                                                 {"at", "yesterday"},    {"connection", reading.text()},
-                                                 {"everything", "true"}, {"overwrite", "no"}};
+  const std::map<std::string, std::string> wrong{
+      {"into", mailbox},      {"mailbox", "alice"}, {"at", "yesterday"}, {"connection", reading.text()},
+      {"everything", "true"}, {"overwrite", "no"},  {"dry_run", "false"}};
   for (const auto& [name, value] : wrong) {
     Arguments each = good;
     each[name] = value;
@@ -350,8 +363,81 @@ TEST_F(BrokerOperations, nothing_writes_a_restore_without_a_permit_and_the_refus
   // With it the session is begun; that host has no address.
   EXPECT_EQ(open(connection, "restore.write", permit).error().kind, ErrorKind::unavailable);
   EXPECT_EQ(recorded("use.intent"), 1U);
+  // What was signed for as a dry run opens sessions too, which only read.
+  const std::string dry_run = allowed_restore(connection, {{"dry_run", "true"}});
+  EXPECT_EQ(open(connection, "restore.write", dry_run).error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(recorded("use.intent"), 2U);
   ASSERT_TRUE(apply("connection.suspend", tenant_, {{"connection", connection.text()}}, root_));
   EXPECT_EQ(open(connection, "restore.write", permit).error().kind, ErrorKind::denied);
+}
+
+TEST_F(BrokerOperations, a_withdrawal_that_failed_comes_first_and_again) {
+  const Id connection = add_connection(tenant_, {"backup.read", "restore.write"}, "ann", false);
+  const Arguments named{{"connection", connection.text()}}, of_bob{{"connection", connection.text()}, {"user", "bob"}};
+  const auto broken = [&](bool is_broken) {
+    ASSERT_TRUE(records_->execute(
+        is_broken ? "CREATE TRIGGER broken BEFORE UPDATE ON permits BEGIN SELECT RAISE(ABORT, 'x'); END" : "DROP TRIGGER broken",
+        {}, soon()));
+  };
+  // What was signed for one account never opens another.
+  std::string permit = allowed_restore(connection);
+  broken(true);
+  EXPECT_FALSE(apply("connection.set", tenant_, of_bob, root_));
+  EXPECT_EQ(connections_->find(connection, soon())->user, "ann");
+  EXPECT_FALSE(apply("connection.remove", tenant_, named, root_));
+  EXPECT_TRUE(connections_->find(connection, soon())) << "it can be removed again";
+  // A suspension takes effect, and says that it is not whole.
+  EXPECT_FALSE(apply("connection.suspend", tenant_, named, root_));
+  EXPECT_TRUE(connections_->find(connection, soon())->suspended);
+  EXPECT_TRUE(counts(permit));
+  broken(false);
+  ASSERT_TRUE(apply("connection.suspend", tenant_, named, root_));
+  EXPECT_FALSE(counts(permit));
+
+  // The same once more withdraws as well: nobody knows how far the first try came.
+  ASSERT_TRUE(apply("connection.resume", tenant_, named, root_));
+  permit = allowed_restore(connection);
+  ASSERT_TRUE(apply("connection.set", tenant_, {{"connection", connection.text()}, {"user", "ann"}}, root_));
+  EXPECT_FALSE(counts(permit));
+  // Also where it was taken away in between.
+  permit = allowed_restore(connection);
+  access::Connection anew = *connections_->find(connection, soon());
+  ASSERT_TRUE(connections_->remove(tenant_, connection, soon()));
+  ASSERT_TRUE(apply("connection.set", tenant_,
+                    {{"connection", connection.text()},
+                     {"kind", "imap"},
+                     {"host", anew.host},
+                     {"port", "993"},
+                     {"ca", "system"},
+                     {"user", "bob"},
+                     {"purposes", "backup.read\nrestore.write"},
+                     {"mailboxes", "*"}},
+                    root_));
+  EXPECT_FALSE(counts(permit));
+}
+
+TEST_F(BrokerOperations, what_is_signed_for_while_its_connection_is_suspended_does_not_survive_it) {
+  const Id connection = add_connection(tenant_, {"restore.write"});
+  std::promise<void> is_between, goes_on;
+  std::atomic<int> asked = 0;
+  when_a_key_is_asked_for_ = [&] {
+    if (asked++ > 0) return;
+    is_between.set_value();
+    goes_on.get_future().wait();
+  };
+  std::string permit;
+  std::jthread signing([&] { permit = allowed_restore(connection, {{"into", Id::random().text()}}); });
+  ASSERT_EQ(is_between.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  std::promise<bool> is_suspended;
+  auto suspended = is_suspended.get_future();
+  std::jthread suspending([&] {
+    is_suspended.set_value(static_cast<bool>(apply("connection.suspend", tenant_, {{"connection", connection.text()}}, root_)));
+  });
+  (void)suspended.wait_for(std::chrono::milliseconds(200));  // it waits for the other one, or is through
+  goes_on.set_value();
+  signing.join();
+  EXPECT_TRUE(suspended.get());
+  EXPECT_FALSE(counts(permit));
 }
 
 TEST_F(BrokerOperations, what_lets_backups_be_deleted_takes_two_and_more_keeping_takes_one) {

@@ -99,10 +99,10 @@ Status Broker::check_use(const access::Connection& connection, const OpenConnect
 }
 
 // Whether what a session is being opened by was not taken back meanwhile.
-bool Broker::still_counts(const OpenConnection& request, const Deadline& deadline) {
-  if (!request.permit.empty()) return static_cast<bool>(parts_.permits.find(request.permit, deadline));
+bool Broker::still_counts(const OpenConnection& request, const access::Connection& opened, const Deadline& deadline) {
+  if (!request.permit.empty() && !parts_.permits.find(request.permit, deadline)) return false;
   const auto now = parts_.connections.find(request.connection, deadline);
-  return now && !now->suspended;
+  return now && *now == opened;
 }
 
 Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, const std::string& role, const Deadline& deadline) {
@@ -127,7 +127,8 @@ Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, cons
 
   // Evidence before use: without a durable intent there is no receipt, and without one keyd opens nothing.
   ledger::Entry intent{connection.tenant, connection.id, std::string(intent_type), {}};
-  intent.fields["purpose"] = request.purpose;
+  const std::string purpose = purpose_of_session(request, permit ? &*permit : nullptr);
+  intent.fields["purpose"] = purpose;
   intent.fields["policy"] = hex_of(access::secret_policy_of(connection));
   intent.fields["limits"] = hex_of(access::write_connection(connection));
   intent.fields["job"] = request.job.text();
@@ -164,7 +165,7 @@ Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, cons
   auto meter = ipc::Channel::socket_pair();
   if (!worker || !meter) return failed(Error{ErrorKind::unavailable, "no channel"});
 
-  const ConnectionJob job{connection, request.purpose, receipt.encode(), to_hex(receipt.leaf().bytes())};
+  const ConnectionJob job{connection, purpose, receipt.encode(), to_hex(receipt.leaf().bytes())};
   Open open{std::make_shared<ipc::Client>("authd", std::move(fresh->channel), ipc::Replies::by_caller),
             fresh->process,
             connection.tenant,
@@ -181,8 +182,8 @@ Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, cons
   outcome.fields["address"] = address;
   RETURN_IF_ERROR(record(outcome, deadline));
   watch(std::move(open));
-  // Suspended or withdrawn meanwhile: whoever did that found no session to end.
-  if (!still_counts(request, deadline)) end_sessions(connection.id);
+  // Suspended, changed or withdrawn meanwhile: whoever did that found no session to end.
+  if (!still_counts(request, connection, deadline)) end_sessions(connection.id);
   return std::move(worker->first);
 }
 

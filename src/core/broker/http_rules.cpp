@@ -12,7 +12,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view batch_segment = "$batch";
+constexpr std::string_view batch_path = "/$batch";
 // POST may stand for reading (a $batch, a search), so that templates must say which.
 constexpr std::string_view reading[] = {"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT", "POST"};
 constexpr std::string_view adding[] = {"PATCH", "MKCOL", "MKCALENDAR"};
@@ -83,16 +83,48 @@ Status check_proof(std::string_view method, std::string_view target, std::string
   return done();
 }
 
+// "GET /a/b" -> method and segments; nothing where it is no template, which allows nothing.
+std::optional<HttpTemplate> template_of(std::string_view text) {
+  const std::size_t space = text.find(' ');
+  if (space == std::string_view::npos || space + 1 >= text.size() || text[space + 1] != '/') return std::nullopt;
+  HttpTemplate made{std::string(text.substr(0, space)), {}};
+  for (const auto segment : split(text.substr(space + 2), '/')) made.segments.emplace_back(segment);
+  return made;
+}
+
+bool only_reads(const HttpTemplate& each) {
+  if (each.method == "POST") return "/" + each.segments.back() == batch_path;  // its parts are judged one by one
+  return std::find(std::begin(reading), std::end(reading), each.method) != std::end(reading);
+}
+
+// Whether every path that fits `narrow` fits `wide` as well, or lies in the same {mailbox}.
+bool covers(const std::vector<std::string>& wide, const std::vector<std::string>& narrow) {
+  for (std::size_t i = 0; i < wide.size(); ++i) {
+    if (wide[i] == "**" && i + 1 == wide.size()) return true;
+    if (i >= narrow.size() || (narrow[i] == "**" && i + 1 == narrow.size())) return false;
+    if (wide[i] == "{mailbox}" && narrow[i] == "{mailbox}") return true;
+    if (wide[i] != "*" && wide[i] != narrow[i]) return false;
+  }
+  return wide.size() == narrow.size();
+}
+
 }  // namespace
+
+bool writes_where_it_reads(const std::vector<std::string>& reading_verbs, const std::vector<std::string>& writing_verbs) {
+  return std::all_of(writing_verbs.begin(), writing_verbs.end(), [&](const std::string& text) {
+    const auto writes = template_of(text);
+    if (!writes || only_reads(*writes)) return true;
+    return std::any_of(reading_verbs.begin(), reading_verbs.end(), [&](const std::string& each) {
+      const auto reads = template_of(each);
+      return reads && reads->method != "POST" && only_reads(*reads) && covers(reads->segments, writes->segments);
+    });
+  });
+}
 
 HttpRules::HttpRules(const std::vector<std::string>& templates, std::vector<std::string> mailboxes, std::string purpose)
     : mailboxes_(std::move(mailboxes)), purpose_(std::move(purpose)) {
   for (const std::string& text : templates) {
-    const std::size_t space = text.find(' ');
-    if (space == std::string::npos || space + 1 >= text.size() || text[space + 1] != '/') continue;  // allows nothing
-    Template made{text.substr(0, space), {}};
-    for (const auto segment : split(std::string_view(text).substr(space + 2), '/')) made.segments.emplace_back(segment);
-    templates_.push_back(std::move(made));
+    if (auto made = template_of(text)) templates_.push_back(std::move(*made));
   }
 }
 
@@ -101,9 +133,8 @@ Status HttpRules::check_purpose(std::string_view method, std::string_view target
   const auto is_among = [&](const auto& methods) {
     return std::find(std::begin(methods), std::end(methods), method) != std::end(methods);
   };
-  const bool writes = purpose_ == "restore.write";
-  if ((!writes && purpose_ != "backup.read") || is_among(reading)) return done();
-  if (!writes) return refused("backup.read changes nothing at the server");
+  if (is_among(reading)) return done();
+  if (purpose_ != "restore.write") return refused("a purpose that reads changes nothing at the server");
   if (is_among(adding)) return done();
   if (method != "PUT") return refused("restore.write adds; it never deletes, moves or copies");
   if (trim(if_none_match) != "*") return refused("restore.write never writes over what is there: PUT needs If-None-Match: *");
@@ -117,7 +148,7 @@ Result<std::string> HttpRules::check_path(std::string_view method, std::string_v
   if (!segments || (question != std::string_view::npos && !is_sound_query(target.substr(question + 1))))
     return refused("the path could be read in two ways");
   bool out_of_scope = false;
-  for (const Template& each : templates_) {
+  for (const HttpTemplate& each : templates_) {
     if (each.method != method) continue;
     std::string mailbox;
     bool fits = true, has_rest = false;
@@ -152,9 +183,9 @@ Result<AllowedRequest> HttpRules::check(std::string_view method, std::string_vie
   RETURN_IF_ERROR(check_purpose(method, target, if_none_match));
   ASSIGN_OR_RETURN(const std::string mailbox, check_path(method, target));
   const std::string_view path = target.substr(0, target.find('?'));
-  if (path.ends_with("/$batch") || to_lower(path).find("batch") != std::string::npos) {
-    if (method != "POST" || !path.ends_with("/$batch") || path != target) return refused("a batch that is none");
-    return check_batch(path.substr(0, path.size() - batch_segment.size() - 1), body);
+  if (path.ends_with(batch_path) || to_lower(path).find("batch") != std::string::npos) {
+    if (method != "POST" || !path.ends_with(batch_path) || path != target) return refused("a batch that is none");
+    return check_batch(path.substr(0, path.size() - batch_path.size()), body);
   }
   AllowedRequest allowed;
   if (!mailbox.empty()) allowed.mailboxes.push_back(mailbox);

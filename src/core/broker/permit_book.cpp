@@ -86,19 +86,25 @@ Result<access::Operation> PermitBook::open_row(const records::Values& row, const
 // Every row is opened: what lies in the clear beside the seal is not asked which of them it is.
 Status PermitBook::withdraw(Id connection, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const records::Rows rows, records_.query("SELECT " + std::string(columns) + " FROM permits", {}, deadline));
+  Status outcome = done();
   for (const records::Values& row : rows) {
-    const auto operation = open_row(row, deadline);
-    if (!operation && operation.error().is_temporary()) return operation.error();
-    if (!operation) {
-      RETURN_IF_ERROR(records_.execute("DELETE FROM permits WHERE operation = $1", {row[0]}, deadline));
-      continue;
-    }
-    if (row[3].number() != 0 || operation->argument_or("connection", "") != connection.text()) continue;
-    ASSIGN_OR_RETURN(const std::string sealed, seals_.seal(operation->tenant, context_of(row[0].bytes(), row[2].number(), true),
-                                                           access::encode(*operation), deadline));
-    RETURN_IF_ERROR(records_.execute("UPDATE permits SET withdrawn = 1, sealed = $2 WHERE operation = $1",
-                                     {row[0], Value::bytes_of(sealed)}, deadline));
+    if (Status withdrawn = withdraw_row(row, connection, deadline); !withdrawn && outcome) outcome = std::move(withdrawn);
   }
+  return outcome;
+}
+
+Status PermitBook::withdraw_row(const records::Values& row, Id connection, const Deadline& deadline) {
+  const auto operation = open_row(row, deadline);
+  if (!operation && operation.error().is_temporary()) return operation.error();
+  if (!operation) {
+    RETURN_IF_ERROR(records_.execute("DELETE FROM permits WHERE operation = $1", {row[0]}, deadline));
+    return done();
+  }
+  if (row[3].number() != 0 || operation->argument_or("connection", "") != connection.text()) return done();
+  ASSIGN_OR_RETURN(const std::string sealed, seals_.seal(operation->tenant, context_of(row[0].bytes(), row[2].number(), true),
+                                                         access::encode(*operation), deadline));
+  RETURN_IF_ERROR(records_.execute("UPDATE permits SET withdrawn = 1, sealed = $2 WHERE operation = $1",
+                                   {row[0], Value::bytes_of(sealed)}, deadline));
   return done();
 }
 

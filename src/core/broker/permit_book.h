@@ -28,8 +28,8 @@ class PermitBook {
   Result<access::Operation> find(std::string_view hash, const Deadline& deadline);
   // Also one that counts no more: what was done by it is still to be written down. It allows nothing.
   Result<access::Operation> find_used(std::string_view hash, const Deadline& deadline);
-  // None that names this connection counts any more. A row that somebody has changed goes: it opens nothing, and must not do so
-  // when it is put right again.
+  // None that names this connection counts any more, unless an error says that some may: the first one, after all others were
+  // seen to. A row that somebody has changed goes: it opens nothing, and must not do so when it is put right again.
   Status withdraw(Id connection, const Deadline& deadline);
 
  private:
@@ -38,6 +38,7 @@ class PermitBook {
   enum class Counts { now, no_more };
   Result<access::Operation> find(std::string_view hash, Counts counts, const Deadline& deadline);
   Result<access::Operation> open_row(const records::Values& row, const Deadline& deadline);
+  Status withdraw_row(const records::Values& row, Id connection, const Deadline& deadline);
 
   records::Records& records_;
   ConnectionBook& seals_;

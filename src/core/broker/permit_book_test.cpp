@@ -28,10 +28,12 @@ class PermitBookTest : public testing::Test {
 
   const std::filesystem::path folder_ = new_folder();
   std::unique_ptr<records::Records> records_ = *records::open("sqlite:" + (folder_ / "records.db").string(), soon());
+  Id without_key_;
   ManualClock clock_{1'795'000'000'000};
   std::unique_ptr<ConnectionBook> seals_ = *ConnectionBook::open(
       *records_,
-      [](Id tenant, const Deadline&) -> Result<keys::PurposeKey> {
+      [this](Id tenant, const Deadline&) -> Result<keys::PurposeKey> {
+        if (tenant == without_key_) return Error{ErrorKind::unavailable, "keyd is away"};
         return keys::PurposeKey{1, SecretText::copy_of(crypto::sha256(tenant.bytes()))};
       },
       "test", clock_, soon());
@@ -65,6 +67,23 @@ TEST_F(PermitBookTest, those_of_a_connection_are_withdrawn_together) {
   EXPECT_EQ(book_->find(hash_of(second), soon()).error().kind, ErrorKind::not_found);
   EXPECT_TRUE(book_->find(hash_of(other), soon()));
   EXPECT_TRUE(book_->find_used(hash_of(first), soon()));
+}
+
+TEST_F(PermitBookTest, one_that_cannot_be_withdrawn_now_keeps_no_other_alive) {
+  const Id connection = Id::random();
+  access::Operation stuck = operation("Projects"), first = operation("Projects"), last = operation("Other");
+  stuck.tenant = Id::random();
+  for (access::Operation* each : {&first, &stuck, &last}) {
+    each->arguments["connection"] = connection.text();
+    ASSERT_TRUE(book_->allow(*each, soon()));
+  }
+  without_key_ = stuck.tenant;
+  EXPECT_EQ(book_->withdraw(connection, soon()).error().kind, ErrorKind::unavailable);
+  without_key_ = {};
+  for (const access::Operation* each : {&first, &last}) EXPECT_FALSE(book_->find(hash_of(*each), soon()));
+  EXPECT_TRUE(book_->find(hash_of(stuck), soon()));
+  ASSERT_TRUE(book_->withdraw(connection, soon()));
+  EXPECT_FALSE(book_->find(hash_of(stuck), soon()));
 }
 
 TEST_F(PermitBookTest, whoever_writes_the_rows_can_allow_nothing) {

@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::size_t text_bytes_max = 8192;
 constexpr std::string_view export_arguments[] = {"mailbox", "form", "at", "folder", "item"};
-constexpr std::string_view restore_arguments[] = {"mailbox", "into", "reading", "connection", "at",
-                                                  "folder",  "item", "query",   "to",         "overwrite"};
+constexpr std::string_view restore_arguments[] = {"mailbox", "into",  "reading", "connection", "at",     "folder",
+                                                  "item",    "query", "to",      "overwrite",  "dry_run"};
 constexpr std::string_view id_arguments[] = {"mailbox", "into", "reading", "connection", "item"};
 
 Error unfit(const std::string& what) { return Error{ErrorKind::invalid_input, what, what}; }
@@ -47,8 +47,10 @@ Status check_restore(const access::Operation& operation) {
   RETURN_IF_ERROR(operation.argument("at"));
   ASSIGN_OR_RETURN(const std::string mailbox, operation.argument("mailbox"));
   if (operation.argument_or("into", "") == mailbox) return unfit("that is the mailbox itself: leave the other one out");
-  const std::string overwrite = operation.argument_or("overwrite", "true");
-  return overwrite == "true" ? done() : Status(unfit("overwrite can only be true"));
+  for (const char* name : {"overwrite", "dry_run"}) {
+    if (operation.argument_or(name, "true") != "true") return unfit(std::string(name) + " can only be true");
+  }
+  return done();
 }
 
 boost::json::object shown_order(const access::Operation& operation) {
@@ -82,6 +84,7 @@ Result<std::string> Broker::allow_export(const Signed& order, const Deadline& de
 Result<std::string> Broker::allow_restore(const Signed& order, const Deadline& deadline) {
   const access::Operation& operation = order.operation;
   RETURN_IF_ERROR(check_restore(operation));
+  const std::lock_guard lock(rules_mutex_);
   ASSIGN_OR_RETURN(const access::Connection writing, connection_in(operation, "connection", deadline));
   if (std::find(writing.purposes.begin(), writing.purposes.end(), restore_purpose) == writing.purposes.end())
     return unfit("the connection of that mailbox is not for restore.write");

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/broker/http_rules.h"
+
 namespace mailhold::broker {
 namespace {
 
@@ -18,6 +20,17 @@ bool is_for(const access::Operation& permit, const access::Connection& connectio
 }
 
 bool is_into_another(const access::Operation& permit) { return !permit.argument_or("into", "").empty(); }
+
+bool is_same_account(const access::Connection& one, const access::Connection& other) {
+  return one.kind == other.kind && one.host == other.host && one.port == other.port && one.name == other.name &&
+         one.ca == other.ca && one.pins == other.pins && one.user == other.user && !one.user.empty();
+}
+
+// One account may reach the folders or mailboxes of many.
+bool reaches_no_more(const access::Connection& one, const access::Connection& other) {
+  return contains(other.mailboxes, "*") || std::all_of(one.mailboxes.begin(), one.mailboxes.end(),
+                                                       [&](const auto& mailbox) { return contains(other.mailboxes, mailbox); });
+}
 
 }  // namespace
 
@@ -60,15 +73,16 @@ Status check_connection_use(const access::Connection& connection, const OpenConn
   return done();
 }
 
+std::string purpose_of_session(const OpenConnection& request, const access::Operation* permit) {
+  const bool is_dry_run = permit != nullptr && !permit->argument_or("dry_run", "").empty();
+  return is_dry_run ? "backup.read" : request.purpose;
+}
+
 bool is_own_place(const access::Connection& reading, const access::Connection& writing) {
   if (reading.tenant != writing.tenant || !contains(reading.purposes, "backup.read")) return false;
-  if (reading.id == writing.id) return true;
-  if (reading.kind != writing.kind || reading.host != writing.host || reading.user != writing.user || reading.user.empty())
-    return false;
-  // An account for http may reach the mailboxes of many: then none but those that are read.
-  return writing.kind != access::ConnectionKind::http || contains(reading.mailboxes, "*") ||
-         std::all_of(writing.mailboxes.begin(), writing.mailboxes.end(),
-                     [&](const std::string& mailbox) { return contains(reading.mailboxes, mailbox); });
+  if (reading.id != writing.id && !(is_same_account(reading, writing) && reaches_no_more(writing, reading))) return false;
+  // What has no {mailbox} in its path is scoped by nothing else.
+  return writing.kind != access::ConnectionKind::http || writes_where_it_reads(reading.verbs, writing.verbs);
 }
 
 std::string written_mailbox(const access::Operation& restore) {

@@ -34,8 +34,13 @@ Status check_route_use(const access::Route* route, Id tenant);
 Status check_connection_use(const access::Connection& connection, const OpenConnection& request, std::string_view program,
                             const access::Operation* permit);
 
+// The purpose that a session is filtered by, and that stands in the ledger: the one it was asked for, but backup.read where the
+// permit is for a dry run.
+std::string purpose_of_session(const OpenConnection& request, const access::Operation* permit);
+
 // Whether a restore over `writing` goes to where a mailbox is read over `reading`: the same account of the same tenant at the
-// same server. Anything else is somebody else's place, as far as can be known, and takes two people.
+// same server, proved in the same way, and in it no folder, mailbox or path that is not read. Anything else is somebody else's
+// place, as far as can be known, and takes two people.
 bool is_own_place(const access::Connection& reading, const access::Connection& writing);
 
 // The mailbox that a restore is signed for to be written to: another one, or the one that the items are from.

@@ -186,12 +186,18 @@ TEST(UsePolicy, its_own_place_is_the_account_that_a_mailbox_is_read_from) {
   reading.host = writing.host = "imap.example.test";
   reading.user = writing.user = "ann";
   reading.purposes = {"backup.read"}, writing.purposes = {"restore.write"};
-  reading.mailboxes = {"INBOX"}, writing.mailboxes = {"*"};
+  reading.port = writing.port = 993;
+  reading.mailboxes = {"*"}, writing.mailboxes = {"INBOX"};
   EXPECT_TRUE(is_own_place(reading, writing));
   const std::pair<const char*, std::function<void(access::Connection&)>> each_other[] = {
       {"tenant", [](auto& c) { c.tenant = id_of('t', 1); }},
       {"kind", [](auto& c) { c.kind = access::ConnectionKind::http; }},
       {"host", [](auto& c) { c.host = "imap.elsewhere.test"; }},
+      {"port", [](auto& c) { c.port = 1993; }},
+      {"name", [](auto& c) { c.name = "elsewhere.test"; }},
+      {"authority", [](auto& c) { c.ca = "system"; }},
+      {"pins", [](auto& c) { c.pins = {std::string(64, 'a')}; }},
+      {"folders", [](auto& c) { c.mailboxes = {"Users/ann/*"}; }},
       {"account", [](auto& c) { c.user = "bob"; }},
       {"reads nothing", [](auto& c) { c.purposes = {"journal"}; }}};
   for (const auto& [what, change] : each_other) {
@@ -212,6 +218,33 @@ TEST(UsePolicy, its_own_place_is_the_account_that_a_mailbox_is_read_from) {
   EXPECT_TRUE(is_own_place(reading, writing));
   reading.user = "somebody else", writing.id = reading.id;
   EXPECT_TRUE(is_own_place(reading, writing)) << "one connection for both";
+}
+
+TEST(UsePolicy, a_dry_run_only_reads) {
+  const OpenConnection asked{id_of('c', 0), access::ConnectionKind::imap, "restore.write", {}};
+  access::Operation permit{"restore.allow", id_of('t', 0), {}, {}, 0, {}};
+  EXPECT_EQ(purpose_of_session(asked, nullptr), "restore.write");
+  EXPECT_EQ(purpose_of_session(asked, &permit), "restore.write");
+  permit.arguments["dry_run"] = "true";
+  EXPECT_EQ(purpose_of_session(asked, &permit), "backup.read");
+}
+
+TEST(UsePolicy, its_own_place_is_no_path_that_nobody_reads) {
+  access::Connection reading;
+  reading.id = id_of('c', 0);
+  reading.tenant = id_of('t', 0);
+  reading.kind = access::ConnectionKind::http;
+  reading.user = "service";
+  reading.purposes = {"backup.read", "restore.write"};
+  reading.mailboxes = {"*"};
+  access::Connection writing = reading;
+  writing.id = id_of('c', 1);
+  reading.verbs = {"GET /dav/ann/**"}, writing.verbs = {"GET /**", "PUT /dav/bob/**"};
+  EXPECT_FALSE(is_own_place(reading, writing));
+  writing.verbs = {"GET /**", "PUT /dav/ann/work/**"};
+  EXPECT_TRUE(is_own_place(reading, writing));
+  reading.verbs.emplace_back("PUT /dav/bob/**");
+  EXPECT_FALSE(is_own_place(reading, reading)) << "one connection for both";
 }
 
 }  // namespace

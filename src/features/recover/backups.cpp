@@ -85,11 +85,11 @@ Result<std::unique_ptr<mailboxes::ScratchTarget>> Backups::open_scratch(const Ma
   return std::unique_ptr<mailboxes::ScratchTarget>(std::move(opened));
 }
 
-Result<std::unique_ptr<mailboxes::MailboxTarget>> Backups::open(const Mailbox& mailbox, bool writes,
+Result<std::unique_ptr<mailboxes::MailboxTarget>> Backups::open(const Mailbox& mailbox, Use use,
                                                                 mailboxes::SessionSource& sessions, const Deadline& deadline,
                                                                 mailboxes::DavSession::HearRest hear_rest) {
-  const Id connection = writes ? mailbox.restore_connection : mailbox.connection;
-  const std::string purpose = writes ? "restore.write" : "backup.read";
+  const Id connection = use == Use::sync ? mailbox.connection : mailbox.restore_connection;
+  const std::string purpose = use == Use::sync ? "backup.read" : "restore.write";
   if (mailbox.kind == mailboxes::MailboxKind::dav) {
     // Sessions are opened as they are needed, so that a failure in the middle of a sync says what one at its beginning says.
     const auto dial = [&sessions, tenant = mailbox.tenant, connection,
@@ -106,7 +106,8 @@ Result<std::unique_ptr<mailboxes::MailboxTarget>> Backups::open(const Mailbox& m
     return opened.error();
   }
   ASSIGN_OR_RETURN(ipc::OwnedFd socket, sessions.open(mailbox.tenant, connection, purpose, deadline));
-  ASSIGN_OR_RETURN(auto opened, mailboxes::ImapMailbox::open(net::stream_over(socket.release()), writes, {}, deadline));
+  ASSIGN_OR_RETURN(auto opened,
+                   mailboxes::ImapMailbox::open(net::stream_over(socket.release()), use == Use::restore, {}, deadline));
   return std::unique_ptr<mailboxes::MailboxTarget>(std::move(opened));
 }
 
@@ -117,10 +118,12 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   SyncProgress progress;
   const auto begun = std::chrono::steady_clock::now();
   WantedRest rest;
-  const auto source = open(mailbox, false, parts_.sessions, deadline, rest.hearer());
+  const auto source = open(mailbox, Use::sync, parts_.sessions, deadline, rest.hearer());
   Status status = source ? done() : Status(source.error());
   if (source) {
-    const auto open_second = [&](const Deadline& until) { return open(mailbox, false, parts_.sessions, until, rest.hearer()); };
+    const auto open_second = [&](const Deadline& until) {
+      return open(mailbox, Use::sync, parts_.sessions, until, rest.hearer());
+    };
     const MailboxSync::Parts parts{parts_.book, parts_.store, parts_.keys, **source, open_second, &rest};
     MailboxSync sync(parts, mailbox, moment, {}, [&](const SyncProgress& so_far) {
       const std::lock_guard lock(mutex_);

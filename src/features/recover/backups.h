@@ -116,7 +116,8 @@ class Backups {
   std::optional<Milliseconds> next_try(Id job, const BrokenOff& end, Milliseconds patience_ends);
   // Whether it waits, durably, to go on by itself; else the report says that the time for that is over.
   bool put_off(const WaitingRestore& waiting, RestoreReport& report, const BrokenOff& end);
-  Result<std::unique_ptr<mailboxes::MailboxTarget>> open(const Mailbox& mailbox, bool writes, mailboxes::SessionSource& sessions,
+  enum class Use { sync, restore, dry_run };
+  Result<std::unique_ptr<mailboxes::MailboxTarget>> open(const Mailbox& mailbox, Use use, mailboxes::SessionSource& sessions,
                                                          const Deadline& deadline,
                                                          mailboxes::DavSession::HearRest hear_rest = {});
   std::chrono::seconds wait_after(Id mailbox, const Status& status, bool got_on, std::chrono::seconds rest);

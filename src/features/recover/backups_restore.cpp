@@ -125,7 +125,8 @@ Result<std::unique_ptr<mailboxes::MailboxTarget>> Backups::open_written(const Re
                                                                         const Deadline& deadline,
                                                                         mailboxes::DavSession::HearRest hear_rest) {
   ASSIGN_OR_RETURN(const Mailbox mailbox, parts_.book.mailbox(written_by(request), deadline));
-  return open(mailbox, true, sessions, deadline, std::move(hear_rest));
+  // What was signed for as a dry run gets sessions that only read.
+  return open(mailbox, request.dry_run ? Use::dry_run : Use::restore, sessions, deadline, std::move(hear_rest));
 }
 
 // Into the report, with the reason if it came to no end; and whether that passes by itself.
@@ -264,7 +265,7 @@ Result<Id> Backups::restore(const std::string& operation, bool dry_run, const Fi
   if (!is_into_another && !permit.reading.is_none() && pair.from.connection != permit.reading)
     return refused(ErrorKind::denied, "the mailbox is read over another connection than the one that was signed for");
   RestoreRequest request = permit.request;
-  request.dry_run = dry_run;
+  request.dry_run = request.dry_run || dry_run;
   if (is_into_another) request.place = place_of(pair.from);
   if (!permit.query.empty()) {
     ASSIGN_OR_RETURN(request.items, find(pair.from, permit.query, request.as_of, deadline));

@@ -189,6 +189,14 @@ TEST_F(RestoreInto, goes_below_a_folder_that_says_whose_it_was_and_is_read_back)
   EXPECT_EQ(permits.recorded[1].request.into, bob.id);
 }
 
+TEST_F(RestoreInto, what_was_signed_for_as_a_dry_run_stays_one) {
+  permits.permit.request.dry_run = true;
+  const auto report = carry_out();
+  EXPECT_TRUE(report.at("dry_run").as_bool());
+  EXPECT_EQ(report.at("missing").to_number<int>(), 17);
+  EXPECT_EQ(at_bobs(), bobs_before);
+}
+
 TEST_F(RestoreInto, what_was_signed_for_says_what_and_where_to) {
   permits.permit.request.from = {"Archive"};
   permits.permit.request.to = {"From ann"};

@@ -16,7 +16,7 @@ class RestorePermits {
     Id tenant;
     Id connection;           // that is written over
     Id reading;              // that the mailbox is read over, where it was signed for its own place
-    RestoreRequest request;  // `permit` in it names this
+    RestoreRequest request;  // `permit` in it names this; `dry_run`: its sessions only read
     std::string query;       // its items are what this finds as of that moment; empty: there is none
   };
   virtual ~RestorePermits() = default;

@@ -3,6 +3,7 @@
 #include <iostream>
 #include <thread>
 
+#include "base/text.h"
 #include "programs/mailhold/print.h"
 #include "programs/mailhold/signing.h"
 
@@ -82,14 +83,37 @@ Status begin(Console& console, const Command& command, const Typed& typed) {
 }
 
 // The account that is about to be written into, as brokerd knows it: what workerd calls a mailbox must not be all that is seen.
+// One account may have the mailboxes of many, so that the line says which of them the connection reaches.
 Status say_account(Console& console, const std::string& connection) {
   ASSIGN_OR_RETURN(const std::string answer,
                    console.ask(json::serialize(json::object{{"verb", "connection.show"}, {"connection", connection}})));
   const json::object shown = json::parse(answer).as_object();
   const auto text = [&](const char* name) { return printable(std::string(shown.at(name).as_string())); };
+  std::string reached;
+  for (const json::value& each : shown.at("mailboxes").as_array())
+    reached += (reached.empty() ? "" : ", ") + printable(std::string(each.as_string()));
+  if (reached == "*") reached = "all of it";
   std::cerr << "This is signed for the account " << text("user") << " at " << text("host") << ":" << shown.at("port").as_int64()
-            << " only.\n";
+            << " only (" << reached << "), over the connection " << text("connection") << ".\n";
   return done();
+}
+
+// What is signed: what was typed, as it was typed, and from workerd no more than what names mean and what was left out.
+Result<std::map<std::string, std::string>> arguments_of(const Typed& typed, const json::object& known) {
+  if (known.contains("into") != typed.has("into-mailbox"))
+    return Error{ErrorKind::corrupt, "workerd names another kind of place than what was asked for: nothing is signed"};
+  std::map<std::string, std::string> arguments;
+  for (const char* name : {"mailbox", "into", "reading", "connection", "at"}) {
+    if (known.contains(name)) arguments[name] = std::string(known.at(name).as_string());
+  }
+  if (const auto at = parse_iso8601(typed.one("at"))) arguments["at"] = to_iso8601(*at);
+  for (const char* name : {"folder", "item", "query", "to"}) {
+    if (typed.has(name)) arguments[name] = typed.one(name);
+  }
+  for (const char* name : {"overwrite", "dry-run"}) {
+    if (typed.has(name)) arguments[std::string(name) == "dry-run" ? "dry_run" : name] = "true";
+  }
+  return arguments;
 }
 
 // Signs for a restore: the answer has `restore`, or `waits_for_second_person`. What could not be done is refused before anybody
@@ -102,14 +126,7 @@ Result<json::object> sign_for(Console& console, const Command& command, const Ty
   checked.erase("key");
   ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(checked)));
   const json::object known = json::parse(answer).as_object();
-  std::map<std::string, std::string> arguments;
-  for (const char* name : {"mailbox", "into", "reading", "connection", "at"}) {
-    if (known.contains(name)) arguments[name] = std::string(known.at(name).as_string());
-  }
-  for (const char* name : {"folder", "item", "query", "to"}) {
-    if (typed.has(name)) arguments[name] = typed.one(name);
-  }
-  if (typed.has("overwrite")) arguments["overwrite"] = "true";
+  ASSIGN_OR_RETURN(auto arguments, arguments_of(typed, known));
   ASSIGN_OR_RETURN(const Id tenant, Id::parse(std::string(known.at("tenant").as_string())));
   RETURN_IF_ERROR(say_account(console, arguments["connection"]));
   ASSIGN_OR_RETURN(const std::string permit, sign_and_send(console, typed, "restore.allow", tenant, std::move(arguments)));

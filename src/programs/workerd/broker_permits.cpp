@@ -47,6 +47,7 @@ Result<recover::RestoreRequest> restore_request_of(const access::Operation& oper
   request.to = mailboxes::parse_path(operation.argument_or("to", ""));
   ASSIGN_OR_RETURN(request.item, id_if_in(operation, "item"));
   request.sets_flags = operation.argument_or("overwrite", "") == "true";
+  request.dry_run = operation.argument_or("dry_run", "") == "true";
   return request;
 }
 

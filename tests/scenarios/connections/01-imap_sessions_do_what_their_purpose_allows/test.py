@@ -100,10 +100,16 @@ class ImapSessions(ConnectionWorld):
         self.assertEqual([(each["t"], each["purpose"], each["kind"]) for each in self.events_of_connection(mine) if each["t"].startswith("use.")],
                          [("use.refused", purpose, "denied") for purpose in ("restore.write", "restore.write", "backup.read", "journal")])
         self.assertEqual([each["t"] for each in self.events_of_connection(others) if each["t"].startswith("use.")], ["use.refused"])
+        # One that was signed for as a dry run opens what only reads.
+        imap = Imap(self.open("imap", mine, "restore.write", self.permit(mine, dry_run="true")))
+        self.assertIn(b" OK", imap.do("EXAMINE INBOX")[0])
+        self.assertIn(b"NOPERM", imap.do("SELECT INBOX")[0])
+        self.assertRegex(imap.append("INBOX", letter("smuggled")), rb"NO \[NOPERM\]")
+        imap.close()
         # With it there is a session, and evidence of what opened it; suspending the connection ends both for good.
         imap = Imap(self.open("imap", mine, "restore.write", permit))
         self.assertIn(b" OK", imap.do("SELECT INBOX")[0])
-        intent = next(each for each in self.events_of_connection(mine) if each["t"] == "use.intent")
+        *_, intent = (each for each in self.events_of_connection(mine) if each["t"] == "use.intent")
         self.assertEqual((intent["purpose"], intent["operation"]), ("restore.write", permit))
         named = ["--tenant", self.tenant, "--connection", mine, "--key", self.mailhold.operator]
         self.mailhold.cli("connection", "suspend", *named)

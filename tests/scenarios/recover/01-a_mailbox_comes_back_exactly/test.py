@@ -5,12 +5,16 @@ connection is suspended; nothing of it can be read on the disk.
 """
 import os
 import pathlib
+import json
 import random
 import re
 import signal
+import socket
 import sqlite3
+import struct
 import subprocess
 import sys
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve()
@@ -25,6 +29,35 @@ BEA, CARL, MANY, OTHER = "bea@example.test", "carl@example.test", "many@example.
 NEEDLES = {name: needle(name) for name in ("subject", "body", "folder", "password", "keyword")}
 OVERVIEW = f"Projekte/{NEEDLES['folder']}/Übersicht & Pläne – Q1"
 DAY = 86_400
+
+
+class LyingWorker:
+    """Mailhold's socket, for one command: what workerd says to restore.check is not what it was asked."""
+
+    def __init__(self, folder, api, **lies):
+        self.path, self.api, self.lies = folder / "lying.sock", api, lies
+        self.path.unlink(missing_ok=True)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.path))
+        self.listener.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        command, _ = self.listener.accept()
+        with command, self.listener, socket.socket(socket.AF_UNIX) as real:
+            real.connect(str(self.api))
+            while request := self.frame(command):
+                real.sendall(request)
+                reply = self.frame(real)
+                if json.loads(request[5:])["verb"] == "restore.check":
+                    answer = reply[5:6] + json.dumps(json.loads(reply[6:]) | self.lies).encode()
+                    reply = struct.pack(">IB", len(answer), reply[4]) + answer
+                command.sendall(reply)
+
+    @staticmethod
+    def frame(end):
+        head = end.recv(5, socket.MSG_WAITALL)
+        return head + end.recv(struct.unpack(">IB", head)[0], socket.MSG_WAITALL) if head else b""
 
 
 class MailboxComesBack(MailboxWorld):
@@ -148,10 +181,26 @@ class MailboxComesBack(MailboxWorld):
         code, report = self.restore(*old, "--dry-run")
         self.assertEqual((code, report["missing"], report["restored"]), (0, 6, 0))
         self.assertEqual(self.owner.picture(), self.now)
+        # Whatever workerd makes of it: its sessions only read.
+        code, report = self.restore("carry-out", report["operation"])
+        self.assertEqual((code, report["dry_run"], report["missing"], report["restored"]), (0, True, 6, 0))
+        intents = [each for each in self.events_of_connection(self.writing) if each["t"] == "use.intent"]
+        self.assertEqual({(each["purpose"], each["operation"]) for each in intents}, {("backup.read", report["operation"])})
+        self.assertEqual(self.owner.picture(), self.now)
         # For people: over which account it is signed for, and then the report.
         done = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "restore", *old, "--dry-run", "--key", self.mailhold.operator], capture_output=True, text=True)
-        self.assertEqual(done.stderr, f"This is signed for the account {BEA} at {HOST}:{self.peers.imaps_port} only.\n")
+        self.assertEqual(done.stderr, f"This is signed for the account {BEA} at {HOST}:{self.peers.imaps_port} only (all of it), over the connection {self.writing}.\n")
         self.assertRegex(done.stdout, r"missing +6\n")
+        # What was typed is what is signed, whatever workerd says.
+        def under_lies(**lies):
+            liar = LyingWorker(self.folder, self.mailhold.socket, **lies)
+            words = ["restore", "allow", BEA, "--folder", "Old", "--at", self.first_moment, "--key", self.mailhold.operator]
+            return subprocess.run([PROGRAMS / "mailhold", "--socket", liar.path, "--json", *words], capture_output=True, text=True, timeout=30)
+
+        done = under_lies(into="5f" * 16)
+        self.assertIn("nothing is signed", done.stderr)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(json.loads(under_lies(at="2020-01-01T00:00:00.000Z").stdout)["at"], self.first_moment)
         # The account of somebody else is no place of its own, whatever mailbox it is said to be.
         self.mailhold.cli("mailbox", "add", "--tenant", "example.test", "--name", "bea, once more", "--connection", self.reading, "--restore-connection", self.writing_of_carl)
         wait_for("the first sync", lambda: self.mailbox("bea, once more")["state"] == "current")
