@@ -108,11 +108,14 @@ std::vector<Id> ids_of(std::string_view bytes, const std::vector<NameRow>& membe
 Result<Bundle> ObjectShelf::remains_of(const OpenedWrap& wrap, const std::vector<NameRow>& members,
                                        const MessageStore::IsOf& is_of, const Deadline& deadline) const {
   const Place& place = wrap.row.place;
-  if (place.length > sealed::compact_size(2 * bundle_bytes_max)) return Bundle{};
+  const Error not_there{ErrorKind::corrupt, "what lies at the place of bundle " + wrap.row.object.text() +
+                                                " is not it, or damaged where its seal begins"};
+  if (place.length > sealed::compact_size(2 * bundle_bytes_max)) return not_there;
   const Result<std::string> bytes =
       place.segment == 0 ? blobs_.get(blob_name(wrap.row.object), deadline) : packs_.read_damaged(place.location());
-  if (!bytes && bytes.error().is_temporary()) return bytes.error();
-  if (!bytes) return Bundle{};
+  if (!bytes && bytes.error().kind == ErrorKind::not_found)
+    return Error{ErrorKind::corrupt, "the place of bundle " + wrap.row.object.text() + " is gone"};
+  if (!bytes) return bytes.error();
   for (const bool reads_head : {true, false}) {
     Bundle bundle{ids_of(*bytes, members, reads_head), {}};
     const std::string name = join_ids(bundle.messages);
@@ -122,7 +125,7 @@ Result<Bundle> ObjectShelf::remains_of(const OpenedWrap& wrap, const std::vector
     bundle.stored = parse_remains(*remains, bundle.messages, is_of);
     return bundle;
   }
-  return Bundle{};
+  return not_there;
 }
 
 Result<std::string> ObjectShelf::open_alone(const ObjectName& name, const OpenedWrap& wrap, std::string_view bytes) const {

@@ -52,8 +52,8 @@ class ObjectShelf {
   Result<std::string> load_part(Id tenant, Id part, EpochKeys& keys, const Deadline& deadline);
   // All messages of a bundle, whose record these bytes are.
   Result<Bundle> open_bundle(const OpenedWrap& wrap, std::string_view bytes) const;
-  // What can still be read of a damaged bundle, whatever of it is damaged; empty stored forms for the rest. `members`: the names
-  // that mean it. unavailable
+  // What can still be read of a damaged bundle; empty stored forms for the rest. `members`: the names that mean it. corrupt where
+  // nothing shows that the bytes at its place are its own: they may be elsewhere, and whole. Else the errors of reading.
   Result<Bundle> remains_of(const OpenedWrap& wrap, const std::vector<NameRow>& members, const MessageStore::IsOf& is_of,
                             const Deadline& deadline) const;
   // The record as it lies.

@@ -38,8 +38,10 @@ Status Release::write_rest_anew(Id tenant, Id bundle) {
   const Result<OpenedWrap> opened = shelf_.unwrap(wraps, epoch_keys_);
   // Its days were forgotten, or their keys destroyed: nothing in it can be read any more, and there is nothing to save.
   if (!opened && opened.error().kind == ErrorKind::not_found) return done();
-  Result<std::vector<MessageContent>> rest = opened ? rest_of(*opened) : Result<std::vector<MessageContent>>(opened.error());
-  if (!rest && rest.error().kind == ErrorKind::corrupt && salvage_.may_lose) rest = rest_of_damaged(tenant, bundle, opened);
+  // A key that does not fit says nothing of the bytes: another keystore may be the one that is wrong.
+  if (!opened) return opened.error();
+  Result<std::vector<MessageContent>> rest = rest_of(*opened);
+  if (!rest && rest.error().kind == ErrorKind::corrupt && salvage_.may_lose) rest = rest_of_damaged(*opened);
   if (!rest) return rest.error();
   if (rest->empty()) return done();
   ASSIGN_OR_RETURN(const std::vector<WrapUnder> epochs, epochs_of(wraps));
@@ -58,38 +60,42 @@ Result<std::vector<MessageContent>> Release::rest_of(const OpenedWrap& wrap) {
   ASSIGN_OR_RETURN(Bundle bundle, shelf_.open_bundle(wrap, *bytes));
   std::vector<MessageContent> rest;
   for (std::size_t i = 0; i < bundle.messages.size(); ++i) {
-    ASSIGN_OR_RETURN(std::optional<MessageContent> one, staying(tenant, object, bundle, i));
-    if (one) rest.push_back(std::move(*one));
+    ASSIGN_OR_RETURN(const bool stays_here, stays(tenant, object, bundle.messages[i], i));
+    if (!stays_here) continue;
+    ASSIGN_OR_RETURN(MessageContent one, content_of(bundle, i));
+    rest.push_back(std::move(one));
   }
   return rest;
 }
 
 // A member whose place is here and who does not go.
-Result<std::optional<MessageContent>> Release::staying(Id tenant, Id object, Bundle& bundle, std::size_t index) {
-  const Id message = bundle.messages[index];
-  if (going_.contains(message)) return std::optional<MessageContent>();
+Result<bool> Release::stays(Id tenant, Id object, Id message, std::size_t index) {
+  if (going_.contains(message)) return false;
   ASSIGN_OR_RETURN(const std::optional<NameRow> name, rows_.find_name(tenant, message.bytes(), deadline_));
-  if (name && (name->object != object || name->member != index + 1)) return std::optional<MessageContent>();
-  ASSIGN_OR_RETURN(const std::string content, unpack(bundle.stored[index], bundled_message_bytes_max));
-  ASSIGN_OR_RETURN(const Recipe recipe, parse_recipe(content));
-  return std::optional(MessageContent{message, std::move(bundle.stored[index]), parts_of(recipe)});
+  return !name || (name->object == object && name->member == index + 1);
 }
 
-// Without a wrap that opens, none of it can be read.
-Result<std::vector<MessageContent>> Release::rest_of_damaged(Id tenant, Id object, const Result<OpenedWrap>& wrap) {
+Result<MessageContent> Release::content_of(Bundle& bundle, std::size_t index) {
+  ASSIGN_OR_RETURN(const std::string content, unpack(bundle.stored[index], bundled_message_bytes_max));
+  ASSIGN_OR_RETURN(const Recipe recipe, parse_recipe(content));
+  return MessageContent{bundle.messages[index], std::move(bundle.stored[index]), parts_of(recipe)};
+}
+
+// What does not open or makes no sense cannot be read. Any other trouble says nothing of it.
+Result<std::vector<MessageContent>> Release::rest_of_damaged(const OpenedWrap& wrap) {
+  const Id tenant = wrap.row.tenant, object = wrap.row.object;
   ASSIGN_OR_RETURN(const std::vector<NameRow> members, rows_.names_of(tenant, object, deadline_));
-  Bundle remains;
-  if (wrap) {
-    ASSIGN_OR_RETURN(remains, shelf_.remains_of(*wrap, members, salvage_.is_of, deadline_));
-  }
+  ASSIGN_OR_RETURN(Bundle remains, shelf_.remains_of(wrap, members, salvage_.is_of, deadline_));
   std::vector<MessageContent> rest;
   std::set<Id> found;
   for (std::size_t i = 0; i < remains.messages.size(); ++i) {
-    auto one = staying(tenant, object, remains, i);
+    ASSIGN_OR_RETURN(const bool stays_here, stays(tenant, object, remains.messages[i], i));
+    if (!stays_here) continue;
+    Result<MessageContent> one = content_of(remains, i);
     if (!one && one.error().is_temporary()) return one.error();
-    if (!one || !*one) continue;
-    found.insert((*one)->message);
-    rest.push_back(std::move(**one));
+    if (!one) continue;
+    found.insert(one->message);
+    rest.push_back(std::move(*one));
   }
   std::vector<Id> unreadable;
   for (const NameRow& each : members) {

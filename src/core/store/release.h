@@ -30,8 +30,9 @@ class Release {
  private:
   Status write_rest_anew(Id tenant, Id bundle);
   Result<std::vector<MessageContent>> rest_of(const OpenedWrap& wrap);
-  Result<std::vector<MessageContent>> rest_of_damaged(Id tenant, Id object, const Result<OpenedWrap>& wrap);
-  Result<std::optional<MessageContent>> staying(Id tenant, Id object, Bundle& bundle, std::size_t index);
+  Result<std::vector<MessageContent>> rest_of_damaged(const OpenedWrap& wrap);
+  Result<bool> stays(Id tenant, Id object, Id message, std::size_t index);
+  static Result<MessageContent> content_of(Bundle& bundle, std::size_t index);
   Result<std::vector<WrapUnder>> epochs_of(const std::vector<WrapRow>& wraps);
 
   StoreRows& rows_;
