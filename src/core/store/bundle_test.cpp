@@ -409,6 +409,53 @@ TEST_F(BundledMessages, whose_key_does_not_fit_stay) {
   expect_kept(ids);
 }
 
+// Whoever knows a neighbour's letter can send one that contains a stored form with its SHA-256, at a place that is looked at when
+// its own beginning is damaged.
+TEST_F(BundledMessages, are_not_mistaken_for_what_a_neighbour_says_of_them) {
+  const std::string letter_of_ann = letter("victim").bytes;
+  Recipe forged{1, 6, crypto::sha256(letter_of_ann), {{Piece::Kind::inline_text, 6, {}, {}}}, "forged"};
+  const std::string planted = random_bytes(19'000) + Packing(Compression::quick).compress(encode(forged)) + random_bytes(500);
+  const Composed with_part = compose("behind it", random_bytes(3000));
+  const Id victim = Id::random(), sender = Id::random(), part = Id::random(), going = Id::random();
+  kept = {{victim, letter_of_ann}, {sender, planted}, {part, with_part.bytes}, {going, letter("going").bytes}};
+  ASSERT_TRUE(store->keep({{tenant, victim, on_day(first_day), kept[victim], {}},
+                           {tenant, sender, on_day(first_day), kept[sender], {}},
+                           {tenant, part, on_day(first_day), kept[part], with_part.bodies},
+                           {tenant, going, on_day(first_day), kept[going], {}}},
+                          soon()));
+  ASSERT_EQ(count("store_names WHERE member > 0"), 4);
+  damage(place_of(victim), record_head + 200);
+  std::vector<Id> asked;
+  EXPECT_EQ(store->release_from_damage(tenant, going, salvage(false, asked), soon()).error().kind, ErrorKind::denied);
+  EXPECT_EQ(asked, (std::vector<Id>{victim, sender}));
+  EXPECT_EQ(store->release_from_damage(tenant, going, salvage(true, asked), soon()).value(), asked);
+  EXPECT_EQ(trouble_with(victim), ErrorKind::not_found);
+  expect_kept({part});
+}
+
+// Trouble with the records, or with a part, says nothing of what can be read.
+TEST_F(BundledMessages, are_not_lost_for_trouble_elsewhere) {
+  const std::vector<Id> ids = keep_letters(4, "trouble", 6000);
+  damage(place_of(ids[0]), record_head + 200);
+  std::vector<Id> asked;
+  MessageStore::Salvage hindered = salvage(true, asked);
+  const auto rename = [&](const std::string& from, const std::string& to) {
+    EXPECT_TRUE(records->execute("ALTER TABLE " + from + " RENAME TO " + to, {}, soon()));
+  };
+  bool is_renamed = false;
+  hindered.is_of = [&, knows = hindered.is_of](Id message, std::string_view sha256) {
+    if (!is_renamed) rename("store_names", "store_names_away");
+    is_renamed = true;
+    return knows(message, sha256);
+  };
+  EXPECT_EQ(store->release_from_damage(tenant, ids[0], hindered, soon()).error().kind, ErrorKind::bug);
+  ASSERT_TRUE(is_renamed);
+  rename("store_names_away", "store_names");
+  EXPECT_TRUE(asked.empty());
+  EXPECT_EQ(count("store_names"), 4);
+  EXPECT_EQ(count("store_wraps"), 1);
+}
+
 TEST_F(BundledMessages, are_forgotten_and_kept_anew_one_by_one) {
   const std::vector<Id> ids = keep_letters(4, "again");
   ASSERT_TRUE(store->forget(tenant, ids[2], soon()));

@@ -85,7 +85,7 @@ Result<MessageContent> Release::content_of(Bundle& bundle, std::size_t index) {
 Result<std::vector<MessageContent>> Release::rest_of_damaged(const OpenedWrap& wrap) {
   const Id tenant = wrap.row.tenant, object = wrap.row.object;
   ASSIGN_OR_RETURN(const std::vector<NameRow> members, rows_.names_of(tenant, object, deadline_));
-  ASSIGN_OR_RETURN(Bundle remains, shelf_.remains_of(wrap, members, salvage_.is_of, deadline_));
+  ASSIGN_OR_RETURN(Bundle remains, shelf_.remains_of(wrap, members, salvage_.is_of, epoch_keys_, deadline_));
   std::vector<MessageContent> rest;
   std::set<Id> found;
   for (std::size_t i = 0; i < remains.messages.size(); ++i) {

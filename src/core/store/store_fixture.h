@@ -42,7 +42,7 @@ class TestKeys final : public StoreKeys {
 
   std::set<std::pair<Id, Epoch>> destroyed;
   bool away = false;
-  bool corrupt = false;  // keys that are asked for by version
+  bool corrupt = false;      // keys that are asked for by version
   std::uint32_t newest = 1;  // version of every day's key
   std::uint32_t oldest = 1;  // versions below are destroyed
 
