@@ -72,7 +72,9 @@ Result<Expired> Retention::run(const Deadline& deadline) {
     }
     keepings.emplace(tenant, *keeping);
   }
-  note(release_contents(keepings, expired, deadline));
+  const Status released = release_contents(keepings, expired, deadline);
+  if (released) show_waiting(expired.waiting);
+  note(released);
   note(look_at_lost(deadline));
   const auto reports = parts_.book.remove_old_restores(parts_.clock.now(), in_days(parts_.report_days), deadline);
   if (reports)
@@ -205,6 +207,7 @@ Status Retention::release(Id tenant, std::vector<Id>& unnamed, std::vector<Id>& 
     stays.insert(content);
   }
   const auto has_stayed = [&](Id content) { return stays.contains(content); };
+  expired.waiting += stays.size();
   std::erase_if(unnamed, has_stayed);
   std::erase_if(looked_at, has_stayed);
   return done();
@@ -262,11 +265,14 @@ Status Retention::look_at_lost(const Deadline& deadline) {
   return done();
 }
 
-// Contents whose versions went. One that a version still names stays, and comes again with that version's end.
+// Contents whose versions went. One that a version still names stays, and comes again with that version's end. Those that cannot
+// go now are passed by, so that they don't keep back what lies behind them.
 Status Retention::release_contents(const Keepings& keepings, Expired& expired, const Deadline& deadline) {
-  for (;;) {
+  for (BackupBook::LeavingMark mark;;) {
     if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "the retention job was stopped"};
-    ASSIGN_OR_RETURN(const BackupBook::Leaving leaving, parts_.book.leaving(contents_at_once, deadline));
+    ASSIGN_OR_RETURN(const BackupBook::Leaving leaving, parts_.book.leaving(mark, contents_at_once, deadline));
+    if (leaving.contents.empty()) return done();
+    mark = {leaving.tenant, leaving.contents.back()};
     RETURN_IF_ERROR(forget_words(leaving, deadline));
     std::vector<Id> looked_at, unnamed;
     {
@@ -277,9 +283,7 @@ Status Retention::release_contents(const Keepings& keepings, Expired& expired, c
         ASSIGN_OR_RETURN(const bool is_named, parts_.book.is_named(content, deadline));
         if (!is_named) unnamed.push_back(content);
       }
-      if (looked_at.empty()) return done();
       RETURN_IF_ERROR(release(leaving.tenant, unnamed, looked_at, keepings, expired, deadline));
-      if (looked_at.empty()) return done();
     }
     RETURN_IF_ERROR(parts_.book.have_left(looked_at, deadline));
     expired.contents += unnamed.size();

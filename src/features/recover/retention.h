@@ -45,6 +45,7 @@ struct Expired {
   std::uint64_t mailboxes = 0;  // removed
   std::uint64_t reports = 0;    // of restores
   std::uint64_t lost = 0;       // contents that were found to be damaged beside what went
+  std::uint64_t waiting = 0;    // contents that are over and cannot be taken out of their bundle now
 };
 
 // What would vanish if nothing else happened, and what a hold keeps from it.
