@@ -81,12 +81,13 @@ class PackedStore final : public MessageStore {
     return Release(objects(), rows_, shelf_, keys_, deadline).run(tenant, messages, Release::Parts::go_with_their_last_use);
   }
 
-  Result<std::vector<Id>> release_from_damage(Id tenant, Id message, const Salvage& salvage, const Deadline& deadline) override {
+  Result<Salvaged> release_from_damage(Id tenant, const std::vector<Id>& messages, const Salvage& salvage,
+                                       const Deadline& deadline) override {
     const std::lock_guard lock(turn_);
     RETURN_IF_ERROR(prepare_release(deadline));
     Release release(objects(), rows_, shelf_, keys_, deadline, salvage);
-    RETURN_IF_ERROR(release.run(tenant, {message}, Release::Parts::go_with_their_last_use));
-    return release.lost();
+    RETURN_IF_ERROR(release.run(tenant, messages, Release::Parts::go_with_their_last_use));
+    return release.salvaged();
   }
 
   Status rewrap(Id tenant, Id message, Epoch epoch, const Deadline& deadline) override {

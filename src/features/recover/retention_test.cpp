@@ -1,5 +1,6 @@
 #include "features/recover/retention.h"
 
+#include <algorithm>
 #include <fstream>
 
 #include "fakes/backup_rules.h"
@@ -293,6 +294,37 @@ TEST_F(DamagedBundle, waits_while_a_hold_covers_what_cannot_be_read) {
   EXPECT_TRUE(lost().empty());
   EXPECT_EQ(store->retrieve(tenant, early, soon()).error().kind, ErrorKind::not_found);
   EXPECT_FALSE(versions_left().contains("unreadable"));
+}
+
+TEST_F(DamagedBundle, loses_nothing_that_is_over_anyway) {
+  for (int i = 2; i < 10; ++i) remove(texts[static_cast<std::size_t>(i)]);
+  ASSERT_TRUE(sync());
+  const Picture before = at_server();
+  hold_what_is_there();
+  const Expired expired = run_at(now + 7 * day);
+  EXPECT_EQ(expired.contents, 10U);
+  EXPECT_EQ(expired.lost, 0U);
+  EXPECT_EQ(expired.waiting, 0U);
+  EXPECT_TRUE(lost().empty());
+  EXPECT_EQ(backed_up(now), before);
+}
+
+// A sync is about to name some of them, and then does not: they do not go with the others, and are no loss.
+TEST_F(DamagedBundle, counts_no_loss_of_what_nothing_names) {
+  for (int i = 2; i < 10; ++i) remove(texts[static_cast<std::size_t>(i)]);
+  std::vector<Id> claimed;
+  for (const auto& row : *records->query("SELECT name FROM store_names", {}, soon())) {
+    const Id content = Id::from_bytes(row[0].bytes());
+    const auto bytes = store->retrieve(tenant, content, soon());
+    if (content != early && (!bytes || std::ranges::count(texts.begin() + 2, texts.begin() + 10, *bytes) > 0))
+      claimed.push_back(content);
+  }
+  ASSERT_TRUE(sync());
+  ContentClaims::Owner of_a_sync(book->claims());
+  for (const Id& content : claimed) of_a_sync.add(content);
+  const Expired expired = run_at(now + 7 * day);
+  EXPECT_EQ(expired.contents, 2U);
+  EXPECT_EQ(expired.lost, 0U);
 }
 
 TEST_F(DamagedBundle, goes_when_the_hold_is_over) {
