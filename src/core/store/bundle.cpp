@@ -1,6 +1,5 @@
 #include "core/store/bundle.h"
 
-#include "core/store/recipe.h"
 #include "formats/sealed/padding.h"
 
 namespace mailhold::store {
@@ -38,16 +37,23 @@ Form form_at(const sealed::Remains& remains, std::size_t at) {
   return form;
 }
 
-std::optional<std::string> sha256_in(std::string_view form) {
-  const auto content = unpack(form, bundled_message_bytes_max);
+// Whose content that is, among those from `first` on; as many as there are if nobody's.
+Result<std::size_t> member_of(std::string_view form, const std::vector<Id>& messages, std::size_t first,
+                              const IsContentOf& is_content_of) {
+  const auto content = form.empty() ? Result<std::string>(std::string()) : unpack(form, bundled_message_bytes_max);
+  if (!content && content.error().is_temporary()) return content.error();
   const auto recipe = content ? parse_recipe(*content) : Result<Recipe>(content.error());
-  return recipe ? std::optional(recipe->sha256) : std::nullopt;
+  for (std::size_t member = first; recipe && member < messages.size(); ++member) {
+    ASSIGN_OR_RETURN(const bool is_it, is_content_of(messages[member], *recipe));
+    if (is_it) return member;
+  }
+  return messages.size();
 }
 
 }  // namespace
 
-std::vector<std::string> parse_remains(const sealed::Remains& remains, const std::vector<Id>& messages,
-                                       const MessageStore::IsOf& is_of) {
+Result<std::vector<std::string>> parse_remains(const sealed::Remains& remains, const std::vector<Id>& messages,
+                                               const IsContentOf& is_content_of) {
   std::vector<std::string> contents(messages.size());
   std::size_t at = 0, known = 0;
   for (; known < messages.size(); ++known) {
@@ -56,13 +62,10 @@ std::vector<std::string> parse_remains(const sealed::Remains& remains, const std
     contents[known] = std::move(form.bytes);
     at += form.size;
   }
-  // Whoever's mail looks like a stored form at some place does not have the SHA-256 of another message.
-  while (is_of && known < messages.size() && at < remains.plaintext.size()) {
+  while (is_content_of && known < messages.size() && at < remains.plaintext.size()) {
     Form form = form_at(remains, at);
-    const auto sha256 = form.bytes.empty() ? std::nullopt : sha256_in(form.bytes);
-    std::size_t member = known;
-    while (sha256 && member < messages.size() && !is_of(messages[member], *sha256)) ++member;
-    if (sha256 && member < messages.size()) {
+    ASSIGN_OR_RETURN(const std::size_t member, member_of(form.bytes, messages, known, is_content_of));
+    if (member < messages.size()) {
       contents[member] = std::move(form.bytes);
       known = member + 1;
       at += form.size;

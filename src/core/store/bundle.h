@@ -10,6 +10,7 @@
 
 #include "base/id.h"
 #include "base/result.h"
+#include "core/store/recipe.h"
 #include "core/store/stored_object.h"
 
 namespace mailhold::store {
@@ -25,10 +26,11 @@ std::string encode_bundle(const std::vector<std::string_view>& stored);
 Result<std::vector<std::string>> parse_bundle(std::string_view bytes, std::size_t count);
 
 // Of a damaged one, of these messages: the stored forms that are whole, and an empty one for each that is not. Where one ends is
-// known from its beginning; what lies behind a lost beginning is looked for by what `is_of` knows of the messages, without which
-// it is lost.
-std::vector<std::string> parse_remains(const sealed::Remains& remains, const std::vector<Id>& messages,
-                                       const MessageStore::IsOf& is_of);
+// known from its beginning; what lies behind a lost beginning is looked for at every byte, which may be within somebody's mail:
+// it counts where `is_content_of` says so, without which it is lost. Errors are is_content_of's.
+using IsContentOf = std::function<Result<bool>(Id message, const Recipe& recipe)>;
+Result<std::vector<std::string>> parse_remains(const sealed::Remains& remains, const std::vector<Id>& messages,
+                                               const IsContentOf& is_content_of);
 
 // The ids of a bundle's messages as they stand in its head, joined; and back.
 std::string join_ids(const std::vector<Id>& messages);

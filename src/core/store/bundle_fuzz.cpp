@@ -32,10 +32,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   constexpr std::size_t chunk = mailhold::sealed::chunk_size;
   mailhold::sealed::Remains remains{std::string(bytes.substr(1)), std::vector<bool>(size / chunk + 1, true)};
   const std::vector<mailhold::Id> messages(std::min<std::size_t>(data[0], bundle_messages_most));
-  if (contents && parse_remains(remains, messages, {}) != *contents) std::abort();
+  if (contents && parse_remains(remains, messages, {}).value() != *contents) std::abort();
   remains.opens[data[0] % remains.opens.size()] = false;
-  const auto anything = [](mailhold::Id, std::string_view) { return true; };
-  if (parse_remains(remains, messages, anything).size() != messages.size()) std::abort();
+  const auto anything = [](mailhold::Id, const Recipe&) -> mailhold::Result<bool> { return true; };
+  if (parse_remains(remains, messages, anything).value().size() != messages.size()) std::abort();
   if (!contents) return 0;
   if (contents->size() != data[0] || contents->size() > bundle_messages_most) std::abort();
   std::string joined;

@@ -2,18 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <random>
 
-#include "core/store/object_shelf.h"
-#include "core/store/recipe.h"
-#include "core/store/store_fixture.h"
-#include "platform/crypto/hash.h"
+#include "core/store/bundle_fixture.h"
 
 namespace mailhold::store {
 namespace {
-
-namespace fs = std::filesystem;
 
 TEST(Bundle, gives_its_messages_back_and_nothing_that_only_looks_like_one) {
   Packing packing(Compression::thorough);
@@ -32,118 +26,7 @@ TEST(Bundle, gives_its_messages_back_and_nothing_that_only_looks_like_one) {
   EXPECT_EQ(parse_bundle(bytes + std::string(150U << 10, '\0'), 3).error().kind, ErrorKind::limit_exceeded);
 }
 
-class BundledMessages : public StoreFixture {
- protected:
-  BundledMessages() {
-    settings.notes_uses = true;
-    settings.bundle_messages_max = 8;
-    settings.compression = Compression::thorough;
-  }
-  void SetUp() override { open(); }
-
-  static Composed letter(const std::string& text) {
-    return {
-        "Received: from mx1.example.test by store.example.test\r\nFrom: ann@example.test\r\nTo: bea@example.test\r\n"
-        "Subject: " +
-            text + "\r\n\r\nDear Bea,\r\nthis is about " + text + ".\r\nYours, Ann\r\n",
-        {}};
-  }
-  // One batch of so many letters; their ids.
-  std::vector<Id> keep_letters(int count, const std::string& about, std::size_t noise_bytes = 0) {
-    std::vector<Composed> composed;
-    std::vector<Id> ids;
-    for (int i = 0; i < count; ++i)
-      composed.push_back(letter(about + " " + std::to_string(i) + to_hex(random_bytes(noise_bytes))));
-    std::vector<NewMessage> batch;
-    for (const Composed& each : composed) {
-      ids.push_back(Id::random());
-      kept[ids.back()] = each.bytes;
-      batch.push_back({tenant, ids.back(), on_day(first_day), each.bytes, each.bodies});
-    }
-    EXPECT_TRUE(store->keep(batch, soon()));
-    return ids;
-  }
-  void expect_kept(const std::vector<Id>& ids) {
-    for (const Id& id : ids) EXPECT_EQ(found(id), kept.at(id));
-  }
-  std::string found(Id id) {
-    const auto bytes = store->retrieve(tenant, id, soon());
-    return bytes ? *bytes : "nothing";
-  }
-  ErrorKind trouble_with(Id id) { return store->retrieve(tenant, id, soon()).error().kind; }
-
-  // Whatever a thief of everything could read: each record of the packs opened with each wrap that is in the rows.
-  std::string all_that_opens() {
-    std::string all;
-    segments::SegmentReader packs(settings.folder / "packs");
-    const auto wraps = *records->query("SELECT object, epoch, key_version, wrap FROM store_wraps", {}, soon());
-    const auto try_all = [&](std::string_view payload) {
-      const auto view = parse_object(payload);
-      if (!view) return;
-      for (const auto& row : wraps) {
-        const auto epoch = static_cast<Epoch>(row[1].number());
-        const EpochKey key = *keys.day_key(tenant, epoch, static_cast<std::uint32_t>(row[2].number()), soon());
-        const auto data_key = unwrap_key("eu", tenant, Id::from_bytes(row[0].bytes()), epoch, key, row[3].bytes());
-        if (!data_key) continue;
-        const auto joined = open_object("eu", view->name, data_key->reveal(), payload);
-        if (!joined) continue;
-        const std::size_t members = view->name.kind == ObjectKind::bundle ? split_ids(view->name.name).size() : 1;
-        const auto contents = *parse_bundle(*joined, members);
-        for (const std::string& stored : contents) all += *unpack(stored, 1U << 20);
-      }
-    };
-    for (const auto& file : *packs.list()) {
-      const auto visit = [&](const segments::Location&, std::uint16_t, std::string_view payload) {
-        try_all(payload);
-        return segments::Visit::go_on;
-      };
-      EXPECT_TRUE(packs.scan_past_damage({file.number, 0}, visit, segments::Holes::may_hide_more));
-    }
-    return all;
-  }
-  bool lies_in_the_records(const std::string& bytes) {
-    for (const char* ending : {"", "-wal", "-shm"}) {
-      std::ifstream file(settings.folder / ("store.db" + std::string(ending)), std::ios::binary);
-      const std::string all{std::istreambuf_iterator<char>(file), {}};
-      if (all.find(bytes) != std::string::npos) return true;
-    }
-    return false;
-  }
-  static constexpr std::int64_t record_head = 16;
-  // The place of the object that a message is or lies in: segment, position, length.
-  records::Values place_of(Id message) {
-    return (
-        *records->query("SELECT w.segment, w.position, w.length FROM store_names n JOIN store_wraps w ON w.object = n.object "
-                        "WHERE n.name = $1",
-                        {records::Value::bytes_of(message.bytes())}, soon()))[0];
-  }
-  // Changes a byte of its record, counted from where that begins.
-  void damage(const records::Values& place, std::int64_t offset) {
-    const fs::path file = settings.folder / "packs" / segments::segment_file_name(static_cast<std::uint64_t>(place[0].number()));
-    std::fstream stream(file, std::ios::binary | std::ios::in | std::ios::out);
-    const auto at = place[1].number() + offset;
-    stream.seekg(at);
-    const char was = static_cast<char>(stream.get());
-    stream.seekp(at);
-    stream.put(static_cast<char>(was ^ 0x20));
-  }
-  // A byte in the middle of the first record that is kept there.
-  void damage_first_bundle() {
-    const auto row =
-        (*records->query("SELECT segment, position, length FROM store_wraps ORDER BY segment, position LIMIT 1", {}, soon()))[0];
-    damage(row, record_head + row[2].number() / 2);
-  }
-  // Knows what was kept by its SHA-256, and notes what it is asked for.
-  MessageStore::Salvage salvage(bool may_lose, std::vector<Id>& asked) {
-    return {[may_lose, &asked](const std::vector<Id>& unreadable) -> Result<bool> {
-              asked = unreadable;
-              return may_lose;
-            },
-            [this](Id message, std::string_view sha256) { return crypto::sha256(kept.at(message)) == sha256; }};
-  }
-
-  std::map<Id, std::string> kept;
-};
+class BundledMessages : public BundleFixture {};
 
 TEST_F(BundledMessages, come_back_exactly_and_take_less) {
   const std::vector<Id> ids = keep_letters(20, "bundles");
@@ -253,98 +136,6 @@ TEST_F(BundledMessages, stay_as_they_are_where_a_release_cannot_read_or_write) {
   damage_first_bundle();  // it is mended
   ASSERT_TRUE(store->release(tenant, {ids[1]}, soon()));
   expect_kept({ids[0], ids[2], ids[3], ids[4]});
-}
-
-TEST_F(BundledMessages, that_are_damaged_give_what_can_be_read_of_them_and_the_rest_is_lost_with_their_key) {
-  const std::vector<Id> ids = keep_letters(8, "hurt", 6000);  // of 16 KiB chunks three
-  ASSERT_EQ(count("store_wraps"), 1);
-  const std::string wrap = (*records->query("SELECT wrap FROM store_wraps", {}, soon()))[0][0].bytes();
-  damage_first_bundle();
-  std::vector<Id> asked;
-  const auto lost = store->release_from_damage(tenant, ids[0], salvage(true, asked), soon());
-  ASSERT_TRUE(lost) << lost.error().detail;
-  EXPECT_EQ(*lost, asked);
-  EXPECT_GE(lost->size(), 1U);
-  EXPECT_LE(lost->size(), 4U);
-  const std::set<Id> gone(lost->begin(), lost->end());
-  EXPECT_FALSE(gone.contains(ids[0]));
-  for (const Id& id : ids) {
-    if (id == ids[0] || gone.contains(id))
-      EXPECT_EQ(trouble_with(id), ErrorKind::not_found);
-    else
-      expect_kept({id});
-  }
-  EXPECT_FALSE(lies_in_the_records(wrap)) << "the key of the old bundle is gone";
-  EXPECT_EQ(all_that_opens().find("hurt 0"), std::string::npos);
-  EXPECT_NE(all_that_opens().find("hurt 1"), std::string::npos);
-  // What is lost can be kept anew when it comes again.
-  const Id again = lost->front();
-  ASSERT_TRUE(store->keep({{tenant, again, on_day(first_day), kept[again], {}}}, soon()));
-  expect_kept({again});
-}
-
-TEST_F(BundledMessages, that_must_not_be_lost_keep_their_damaged_bundle) {
-  const std::vector<Id> ids = keep_letters(5, "held");
-  damage_first_bundle();
-  std::vector<Id> asked;
-  EXPECT_EQ(store->release_from_damage(tenant, ids[1], salvage(false, asked), soon()).error().kind, ErrorKind::denied);
-  EXPECT_EQ(asked, (std::vector<Id>{ids[0], ids[2], ids[3], ids[4]}));
-  EXPECT_EQ(count("store_wraps"), 1);
-  EXPECT_EQ(count("store_names"), 5);
-  damage_first_bundle();  // it is mended
-  asked.clear();
-  EXPECT_TRUE(store->release_from_damage(tenant, ids[1], salvage(false, asked), soon())->empty());
-  EXPECT_TRUE(asked.empty());
-  expect_kept({ids[0], ids[2], ids[3], ids[4]});
-  EXPECT_EQ(trouble_with(ids[1]), ErrorKind::not_found);
-}
-
-// Whatever byte it is: what is given back is what was kept, what is not is named, and what was released opens no more.
-TEST_F(BundledMessages, that_are_damaged_anywhere_are_whole_or_named) {
-  constexpr std::int64_t object_head = 1 + 16 + 16 + 1 + 4 * 16, seal_begins = record_head + object_head,
-                         chunks_begin = seal_begins + 56;
-  std::vector<std::int64_t> offsets{0, 5, 9, 13, 16, 17, 40, 49, 50, 60, 100, seal_begins, seal_begins + 30};
-  for (std::int64_t at = chunks_begin; at < chunks_begin + 26'000; at += 1'500) offsets.push_back(at);
-  for (const std::int64_t offset : offsets) {
-    const std::string about = "at " + std::to_string(offset);
-    const std::vector<Id> ids = keep_letters(4, about, 6000);
-    const auto place = place_of(ids[1]);
-    ASSERT_GT(record_head + place[2].number(), offset);
-    damage(place, offset);
-    std::vector<Id> asked;
-    const auto lost = store->release_from_damage(tenant, ids[1], salvage(true, asked), soon());
-    ASSERT_TRUE(lost) << about << lost.error().detail;
-    ASSERT_EQ(*lost, asked) << about;
-    for (const Id& id : {ids[0], ids[2], ids[3]}) {
-      const bool is_lost = std::find(lost->begin(), lost->end(), id) != lost->end();
-      EXPECT_EQ(found(id), is_lost ? "nothing" : kept.at(id)) << about;
-    }
-    EXPECT_EQ(trouble_with(ids[1]), ErrorKind::not_found);
-    if (offset < seal_begins) EXPECT_TRUE(lost->empty()) << about << ": neither checksum nor head is needed";
-    if (offset >= seal_begins && offset < chunks_begin) EXPECT_EQ(lost->size(), 3U) << about;
-    // Four messages of 6.7 KiB in two chunks of 16: one that stays in the first, one in the second, one in both.
-    if (offset >= chunks_begin) EXPECT_EQ(lost->size(), 2U) << about;
-  }
-  const std::string left = all_that_opens();
-  for (const std::int64_t offset : offsets) EXPECT_EQ(left.find("at " + std::to_string(offset) + " 1"), std::string::npos);
-}
-
-TEST_F(BundledMessages, behind_a_damaged_place_are_lost_where_nobody_knows_them) {
-  const std::vector<Id> ids = keep_letters(4, "unknown", 6000);
-  damage(place_of(ids[0]), record_head + 200);
-  std::vector<Id> asked;
-  EXPECT_EQ(store->release_from_damage(tenant, ids[1], {salvage(true, asked).may_lose}, soon()).value(),
-            (std::vector<Id>{ids[0], ids[2], ids[3]}));
-}
-
-TEST_F(BundledMessages, whose_segment_is_gone_are_named_too) {
-  const std::vector<Id> ids = keep_letters(3, "gone");
-  const auto place = place_of(ids[0]);
-  fs::remove(settings.folder / "packs" / segments::segment_file_name(static_cast<std::uint64_t>(place[0].number())));
-  open();
-  std::vector<Id> asked;
-  EXPECT_EQ(store->release_from_damage(tenant, ids[2], salvage(true, asked), soon()).value(), (std::vector<Id>{ids[0], ids[1]}));
-  for (const char* table : {"store_names", "store_wraps", "store_uses"}) EXPECT_EQ(count(table), 0) << table;
 }
 
 TEST_F(BundledMessages, are_forgotten_and_kept_anew_one_by_one) {

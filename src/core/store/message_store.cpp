@@ -57,27 +57,9 @@ class PackedStore final : public MessageStore {
     EpochKeys keys(keys_, deadline);
     ASSIGN_OR_RETURN(const std::string content, shelf_.load_message(tenant, message, keys, deadline));
     ASSIGN_OR_RETURN(const Recipe recipe, parse_recipe(content));
-    if (recipe.message_bytes > settings_.message_bytes_max)
-      return Error{ErrorKind::limit_exceeded, "a kept message is too large"};
-    std::string bytes;
-    bytes.reserve(static_cast<std::size_t>(recipe.message_bytes));
-    std::size_t inline_at = 0;
-    for (const Piece& piece : recipe.pieces) {
-      if (piece.kind == Piece::Kind::inline_text) {
-        bytes.append(recipe.inline_text, inline_at, piece.length);
-        inline_at += piece.length;
-        continue;
-      }
-      ASSIGN_OR_RETURN(const std::string part, shelf_.load_part(tenant, piece.part, keys, deadline));
-      if (part.size() != piece.length)
-        return Error{ErrorKind::corrupt, "a part of message " + message.text() + " has another length"};
-      if (piece.kind == Piece::Kind::part)
-        bytes += part;
-      else
-        append_base64_lines(bytes, part, piece.lines);
-    }
-    if (crypto::sha256(bytes) != recipe.sha256)
-      return Error{ErrorKind::corrupt, "message " + message.text() + " is not what was kept"};
+    const auto load = [&](Id part) { return shelf_.load_part(tenant, part, keys, deadline); };
+    auto bytes = assemble(recipe, settings_.message_bytes_max, load);
+    if (!bytes) return bytes.error().while_doing("message " + message.text());
     return bytes;
   }
 
@@ -99,12 +81,13 @@ class PackedStore final : public MessageStore {
     return Release(objects(), rows_, shelf_, keys_, deadline).run(tenant, messages, Release::Parts::go_with_their_last_use);
   }
 
-  Result<std::vector<Id>> release_from_damage(Id tenant, Id message, const Salvage& salvage, const Deadline& deadline) override {
+  Result<Salvaged> release_from_damage(Id tenant, const std::vector<Id>& messages, const Salvage& salvage,
+                                       const Deadline& deadline) override {
     const std::lock_guard lock(turn_);
     RETURN_IF_ERROR(prepare_release(deadline));
     Release release(objects(), rows_, shelf_, keys_, deadline, salvage);
-    RETURN_IF_ERROR(release.run(tenant, {message}, Release::Parts::go_with_their_last_use));
-    return release.lost();
+    RETURN_IF_ERROR(release.run(tenant, messages, Release::Parts::go_with_their_last_use));
+    return release.salvaged();
   }
 
   Status rewrap(Id tenant, Id message, Epoch epoch, const Deadline& deadline) override {

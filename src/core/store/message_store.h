@@ -102,22 +102,31 @@ class MessageStore {
 
   // Forgets messages under every epoch, and of their parts every wrap that no message of the same epoch needs: what is used by
   // nobody else can never be read again. Messages that are not there are done. All of them or, on an error, none. Only in a
-  // store that notes uses. Errors as of forget(). Returns how many wraps went.
+  // store that notes uses. Errors as of forget(), and not_found if no key opens a bundle that has others in it. Returns how many
+  // wraps went.
   virtual Result<std::uint64_t> release(Id tenant, const std::vector<Id>& messages, const Deadline& deadline) = 0;
 
-  // As release(), of one message, also where it lies in a damaged bundle: what can still be read of the others moves to a new
-  // one, and what can't be is lost for good, with the old bundle's wraps. `may_lose` hears which messages that is, before
-  // anything is changed, and says whether they may be; it is not asked where all can be read. denied if not, with nothing
-  // changed. Returns what was lost. `is_of`: whether a message of that SHA-256 has that id; without it all behind a damaged place
-  // is lost.
+  // As release(), also out of damaged bundles: what can still be read of the others moves to a new one, and what can't be is lost
+  // for good, with the old bundle's wraps. `may_lose` hears which messages that is, before anything is changed, and says whether
+  // they may be; it is not asked where all can be read. `is_of`: whether a message of that SHA-256 has that id; without it all
+  // behind a damaged place is lost. A bundle stays with all that is in it where they may not be lost (denied), and where nothing
+  // shows that it is damaged rather than that its bytes or keys are missing (corrupt).
   using MayLose = std::function<Result<bool>(const std::vector<Id>& unreadable)>;
   using IsOf = std::function<bool(Id message, std::string_view sha256)>;
   struct Salvage {
     MayLose may_lose;
     IsOf is_of = {};
   };
-  virtual Result<std::vector<Id>> release_from_damage(Id tenant, Id message, const Salvage& salvage,
-                                                      const Deadline& deadline) = 0;
+  struct Stay {
+    Id message;
+    Error why;
+  };
+  struct Salvaged {
+    std::vector<Id> lost;
+    std::vector<Stay> stay;  // of the messages that were to go
+  };
+  virtual Result<Salvaged> release_from_damage(Id tenant, const std::vector<Id>& messages, const Salvage& salvage,
+                                               const Deadline& deadline) = 0;
 
   // Wraps a message and all its parts under another epoch too (a hold), so that it outlives its day.
   virtual Status rewrap(Id tenant, Id message, Epoch epoch, const Deadline& deadline) = 0;

@@ -106,23 +106,43 @@ std::vector<Id> ids_of(std::string_view bytes, const std::vector<NameRow>& membe
 }  // namespace
 
 Result<Bundle> ObjectShelf::remains_of(const OpenedWrap& wrap, const std::vector<NameRow>& members,
-                                       const MessageStore::IsOf& is_of, const Deadline& deadline) const {
+                                       const MessageStore::IsOf& is_of, EpochKeys& keys, const Deadline& deadline) {
   const Place& place = wrap.row.place;
-  if (place.length > sealed::compact_size(2 * bundle_bytes_max)) return Bundle{};
+  const Error not_there{ErrorKind::corrupt, "what lies at the place of bundle " + wrap.row.object.text() +
+                                                " is not it, or damaged where its seal begins"};
+  if (place.length > sealed::compact_size(2 * bundle_bytes_max)) return not_there;
   const Result<std::string> bytes =
       place.segment == 0 ? blobs_.get(blob_name(wrap.row.object), deadline) : packs_.read_damaged(place.location());
-  if (!bytes && bytes.error().is_temporary()) return bytes.error();
-  if (!bytes) return Bundle{};
+  if (!bytes && bytes.error().kind == ErrorKind::not_found)
+    return Error{ErrorKind::corrupt, "the place of bundle " + wrap.row.object.text() + " is gone"};
+  if (!bytes) return bytes.error();
+  const auto is_content_of = [&](Id message, const Recipe& recipe) -> Result<bool> {
+    if (!is_of(message, recipe.sha256)) return false;
+    return gives(wrap.row.tenant, recipe, keys, deadline);
+  };
   for (const bool reads_head : {true, false}) {
     Bundle bundle{ids_of(*bytes, members, reads_head), {}};
     const std::string name = join_ids(bundle.messages);
     const auto remains = open_object_remains(settings_.region, {ObjectKind::bundle, wrap.row.tenant, wrap.row.object, name},
                                              wrap.data_key.reveal(), *bytes);
     if (!remains) continue;
-    bundle.stored = parse_remains(*remains, bundle.messages, is_of);
+    ASSIGN_OR_RETURN(bundle.stored, parse_remains(*remains, bundle.messages, is_of ? is_content_of : IsContentOf()));
     return bundle;
   }
-  return Bundle{};
+  return not_there;
+}
+
+// Whether the message that the recipe speaks of comes of it: a recipe alone may state any SHA-256.
+Result<bool> ObjectShelf::gives(Id tenant, const Recipe& recipe, EpochKeys& keys, const Deadline& deadline) {
+  std::optional<Error> trouble;
+  const auto load = [&](Id part) {
+    Result<std::string> bytes = load_part(tenant, part, keys, deadline);
+    if (!bytes && bytes.error().kind != ErrorKind::not_found) trouble = bytes.error();
+    return bytes;
+  };
+  const Result<std::string> message = assemble(recipe, settings_.message_bytes_max, load);
+  if (trouble) return *trouble;  // it may still come of it
+  return static_cast<bool>(message);
 }
 
 Result<std::string> ObjectShelf::open_alone(const ObjectName& name, const OpenedWrap& wrap, std::string_view bytes) const {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/store/message_store.h"
+#include "core/store/recipe.h"
 #include "core/store/store_rows.h"
 #include "core/store/stored_object.h"
 #include "platform/segments/segment_reader.h"
@@ -52,10 +53,10 @@ class ObjectShelf {
   Result<std::string> load_part(Id tenant, Id part, EpochKeys& keys, const Deadline& deadline);
   // All messages of a bundle, whose record these bytes are.
   Result<Bundle> open_bundle(const OpenedWrap& wrap, std::string_view bytes) const;
-  // What can still be read of a damaged bundle, whatever of it is damaged; empty stored forms for the rest. `members`: the names
-  // that mean it. unavailable
+  // What can still be read of a damaged bundle; empty stored forms for the rest. `members`: the names that mean it. corrupt where
+  // nothing shows that the bytes at its place are its own: they may be elsewhere, and whole. Else the errors of reading.
   Result<Bundle> remains_of(const OpenedWrap& wrap, const std::vector<NameRow>& members, const MessageStore::IsOf& is_of,
-                            const Deadline& deadline) const;
+                            EpochKeys& keys, const Deadline& deadline);
   // The record as it lies.
   Result<std::string> read(ObjectKind kind, Id object, const Place& place, const Deadline& deadline) const;
 
@@ -68,6 +69,7 @@ class ObjectShelf {
   Result<std::string> open_alone(const ObjectName& name, const OpenedWrap& wrap, std::string_view bytes) const;
   Result<std::string> open_member(const ObjectName& name, std::uint32_t member, const OpenedWrap& wrap,
                                   std::string_view bytes) const;
+  Result<bool> gives(Id tenant, const Recipe& recipe, EpochKeys& keys, const Deadline& deadline);
 
   const StoreSettings& settings_;
   StoreRows& rows_;

@@ -71,4 +71,26 @@ Result<Recipe> parse_recipe(std::string_view bytes) {
   return recipe;
 }
 
+Result<std::string> assemble(const Recipe& recipe, std::uint64_t bytes_max, const LoadPart& load) {
+  if (recipe.message_bytes > bytes_max) return Error{ErrorKind::limit_exceeded, "a kept message is too large"};
+  std::string bytes;
+  bytes.reserve(static_cast<std::size_t>(recipe.message_bytes));
+  std::size_t inline_at = 0;
+  for (const Piece& piece : recipe.pieces) {
+    if (piece.kind == Piece::Kind::inline_text) {
+      bytes.append(recipe.inline_text, inline_at, piece.length);
+      inline_at += piece.length;
+      continue;
+    }
+    ASSIGN_OR_RETURN(const std::string part, load(piece.part));
+    if (part.size() != piece.length) return Error{ErrorKind::corrupt, "a part of it has another length"};
+    if (piece.kind == Piece::Kind::part)
+      bytes += part;
+    else
+      append_base64_lines(bytes, part, piece.lines);
+  }
+  if (crypto::sha256(bytes) != recipe.sha256) return Error{ErrorKind::corrupt, "it is not what was kept"};
+  return bytes;
+}
+
 }  // namespace mailhold::store

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,5 +38,9 @@ inline constexpr std::size_t pieces_max = 65'536;
 std::string encode(const Recipe& recipe);
 // corrupt unless well-formed, and the pieces add up to message_bytes and to all of the inline text.
 Result<Recipe> parse_recipe(std::string_view bytes);
+
+// The message, its SHA-256 compared. corrupt if it is not what the recipe says; limit_exceeded above bytes_max; errors of load.
+using LoadPart = std::function<Result<std::string>(Id part)>;
+Result<std::string> assemble(const Recipe& recipe, std::uint64_t bytes_max, const LoadPart& load);
 
 }  // namespace mailhold::store

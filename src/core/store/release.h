@@ -6,13 +6,16 @@
 // Design: docs/formats/store.md
 #pragma once
 
+#include <map>
+#include <set>
+
 #include "core/store/new_objects.h"
 
 namespace mailhold::store {
 
 class Release {
  public:
-  // `salvage`: as of MessageStore::release_from_damage; without it a damaged bundle ends the release with corrupt.
+  // `salvage`: as of MessageStore::release_from_damage; without it a bundle that does not open ends the release.
   Release(const NewObjects::Rooms& rooms, StoreRows& rows, ObjectShelf& shelf, StoreKeys& keys, const Deadline& deadline,
           MessageStore::Salvage salvage = {})
       : rows_(rows),
@@ -23,15 +26,18 @@ class Release {
         salvage_(std::move(salvage)) {}
 
   enum class Parts { stay, go_with_their_last_use };
-  // All of them, final in the files, or on an error none. Returns how many wraps went.
+  // All of them but those that salvaged() says stay, final in the files, or on an error none. Returns how many wraps went.
   Result<std::uint64_t> run(Id tenant, const std::vector<Id>& messages, Parts parts);
-  const std::vector<Id>& lost() const { return lost_; }
+  const MessageStore::Salvaged& salvaged() const { return salvaged_; }
 
  private:
-  Status write_rest_anew(Id tenant, Id bundle);
+  Status leave_bundles(Id tenant, const std::set<Id>& bundles, Parts parts, std::map<Id, std::vector<Id>>& objects);
+  Status write_rest_anew(Id tenant, Id bundle, Parts parts);
   Result<std::vector<MessageContent>> rest_of(const OpenedWrap& wrap);
   Result<std::vector<MessageContent>> rest_of_damaged(Id tenant, Id object, const Result<OpenedWrap>& wrap);
-  Result<std::optional<MessageContent>> staying(Id tenant, Id object, Bundle& bundle, std::size_t index);
+  Result<bool> stays(Id tenant, Id object, Id message, std::size_t index);
+  Status lose(const std::vector<Id>& unreadable);
+  static Result<MessageContent> content_of(Bundle& bundle, std::size_t index);
   Result<std::vector<WrapUnder>> epochs_of(const std::vector<WrapRow>& wraps);
 
   StoreRows& rows_;
@@ -41,7 +47,7 @@ class Release {
   NewObjects objects_;
   const MessageStore::Salvage salvage_;
   std::set<Id> going_;
-  std::vector<Id> lost_;
+  MessageStore::Salvaged salvaged_;
 };
 
 }  // namespace mailhold::store

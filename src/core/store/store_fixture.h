@@ -30,6 +30,7 @@ class TestKeys final : public StoreKeys {
   }
   Result<EpochKey> day_key(Id tenant, Epoch epoch, std::uint32_t version, const Deadline&) override {
     if (away) return Error{ErrorKind::unavailable, "keyd is away"};
+    if (corrupt) return Error{ErrorKind::corrupt, "the row of the key does not open"};
     if (destroyed.contains({tenant, epoch}) || version < oldest) return Error{ErrorKind::not_found, "destroyed"};
     return EpochKey{version, make(tenant, "day" + std::to_string(epoch) + "/" + std::to_string(version))};
   }
@@ -41,6 +42,7 @@ class TestKeys final : public StoreKeys {
 
   std::set<std::pair<Id, Epoch>> destroyed;
   bool away = false;
+  bool corrupt = false;      // keys that are asked for by version
   std::uint32_t newest = 1;  // version of every day's key
   std::uint32_t oldest = 1;  // versions below are destroyed
 

@@ -141,12 +141,15 @@ class BackupBook {
   Status remove_versions(Id tenant, const std::vector<ItemRow>& versions, const Deadline& deadline);
   // Of a mailbox that is removed: up to `limit` versions of a folder, whatever they are. How many went.
   Result<std::uint64_t> remove_some_versions(const FolderRow& folder, std::size_t limit, const Deadline& deadline);
-  // Contents noted by remove_versions, at most `limit`, of one tenant.
+  // Contents noted by remove_versions, at most `limit`, of one tenant: the first behind the mark, by tenant and content.
+  struct LeavingMark {
+    Id tenant, content;
+  };
   struct Leaving {
     Id tenant;
     std::vector<Id> contents;
   };
-  Result<Leaving> leaving(std::size_t limit, const Deadline& deadline);
+  Result<Leaving> leaving(const LeavingMark& after, std::size_t limit, const Deadline& deadline);
   Result<bool> is_named(Id content, const Deadline& deadline);  // by a version
   Status have_left(const std::vector<Id>& contents, const Deadline& deadline);
 

@@ -101,9 +101,11 @@ Result<std::uint64_t> BackupBook::remove_some_versions(const FolderRow& folder, 
   return count;
 }
 
-Result<BackupBook::Leaving> BackupBook::leaving(std::size_t limit, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const records::Rows rows, records_.query("SELECT message, tenant FROM backup_leaving ORDER BY tenant LIMIT $1",
-                                                            {std::uint64_t{limit}}, deadline));
+Result<BackupBook::Leaving> BackupBook::leaving(const LeavingMark& after, std::size_t limit, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const records::Rows rows,
+                   records_.query("SELECT message, tenant FROM backup_leaving WHERE (tenant, message) > ($1, $2)"
+                                  " ORDER BY tenant, message LIMIT $3",
+                                  {bytes_of(after.tenant), bytes_of(after.content), std::uint64_t{limit}}, deadline));
   Leaving leaving;
   for (const Values& row : rows) {
     const Id tenant = Id::from_bytes(row[1].bytes());

@@ -64,6 +64,12 @@ void count_expired(const Expired& expired) {
   count("mailhold_backup_contents_lost_total", "Contents that were lost because their bundle is damaged.", expired.lost);
 }
 
+void show_waiting(std::uint64_t contents) {
+  metrics()
+      .gauge("mailhold_retention_contents_waiting", "Contents that are over and cannot be taken out of their bundles now.")
+      .set(static_cast<double>(contents));
+}
+
 void show_mailboxes(Metrics& all, const std::vector<Backups::View>& views, Milliseconds now) {
   std::map<std::string, std::uint64_t> by_state{
       {"waiting", 0}, {"first_sync", 0}, {"current", 0}, {"needs_attention", 0}, {"paused", 0}};

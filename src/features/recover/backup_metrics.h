@@ -18,6 +18,7 @@ void count_proof(const ProofRecord& proof, ProofEnd end);
 // Documents among the attachments of messages that were indexed.
 void count_documents(std::uint32_t read, std::uint32_t unreadable);
 void count_expired(const Expired& expired);
+void show_waiting(std::uint64_t contents);  // that are over, after a run that looked at all of them
 
 // Sets the gauges of all mailboxes as they are now.
 void show_mailboxes(Metrics& metrics, const std::vector<Backups::View>& views, Milliseconds now);

@@ -72,7 +72,9 @@ Result<Expired> Retention::run(const Deadline& deadline) {
     }
     keepings.emplace(tenant, *keeping);
   }
-  note(release_contents(keepings, expired, deadline));
+  const Status released = release_contents(keepings, expired, deadline);
+  if (released) show_waiting(expired.waiting);
+  note(released);
   note(look_at_lost(deadline));
   const auto reports = parts_.book.remove_old_restores(parts_.clock.now(), in_days(parts_.report_days), deadline);
   if (reports)
@@ -192,27 +194,32 @@ Status Retention::release(Id tenant, std::vector<Id>& unnamed, std::vector<Id>& 
   if (unnamed.empty()) return done();
   const auto passes = [](const Error& error) { return error.is_temporary() || error.kind == ErrorKind::cancelled; };
   const auto all = parts_.store.release(tenant, unnamed, deadline);
-  if (all) return done();
-  if (passes(all.error())) return all.error();
-  std::set<Id> stays;
-  for (const Id& content : unnamed) {
-    const auto lost = release_from_damage(tenant, content, keepings, deadline);
-    if (lost) expired.lost += *lost;
-    if (lost) continue;
-    if (passes(lost.error())) return lost.error();
-    if (waits_.insert(content).second)
-      log_error("backup", "content " + content.text() + " is over and cannot be taken out: " + lost.error().detail);
-    stays.insert(content);
+  if (!all && passes(all.error())) return all.error();
+  if (!all) {
+    Result<Stays> stays = release_from_damage(tenant, unnamed, keepings, expired, deadline);
+    if (!stays && passes(stays.error())) return stays.error();
+    if (!stays) {
+      const Error why = stays.error();
+      stays = Stays();
+      for (const Id& content : unnamed) stays->emplace(content, why);
+    }
+    for (const auto& [content, why] : *stays) {
+      if (waits_.insert(content).second)
+        log_error("backup", "content " + content.text() + " is over and cannot be taken out: " + why.detail);
+    }
+    const auto has_stayed = [&](Id content) { return stays->contains(content); };
+    expired.waiting += stays->size();
+    std::erase_if(unnamed, has_stayed);
+    std::erase_if(looked_at, has_stayed);
   }
-  const auto has_stayed = [&](Id content) { return stays.contains(content); };
-  std::erase_if(unnamed, has_stayed);
-  std::erase_if(looked_at, has_stayed);
+  for (const Id& content : unnamed) waits_.erase(content);
   return done();
 }
 
-// What cannot be read beside it is noted before it is lost, and stays where a hold covers it: then so does the key that it may be
-// read with once the bundle's bytes are brought back from a copy.
-Result<std::uint64_t> Retention::release_from_damage(Id tenant, Id content, const Keepings& keepings, const Deadline& deadline) {
+// What cannot be read beside them is noted before it is lost, and stays where a hold covers it: then so does the key that it may
+// be read with once the bundle's bytes are brought back from a copy.
+Result<Retention::Stays> Retention::release_from_damage(Id tenant, const std::vector<Id>& contents, const Keepings& keepings,
+                                                        Expired& expired, const Deadline& deadline) {
   const auto may_lose = [&](const std::vector<Id>& unreadable) -> Result<bool> {
     RETURN_IF_ERROR(parts_.book.note_lost(tenant, unreadable, deadline));
     const auto keeping = keepings.find(tenant);
@@ -223,13 +230,20 @@ Result<std::uint64_t> Retention::release_from_damage(Id tenant, Id content, cons
     }
     return true;
   };
-  ASSIGN_OR_RETURN(const SecretText token_key, parts_.keys.token_key(tenant, deadline));
-  const auto is_of = [&](Id message, std::string_view sha256) { return content_id(token_key, sha256) == message; };
-  ASSIGN_OR_RETURN(const std::vector<Id> lost, parts_.store.release_from_damage(tenant, content, {may_lose, is_of}, deadline));
-  waits_.erase(content);
-  for (const Id& each : lost)
+  const auto token_key = parts_.keys.token_key(tenant, deadline);
+  if (!token_key && token_key.error().kind != ErrorKind::not_found) return token_key.error();
+  store::MessageStore::Salvage salvage{may_lose};
+  if (token_key) salvage.is_of = [&](Id message, std::string_view sha256) { return content_id(*token_key, sha256) == message; };
+  ASSIGN_OR_RETURN(const auto salvaged, parts_.store.release_from_damage(tenant, contents, salvage, deadline));
+  for (const Id& each : salvaged.lost) {
+    ASSIGN_OR_RETURN(const bool is_named, parts_.book.is_named(each, deadline));
+    if (!is_named) continue;  // it is over too
+    ++expired.lost;
     log_error("backup", "content " + each.text() + " is lost: its bundle is damaged; see mailhold backup lost");
-  return std::uint64_t{lost.size()};
+  }
+  Stays stays;
+  for (const auto& [content, why] : salvaged.stay) stays.emplace(content, why);
+  return stays;
 }
 
 // What cannot be looked at, because there is too much of it or it does not open, is taken for held.
@@ -262,11 +276,14 @@ Status Retention::look_at_lost(const Deadline& deadline) {
   return done();
 }
 
-// Contents whose versions went. One that a version still names stays, and comes again with that version's end.
+// Contents whose versions went. One that a version still names stays, and comes again with that version's end. Those that cannot
+// go now are passed by, so that they don't keep back what lies behind them.
 Status Retention::release_contents(const Keepings& keepings, Expired& expired, const Deadline& deadline) {
-  for (;;) {
+  for (BackupBook::LeavingMark mark;;) {
     if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "the retention job was stopped"};
-    ASSIGN_OR_RETURN(const BackupBook::Leaving leaving, parts_.book.leaving(contents_at_once, deadline));
+    ASSIGN_OR_RETURN(const BackupBook::Leaving leaving, parts_.book.leaving(mark, contents_at_once, deadline));
+    if (leaving.contents.empty()) return done();
+    mark = {leaving.tenant, leaving.contents.back()};
     RETURN_IF_ERROR(forget_words(leaving, deadline));
     std::vector<Id> looked_at, unnamed;
     {
@@ -277,9 +294,7 @@ Status Retention::release_contents(const Keepings& keepings, Expired& expired, c
         ASSIGN_OR_RETURN(const bool is_named, parts_.book.is_named(content, deadline));
         if (!is_named) unnamed.push_back(content);
       }
-      if (looked_at.empty()) return done();
       RETURN_IF_ERROR(release(leaving.tenant, unnamed, looked_at, keepings, expired, deadline));
-      if (looked_at.empty()) return done();
     }
     RETURN_IF_ERROR(parts_.book.have_left(looked_at, deadline));
     expired.contents += unnamed.size();

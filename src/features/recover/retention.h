@@ -45,6 +45,7 @@ struct Expired {
   std::uint64_t mailboxes = 0;  // removed
   std::uint64_t reports = 0;    // of restores
   std::uint64_t lost = 0;       // contents that were found to be damaged beside what went
+  std::uint64_t waiting = 0;    // contents that are over and cannot be taken out of their bundle now
 };
 
 // What would vanish if nothing else happened, and what a hold keeps from it.
@@ -106,14 +107,16 @@ class Retention {
   using Keepings = std::map<Id, access::Keeping>;  // of the tenants whose rules are known
   Status release(Id tenant, std::vector<Id>& unnamed, std::vector<Id>& looked_at, const Keepings& keepings, Expired& expired,
                  const Deadline& deadline);
-  Result<std::uint64_t> release_from_damage(Id tenant, Id content, const Keepings& keepings, const Deadline& deadline);
+  using Stays = std::map<Id, Error>;  // contents that cannot be taken out of their bundle, and why
+  Result<Stays> release_from_damage(Id tenant, const std::vector<Id>& contents, const Keepings& keepings, Expired& expired,
+                                    const Deadline& deadline);
   Result<bool> is_held(Id tenant, Id content, const access::Keeping& keeping, const Deadline& deadline);
   Status release_contents(const Keepings& keepings, Expired& expired, const Deadline& deadline);
   Status look_at_lost(const Deadline& deadline);
 
   const Parts parts_;
   std::mutex running_;
-  std::set<Id> waits_;       // contents whose bundle waits for a hold's end, as it was logged
+  std::set<Id> waits_;       // contents that cannot be taken out of their bundle, as it was logged
   bool must_forget_ = true;  // rows were deleted whose bytes may still be in the files' log; also those of the last process
 };
 

@@ -27,6 +27,8 @@ void RetentionJob::work(const std::stop_token& stop) {
     if (expired && expired->versions + expired->contents + expired->mailboxes > 0)
       log_info("backup", "over: " + std::to_string(expired->versions) + " versions, " + std::to_string(expired->contents) +
                              " contents, " + std::to_string(expired->mailboxes) + " mailboxes");
+    if (expired && expired->waiting > 0)
+      log_warning("backup", std::to_string(expired->waiting) + " contents are over and cannot be taken out of their bundles");
     if (!expired && !expired.error().is_temporary() && expired.error().kind != ErrorKind::cancelled)
       log_error("backup", "retention: " + expired.error().detail);
     std::unique_lock lock(mutex_);

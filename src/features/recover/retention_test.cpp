@@ -1,5 +1,6 @@
 #include "features/recover/retention.h"
 
+#include <algorithm>
 #include <fstream>
 
 #include "fakes/backup_rules.h"
@@ -280,6 +281,7 @@ TEST_F(DamagedBundle, waits_while_a_hold_covers_what_cannot_be_read) {
   hold_what_is_there();
   Expired expired = run_at(now + 7 * day);
   EXPECT_EQ(expired.contents, 1U) << "of the whole bundle";
+  EXPECT_EQ(expired.waiting, 1U);
   EXPECT_EQ(expired.lost, 0U);
   EXPECT_EQ(count("backup_leaving"), 1);
   EXPECT_FALSE(lost().empty()) << "it is named all the same";
@@ -287,10 +289,42 @@ TEST_F(DamagedBundle, waits_while_a_hold_covers_what_cannot_be_read) {
   damage();
   expired = run_at(now + 7 * day);
   EXPECT_EQ(expired.contents, 1U);
+  EXPECT_EQ(expired.waiting, 0U);
   EXPECT_EQ(expired.lost, 0U);
   EXPECT_TRUE(lost().empty());
   EXPECT_EQ(store->retrieve(tenant, early, soon()).error().kind, ErrorKind::not_found);
   EXPECT_FALSE(versions_left().contains("unreadable"));
+}
+
+TEST_F(DamagedBundle, loses_nothing_that_is_over_anyway) {
+  for (int i = 2; i < 10; ++i) remove(texts[static_cast<std::size_t>(i)]);
+  ASSERT_TRUE(sync());
+  const Picture before = at_server();
+  hold_what_is_there();
+  const Expired expired = run_at(now + 7 * day);
+  EXPECT_EQ(expired.contents, 10U);
+  EXPECT_EQ(expired.lost, 0U);
+  EXPECT_EQ(expired.waiting, 0U);
+  EXPECT_TRUE(lost().empty());
+  EXPECT_EQ(backed_up(now), before);
+}
+
+// A sync is about to name some of them, and then does not: they do not go with the others, and are no loss.
+TEST_F(DamagedBundle, counts_no_loss_of_what_nothing_names) {
+  for (int i = 2; i < 10; ++i) remove(texts[static_cast<std::size_t>(i)]);
+  std::vector<Id> claimed;
+  for (const auto& row : *records->query("SELECT name FROM store_names", {}, soon())) {
+    const Id content = Id::from_bytes(row[0].bytes());
+    const auto bytes = store->retrieve(tenant, content, soon());
+    if (content != early && (!bytes || std::ranges::count(texts.begin() + 2, texts.begin() + 10, *bytes) > 0))
+      claimed.push_back(content);
+  }
+  ASSERT_TRUE(sync());
+  ContentClaims::Owner of_a_sync(book->claims());
+  for (const Id& content : claimed) of_a_sync.add(content);
+  const Expired expired = run_at(now + 7 * day);
+  EXPECT_EQ(expired.contents, 2U);
+  EXPECT_EQ(expired.lost, 0U);
 }
 
 TEST_F(DamagedBundle, goes_when_the_hold_is_over) {
@@ -300,6 +334,33 @@ TEST_F(DamagedBundle, goes_when_the_hold_is_over) {
   const Expired expired = run_at(now + 7 * day);
   EXPECT_GE(expired.lost, 1U);
   EXPECT_EQ(expired.contents, 1U);
+}
+
+// More than are looked at at once, each beside one that stays; their keys do not fit, as with another keystore.
+TEST_F(RetentionTest, what_cannot_go_now_keeps_nothing_else_back) {
+  sync_settings = {.step_items = 100, .batch_bytes = 1U << 20, .single_tries_max = 50};
+  auto& folder = server.folders["Many"];
+  for (int i = 0; i < 320; ++i) folder.add(letter("stuck " + std::to_string(i)));
+  ASSERT_TRUE(sync());
+  ASSERT_TRUE(records->execute("UPDATE store_wraps SET key_version = 2", {}, soon()));
+  for (int i = 0; i < 40; ++i) folder.add(letter("free " + std::to_string(i)));
+  ASSERT_TRUE(sync());
+  for (std::size_t i = 360; i-- > 0;) {
+    if (i % 4 != 0) folder.remove(i);
+  }
+  ASSERT_TRUE(sync());
+  keep_for(7);
+  Expired expired = run_at(now + 7 * day);
+  EXPECT_EQ(expired.waiting, 240U);
+  EXPECT_EQ(expired.contents, 30U);
+  EXPECT_EQ(expired.lost, 0U);
+  EXPECT_EQ(count("backup_leaving"), 240);
+  ASSERT_TRUE(records->execute("UPDATE store_wraps SET key_version = 1 WHERE key_version = 2", {}, soon()));
+  expired = run_at(now + 7 * day);
+  EXPECT_EQ(expired.waiting, 0U);
+  EXPECT_EQ(expired.contents, 240U);
+  EXPECT_EQ(count("backup_leaving"), 0);
+  EXPECT_EQ(backed_up(now), at_server());
 }
 
 TEST_F(RetentionTest, the_words_of_what_goes_leave_the_index_first) {

@@ -120,7 +120,8 @@ Result<std::string> RetentionVerbs::answer(std::string_view text, const Deadline
                                         {"folders", expired.folders},
                                         {"mailboxes", expired.mailboxes},
                                         {"reports", expired.reports},
-                                        {"lost", expired.lost}});
+                                        {"lost", expired.lost},
+                                        {"waiting", expired.waiting}});
   }
   const bool is_known = verb == "retention.show" || verb == "retention.simulate" || verb == "hold.list";
   if (!is_known) return Error{ErrorKind::not_found, "there is no verb " + verb, "there is no verb " + verb};
