@@ -70,8 +70,12 @@ class FakeImapServer final : public mailboxes::SessionSource {
       : capabilities_(std::move(capabilities)) {
     folders["INBOX"];
   }
-  ~FakeImapServer() override {
+  ~FakeImapServer() override { finish_sessions(); }
+
+  // Until it has worked off what its clients wrote before they hung up; all of them must have.
+  void finish_sessions() {
     for (std::thread& each : sessions_) each.join();
+    sessions_.clear();
   }
 
   void offer(std::string capabilities) { capabilities_ = std::move(capabilities); }

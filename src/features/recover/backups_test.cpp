@@ -188,7 +188,9 @@ class ThrottledBackups : public BackupsTest {
                                                              [](const auto&, const auto&) { return done(); }, permits.get()});
     backups->start();
   }
+  // While no session is open.
   void take(std::int64_t appends, std::int64_t contents = -1) {
+    server.finish_sessions();
     const std::lock_guard lock(server.mutex);
     server.faults.appends_until_pause = appends;
     server.faults.contents_until_pause = contents;

@@ -245,6 +245,7 @@ TEST_F(MailboxSyncTest, a_server_that_gives_little_at_a_time_gives_nothing_twice
   for (bool is_over = false; !is_over && broken < 20;) {
     server.faults.contents_until_pause = 3;
     const Status status = sync();
+    server.finish_sessions();
     is_over = static_cast<bool>(status);
     if (is_over) break;
     ++broken;
@@ -268,6 +269,7 @@ TEST_F(MailboxSyncTest, what_changed_and_was_not_told_whole_changes_with_the_nex
   for (int i = 0; i < 3; ++i) server.folders["INBOX"].add(letter("later " + std::to_string(i)));
   server.faults.contents_until_pause = 1;
   EXPECT_FALSE(sync());
+  server.finish_sessions();
   EXPECT_EQ(backed_up(then), before);
   EXPECT_EQ(backed_up(now)["INBOX"].size(), 13U) << "one is there already; what went and changed waits";
   server.faults.contents_until_pause = -1;
