@@ -194,7 +194,7 @@ TEST_F(DocumentTextTest, NothingGrowsWithoutEnd) {
   EXPECT_FALSE(is_whole(tar_archive(many)));
   // One entry that is listed again and again costs what it unpacks to each time.
   std::string large;
-  for (int i = 0; large.size() < 4U << 20; ++i) large += std::to_string(i * 7919) + '\n';
+  for (std::uint64_t i = 0; large.size() < 4U << 20; ++i) large += std::to_string(i * 7919) + '\n';
   const std::string archive = packed_zip("a.pdf", "%PDF-" + large);
   const std::size_t directory = archive.rfind("PK\1\2"), end = archive.rfind("PK\5\6");
   std::string bomb = archive.substr(0, directory);
