@@ -53,9 +53,10 @@ class Collector {
     while (tokenizer_.next(tag)) {
       if (tag.is_end) continue;
       if (equals_ignoring_case(tag.name, "base")) note_base(tag);
-      if (equals_ignoring_case(tag.name, "meta")) add_refresh(tag);
+      const bool refreshes = is_refresh(tag);
       for (const Attribute& attribute : tag.attributes) {
         if (is_link_attribute(tag.name, attribute.name)) add(attribute);
+        if (refreshes && equals_ignoring_case(attribute.name, "content")) add_refresh(attribute);
       }
     }
     result_.readings_differ = tokenizer_.readings_differ();
@@ -80,23 +81,23 @@ class Collector {
     keep({attribute.value_offset, attribute.value_length, attribute.quote, clean_url(decoded_utf8(source(attribute)))});
   }
 
-  void add_refresh(const Tag& tag) {
-    const auto is_refresh = [this](const Attribute& attribute) {
-      return equals_ignoring_case(attribute.name, "http-equiv") &&
-             equals_ignoring_case(decode_attribute(source(attribute)), "refresh");
-    };
-    if (std::none_of(tag.attributes.begin(), tag.attributes.end(), is_refresh)) return;
-    for (const Attribute& attribute : tag.attributes) {
-      if (!equals_ignoring_case(attribute.name, "content")) continue;
-      std::vector<std::size_t> origins;
-      const std::string content = decode_attribute(source(attribute), &origins);
-      const std::optional<ContentSpan> span = refresh_url(content);
-      if (!span) continue;
-      const std::size_t begin = origins[span->begin];
-      const std::size_t length = origins[span->end] - begin;
-      keep({attribute.value_offset + begin, length, attribute.quote,
-            clean_url(decoded_utf8(source(attribute).substr(begin, length)))});
-    }
+  bool is_refresh(const Tag& tag) const {
+    return equals_ignoring_case(tag.name, "meta") &&
+           std::any_of(tag.attributes.begin(), tag.attributes.end(), [this](const Attribute& attribute) {
+             return equals_ignoring_case(attribute.name, "http-equiv") &&
+                    equals_ignoring_case(decode_attribute(source(attribute)), "refresh");
+           });
+  }
+
+  void add_refresh(const Attribute& attribute) {
+    std::vector<std::size_t> origins;
+    const std::string content = decode_attribute(source(attribute), &origins);
+    const std::optional<ContentSpan> span = refresh_url(content);
+    if (!span) return;
+    const std::size_t begin = origins[span->begin];
+    const std::size_t length = origins[span->end] - begin;
+    keep({attribute.value_offset + begin, length, attribute.quote,
+          clean_url(decoded_utf8(source(attribute).substr(begin, length)))});
   }
 
   void keep(Candidate candidate) {

@@ -27,6 +27,13 @@ struct Case {
   std::string_view urls;
 };
 
+TEST(HtmlLinks, stand_in_the_order_of_the_text_whatever_the_order_of_attributes) {
+  EXPECT_EQ(urls_of(R"(<meta href="http://a.example/" http-equiv=refresh content="0; url=http://b.example/">)"),
+            "http://a.example/ | http://b.example/");
+  EXPECT_EQ(urls_of(R"(<meta content="0; url=http://b.example/" http-equiv=refresh href="http://a.example/">)"),
+            "http://b.example/ | http://a.example/");
+}
+
 TEST(HtmlLinks, finds_every_place_that_a_click_may_lead_to) {
   const Case cases[] = {
       {R"(<a href="http://a.example/x">x</a>)", "http://a.example/x"},
