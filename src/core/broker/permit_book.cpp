@@ -64,8 +64,7 @@ Result<access::Operation> PermitBook::find(std::string_view hash, Counts counts,
   if (rows.empty() || (is_now && rows[0][3].number() != 0)) {
     const std::string what =
         "there is no such permit: it waits for a second person, or it counts no more (its eight hours are over, or its "
-        "connection "
-        "was suspended, changed or removed)";
+        "connection was suspended, changed or removed)";
     return Error{ErrorKind::not_found, what, what};
   }
   return open_row(rows[0], deadline);

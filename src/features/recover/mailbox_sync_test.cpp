@@ -11,7 +11,21 @@
 namespace mailhold::recover {
 namespace {
 
-using MailboxSyncTest = RecoverFixture;
+class MailboxSyncTest : public RecoverFixture {
+ protected:
+  // Syncs of which each breaks off somewhere else, as long as there is something to break; how many did. After each the program
+  // starts anew.
+  std::size_t break_off_everywhere() {
+    std::size_t broken = 0;
+    for (std::int64_t bytes = 100; bytes < 14'000; bytes += 450) {
+      server.faults.drop_after_bytes = bytes;
+      if (!sync()) ++broken;
+      open_all();  // what is not durable is gone
+    }
+    server.faults.drop_after_bytes = -1;
+    return broken;
+  }
+};
 
 TEST_F(MailboxSyncTest, takes_everything_and_then_nothing_twice) {
   fill();
@@ -82,19 +96,12 @@ TEST_F(MailboxSyncTest, a_new_uid_validity_brings_everything_again_and_stores_no
 
 TEST_F(MailboxSyncTest, goes_on_exactly_wherever_the_session_broke_off) {
   fill(9, 3);
-  std::size_t broken = 0;
-  for (std::int64_t bytes = 100; bytes < 14'000; bytes += 450) {
-    server.faults.drop_after_bytes = bytes;
-    if (!sync()) ++broken;
-    open_all();  // what is not durable is gone
-  }
-  EXPECT_GT(broken, 3U);
-  server.faults.drop_after_bytes = -1;
+  EXPECT_GT(break_off_everywhere(), 3U);
   ASSERT_TRUE(sync());
   EXPECT_EQ(backed_up(now), at_server());
 }
 
-class LongFirstSyncTest : public RecoverFixture {
+class LongFirstSyncTest : public MailboxSyncTest {
  protected:
   LongFirstSyncTest() {
     sync_settings.long_sync_items = 1;
@@ -207,14 +214,7 @@ TEST_F(SecondSessionEnds, and_so_does_the_sync_where_the_server_wants_rest_or_an
 
 TEST_F(LongFirstSyncTest, goes_on_exactly_wherever_one_of_two_sessions_broke_off) {
   fill(9, 9);
-  std::size_t broken = 0;
-  for (std::int64_t bytes = 100; bytes < 14'000; bytes += 450) {
-    server.faults.drop_after_bytes = bytes;
-    if (!sync()) ++broken;
-    open_all();  // what is not durable is gone
-  }
-  EXPECT_GT(broken, 0U) << "the first, before a single line";
-  server.faults.drop_after_bytes = -1;
+  EXPECT_GT(break_off_everywhere(), 0U) << "the first, before a single line";
   ASSERT_TRUE(sync());
   EXPECT_EQ(backed_up(now), at_server());
   EXPECT_EQ(count("backup_items"), 18);

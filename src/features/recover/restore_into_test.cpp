@@ -107,6 +107,20 @@ class RestoreInto : public RecoverFixture {
                                                        [](const auto&, const auto&) { return done(); }, &permits});
     backups->start();
   }
+  // As a process left it that ended in the middle of it.
+  Id put_unfinished(const RestoreRequest& request) {
+    backups.reset();
+    RestoreReport report;
+    report.request = request;
+    const Id job = Id::random();
+    EXPECT_TRUE(book->put_restore(tenant, job, write_report(report), soon()));
+    return job;
+  }
+  RestoreRequest request_into_bobs() {
+    RestoreRequest request = permits.permit.request;
+    request.place = place_of(mailbox);
+    return request;
+  }
   Result<std::vector<Id>> find(const std::string& query) {
     if (query != "subject:old") return Error{ErrorKind::not_found, "nothing is found"};
     std::vector<Id> found;
@@ -291,25 +305,15 @@ TEST_F(RestoreInto, another_connection_than_the_signed_one_is_refused) {
 }
 
 TEST_F(RestoreInto, one_that_the_last_process_did_not_finish_is_taken_up) {
-  backups.reset();
-  RestoreReport report;
-  report.request = permits.permit.request;
-  report.request.place = place_of(mailbox);
-  const Id job = Id::random();
-  ASSERT_TRUE(book->put_restore(tenant, job, write_report(report), soon()));
+  const Id job = put_unfinished(request_into_bobs());
   start();
   EXPECT_EQ(report_of(job.text()).at("restored").to_number<int>(), 17);
   EXPECT_EQ(at_bobs()["Restored from ann@example_test/INBOX"], before["INBOX"]);
 }
 
 TEST_F(RestoreInto, one_is_taken_up_once_the_ledger_is_open) {
-  backups.reset();
   permits.times_away = 2;
-  RestoreReport report;
-  report.request = permits.permit.request;
-  report.request.place = place_of(mailbox);
-  const Id job = Id::random();
-  ASSERT_TRUE(book->put_restore(tenant, job, write_report(report), soon()));
+  const Id job = put_unfinished(request_into_bobs());
   start();
   EXPECT_EQ(report_of(job.text()).at("restored").to_number<int>(), 17);
   const std::lock_guard lock(permits.mutex);
@@ -348,11 +352,7 @@ TEST_F(RestoreInto, one_whose_permit_ended_meanwhile_says_what_it_did_and_does_n
 }
 
 TEST_F(RestoreInto, one_of_before_there_were_permits_for_all_is_not_gone_on_with) {
-  backups.reset();
-  RestoreReport report;
-  report.request = {.mailbox = mailbox.id, .as_of = now};
-  const Id job = Id::random();
-  ASSERT_TRUE(book->put_restore(tenant, job, write_report(report), soon()));
+  const Id job = put_unfinished({.mailbox = mailbox.id, .as_of = now});
   start();
   EXPECT_NE(std::string(report_of(job.text()).at("failure").as_string()).find("mailhold restore start"), std::string::npos);
 }
