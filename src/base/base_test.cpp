@@ -6,10 +6,33 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/secret_text.h"
+#include "base/short_number.h"
 #include "base/text.h"
 
 namespace mailhold {
 namespace {
+
+TEST(ShortNumber, is_written_in_one_way_only) {
+  for (const std::uint64_t number : {std::uint64_t{0}, std::uint64_t{127}, std::uint64_t{128}, std::uint64_t{16'383},
+                                     std::uint64_t{16'384}, ~std::uint64_t{0} >> 1, ~std::uint64_t{0}}) {
+    ByteWriter writer;
+    write_short_number(writer, number);
+    EXPECT_LE(writer.view().size(), 10U);
+    ByteReader reader(writer.view());
+    EXPECT_EQ(read_short_number(reader), number);
+    EXPECT_TRUE(reader.finish());
+    ByteReader cut(std::string_view(writer.view()).substr(0, writer.view().size() - 1));
+    EXPECT_EQ(read_short_number(cut), 0U);
+    EXPECT_FALSE(cut.ok());
+  }
+  using namespace std::string_literals;
+  for (const std::string& wrong :
+       {"\x80\x00"s, "\xff\x80\x00"s, std::string(9, '\xff') + "\x02", std::string(11, '\x80') + "\x01"}) {
+    ByteReader reader(wrong);
+    EXPECT_EQ(read_short_number(reader), 0U);
+    EXPECT_FALSE(reader.ok()) << to_hex(wrong);
+  }
+}
 
 TEST(Bytes, come_back_as_written) {
   ByteWriter writer;

@@ -166,7 +166,7 @@ TEST_F(DamagedBundles, whose_key_does_not_fit_stay) {
 // its own beginning is damaged.
 TEST_F(DamagedBundles, are_not_mistaken_for_what_a_neighbour_says_of_them) {
   const std::string letter_of_ann = letter("victim").bytes;
-  Recipe forged{1, 6, crypto::sha256(letter_of_ann), {{Piece::Kind::inline_text, 6, {}, {}}}, "forged"};
+  Recipe forged{6, crypto::sha256(letter_of_ann), {{Piece::Kind::inline_text, 6, {}, {}}}, "forged"};
   const std::string planted = random_bytes(19'000) + Packing(Compression::quick).compress(encode(forged)) + random_bytes(500);
   const Composed with_part = compose("behind it", random_bytes(3000));
   const Id victim = Id::random(), sender = Id::random(), part = Id::random(), going = Id::random();

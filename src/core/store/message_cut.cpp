@@ -17,7 +17,6 @@ class Cutter {
       if (is_usable) take_body(span);
     }
     take_text_up_to(message_.bytes.size());
-    result_.recipe.kept_since = message_.kept_since;
     result_.recipe.message_bytes = message_.bytes.size();
     result_.recipe.sha256 = message_.sha256.empty() ? crypto::sha256(message_.bytes) : message_.sha256;
     return std::move(result_);

@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/id.h"
 #include "base/result.h"
 #include "core/store/base64_lines.h"
@@ -26,8 +25,7 @@ struct Piece {
 };
 
 struct Recipe {
-  Milliseconds kept_since = 0;
-  std::uint64_t message_bytes = 0;
+  std::uint64_t message_bytes = 0;  // what the pieces add up to
   std::string sha256;
   std::vector<Piece> pieces;
   std::string inline_text;
@@ -36,7 +34,7 @@ struct Recipe {
 inline constexpr std::size_t pieces_max = 65'536;
 
 std::string encode(const Recipe& recipe);
-// corrupt unless well-formed, and the pieces add up to message_bytes and to all of the inline text.
+// corrupt unless well-formed, and the pieces add up to all of the inline text.
 Result<Recipe> parse_recipe(std::string_view bytes);
 
 // The message, its SHA-256 compared. corrupt if it is not what the recipe says; limit_exceeded above bytes_max; errors of load.

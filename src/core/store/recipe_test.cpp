@@ -61,7 +61,6 @@ TEST(Base64Lines, of_every_length_come_back) {
 
 Recipe example() {
   Recipe recipe;
-  recipe.kept_since = 1'790'000'000'000;
   recipe.sha256 = std::string(32, 'h');
   recipe.inline_text = "headersend";
   recipe.pieces = {{Piece::Kind::inline_text, 7, Id(), {}},
@@ -77,7 +76,30 @@ TEST(Recipe, is_written_and_read) {
   EXPECT_EQ(read.pieces, example().pieces);
   EXPECT_EQ(read.inline_text, "headersend");
   EXPECT_EQ(read.message_bytes, example().message_bytes);
-  EXPECT_EQ(read.kept_since, example().kept_since);
+}
+
+std::string encode_long(const Recipe& recipe) {
+  ByteWriter writer;
+  writer.u8(1).u64(1'790'000'000'000).u64(recipe.message_bytes).raw(recipe.sha256);
+  writer.u32(static_cast<std::uint32_t>(recipe.pieces.size()));
+  for (const Piece& piece : recipe.pieces) {
+    writer.u8(static_cast<std::uint8_t>(piece.kind));
+    if (piece.kind != Piece::Kind::inline_text) writer.raw(piece.part.bytes());
+    writer.u32(piece.length);
+    if (piece.kind == Piece::Kind::base64_part)
+      writer.u16(piece.lines.line_length).u8(static_cast<std::uint8_t>(piece.lines.ending));
+  }
+  return writer.raw(recipe.inline_text).take();
+}
+
+TEST(Recipe, of_version_1_is_still_read) {
+  const Recipe read = *parse_recipe(encode_long(example()));
+  EXPECT_EQ(encode(read), encode(example()));
+  EXPECT_EQ(read.message_bytes, example().message_bytes);
+  EXPECT_LT(encode(example()).size() + 20, encode_long(example()).size());
+  Recipe wrong = example();
+  wrong.message_bytes += 1;
+  EXPECT_EQ(parse_recipe(encode_long(wrong)).error().kind, ErrorKind::corrupt);
 }
 
 TEST(Recipe, that_does_not_add_up_is_corrupt) {
@@ -85,7 +107,7 @@ TEST(Recipe, that_does_not_add_up_is_corrupt) {
   for (std::size_t cut = 1; cut < good.size(); ++cut) EXPECT_FALSE(parse_recipe(std::string_view(good).substr(0, cut))) << cut;
   EXPECT_EQ(parse_recipe(good + "x").error().kind, ErrorKind::corrupt);
   Recipe wrong = example();
-  wrong.message_bytes += 1;
+  wrong.inline_text += "x";
   EXPECT_EQ(parse_recipe(encode(wrong)).error().kind, ErrorKind::corrupt);
   wrong = example();
   wrong.pieces[1].lines.line_length = 0;

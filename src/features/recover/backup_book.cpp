@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "features/recover/backup_rows.h"
+#include "features/recover/item_table.h"
 #include "features/recover/proof.h"
 #include "formats/sealed/sealed.h"
 
@@ -36,7 +37,22 @@ const records::Schema schema{
      // Most versions are open, and their ends are asked for by nobody.
      "DROP INDEX backup_items_by_end;"
      "CREATE INDEX backup_items_by_end ON backup_items (folder, until, item, since) WHERE until IS NOT NULL",
-     "CREATE TABLE backup_lost (message bytea PRIMARY KEY, tenant bytea NOT NULL)"}};
+     "CREATE TABLE backup_lost (message bytea PRIMARY KEY, tenant bytea NOT NULL)",
+     // Short rows: folders are named by numbers, one index instead of two, and the first bytes of a content's id find it as well
+     // as all of them.
+     "ALTER TABLE backup_folders ADD COLUMN number bigint NOT NULL DEFAULT 0;"
+     "UPDATE backup_folders SET number = (SELECT count(DISTINCT f.folder) FROM backup_folders f"
+     " WHERE f.folder <= backup_folders.folder);"
+     "CREATE UNIQUE INDEX backup_folders_by_number ON backup_folders (number);"
+     "ALTER TABLE backup_items RENAME TO backup_items_before;"
+     "CREATE TABLE backup_items (folder bigint NOT NULL, item bytea NOT NULL, since bigint NOT NULL, until bigint,"
+     " message bytea NOT NULL, day bigint NOT NULL, sealed bytea NOT NULL, PRIMARY KEY (folder, item, since));"
+     "INSERT INTO backup_items (folder, item, since, until, message, day, sealed)"
+     " SELECT (SELECT f.number FROM backup_folders f WHERE f.folder = i.folder), item, since, until, message, day, sealed"
+     " FROM backup_items_before i WHERE EXISTS (SELECT 1 FROM backup_folders f WHERE f.folder = i.folder);"
+     "DROP TABLE backup_items_before;"
+     "CREATE INDEX backup_items_by_content ON backup_items (substr(message, 1, 8));"
+     "CREATE INDEX backup_items_by_ending ON backup_items (folder, until, item, since) WHERE until IS NOT NULL"}};
 
 Value bytes_of(Id id) { return Value::bytes_of(id.bytes()); }
 Value time_of(const std::optional<Milliseconds>& time) { return time ? Value(*time) : Value(); }
@@ -199,7 +215,8 @@ Status BackupBook::write_folder(records::Session& session, const FolderRow& fold
   ASSIGN_OR_RETURN(const std::string row,
                    seal(folder.tenant, folder.id, "backup.folder", folder.revision, write_folder_row(folder), deadline));
   RETURN_IF_ERROR(session.execute(
-      "INSERT INTO backup_folders (folder, since, until, mailbox, revision, sealed) VALUES ($1, $2, $3, $4, $5, $6)"
+      "INSERT INTO backup_folders (folder, since, until, mailbox, revision, sealed, number) VALUES ($1, $2, $3, $4, $5, $6,"
+      " (SELECT COALESCE(MAX(number), 0) + 1 FROM backup_folders))"
       " ON CONFLICT (folder, since) DO UPDATE SET until = excluded.until, revision = excluded.revision, sealed = excluded.sealed",
       {bytes_of(folder.id), folder.since, time_of(folder.until), bytes_of(folder.mailbox), folder.revision, Value::bytes_of(row)},
       deadline));
@@ -214,7 +231,7 @@ Status BackupBook::close_folder(const FolderRow& folder, Milliseconds moment, co
   const auto work = [&](records::Session& session) -> Status {
     RETURN_IF_ERROR(session.execute("UPDATE backup_folders SET until = $2 WHERE folder = $1 AND until IS NULL",
                                     {bytes_of(folder.id), moment}, deadline));
-    RETURN_IF_ERROR(session.execute("UPDATE backup_items SET until = $2 WHERE folder = $1 AND until IS NULL",
+    RETURN_IF_ERROR(session.execute("UPDATE backup_items SET until = $2 WHERE " + in_folder + " AND until IS NULL",
                                     {bytes_of(folder.id), moment}, deadline));
     return done();
   };
@@ -253,22 +270,33 @@ Status BackupBook::apply(const FolderStep& step, const Deadline& deadline) {
   for (const ItemRow& item : step.added) {
     ASSIGN_OR_RETURN(const std::string row, seal_.seal_short(place_of(item), write_item(item), deadline));
     added.push_back(
-        {bytes_of(item.id), item.since, bytes_of(item.folder), bytes_of(item.message), item.day, Value::bytes_of(row)});
+        {bytes_of(item.folder), bytes_of(item.id), item.since, bytes_of(item.message), item.day, Value::bytes_of(row)});
   }
-  for (const auto& [item, since] : step.closed) closed.push_back({bytes_of(item), since, step.moment});
+  for (const auto& [item, since] : step.closed) closed.push_back({bytes_of(step.folder.id), bytes_of(item), since, step.moment});
   const auto work = [&](records::Session& session) -> Status {
-    RETURN_IF_ERROR(session.execute_batch("UPDATE backup_items SET until = $3 WHERE item = $1 AND since = $2 AND until IS NULL",
-                                          closed, deadline));
     RETURN_IF_ERROR(session.execute_batch(
-        "INSERT INTO backup_items (item, since, folder, message, day, sealed) VALUES ($1, $2, $3, $4, $5, $6)"
-        " ON CONFLICT (item, since) DO UPDATE SET sealed = excluded.sealed",
-        added, deadline));
+        "UPDATE backup_items SET until = $4 WHERE " + in_folder + " AND item = $2 AND since = $3 AND until IS NULL", closed,
+        deadline));
+    RETURN_IF_ERROR(
+        session.execute_batch("INSERT INTO backup_items (folder, item, since, message, day, sealed)"
+                              " VALUES ((SELECT number FROM backup_folders WHERE folder = $1), $2, $3, $4, $5, $6)"
+                              " ON CONFLICT (folder, item, since) DO UPDATE SET sealed = excluded.sealed",
+                              added, deadline));
     return write_folder(session, step.folder, deadline);
   };
   return records_.transaction(work, deadline);
 }
 
-Result<std::optional<ItemRow>> BackupBook::open_item(Id tenant, const Values& row, const Deadline& deadline) const {
+Result<std::shared_ptr<const ContentIds>> BackupBook::content_ids(Id tenant, const Deadline& deadline) {
+  const std::lock_guard lock(content_ids_mutex_);
+  std::weak_ptr<const ContentIds>& known = content_ids_[tenant];
+  if (auto ids = known.lock()) return ids;
+  ASSIGN_OR_RETURN(auto ids, ContentIds::of(tenant, keys_, deadline));
+  known = ids;
+  return ids;
+}
+
+Result<std::optional<ItemRow>> BackupBook::open_item(Id tenant, const Values& row, const Deadline& deadline) {
   ItemRow item;
   item.tenant = tenant;
   item.id = Id::from_bytes(row[0].bytes());
@@ -284,14 +312,13 @@ Result<std::optional<ItemRow>> BackupBook::open_item(Id tenant, const Values& ro
   if (!plaintext && plaintext.error().kind == ErrorKind::not_found) return std::optional<ItemRow>();
   if (!plaintext) return std::move(plaintext.error()).while_doing("item " + item.id.text());
   RETURN_IF_ERROR(is_old ? read_old_item(*plaintext, item) : read_item(*plaintext, item));
+  ASSIGN_OR_RETURN(item.content_ids, content_ids(tenant, deadline));
   return std::optional(std::move(item));
 }
 
 Result<std::vector<ItemRow>> BackupBook::items_as_of(const FolderRow& folder, Milliseconds moment, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const records::Rows rows,
-                   records_.query("SELECT item, since, until, folder, message, day, sealed FROM backup_items WHERE folder = $1" +
-                                      std::string(there_at),
-                                  {bytes_of(folder.id), moment}, deadline));
+  ASSIGN_OR_RETURN(const records::Rows rows, records_.query(select_items + "WHERE " + in_folder + std::string(there_at),
+                                                            {bytes_of(folder.id), moment}, deadline));
   std::vector<ItemRow> items;
   for (const Values& row : rows) {
     ASSIGN_OR_RETURN(std::optional<ItemRow> item, open_item(folder.tenant, row, deadline));
@@ -305,7 +332,7 @@ Result<std::vector<ItemRow>> BackupBook::items_as_of(const FolderRow& folder, Mi
 
 Result<std::uint64_t> BackupBook::count_items(Id folder, Milliseconds moment, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const records::Rows rows,
-                   records_.query("SELECT count(*) FROM backup_items WHERE folder = $1" + std::string(there_at),
+                   records_.query("SELECT count(*) FROM backup_items WHERE " + in_folder + std::string(there_at),
                                   {bytes_of(folder), moment}, deadline));
   return rows.empty() ? 0 : static_cast<std::uint64_t>(rows[0][0].number());
 }

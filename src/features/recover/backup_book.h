@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "features/held/row_seal.h"
 #include "features/mailboxes/mailbox.h"
 #include "features/recover/content_claims.h"
+#include "features/recover/content_ids.h"
 #include "platform/records/records.h"
 
 namespace mailhold::recover {
@@ -62,14 +64,15 @@ struct ItemRow {
   Id id;  // the same in all versions
   Id folder;
   Id tenant;
-  Id message;  // in the store
+  Id message;  // in the store: the id of its content (content_ids.h)
   mailboxes::ItemHead head;
   mailboxes::ContentForm form = mailboxes::ContentForm::mime;
   std::uint64_t bytes = 0;
-  std::string sha256;     // of the content
   std::uint32_t day = 0;  // whose key seals this row, and wraps the content for it
   Milliseconds since = 0;
   std::optional<Milliseconds> until;
+  std::shared_ptr<const ContentIds> content_ids;  // of rows that the book gave
+  bool has_content(std::string_view sha256) const { return content_ids->id_of(sha256) == message; }
 };
 
 // What one step of a sync found; all of it is durable, or nothing.
@@ -201,7 +204,9 @@ class BackupBook {
   BackupBook(records::Records& records, std::string region, store::StoreKeys& keys)
       : records_(records), region_(region), keys_(keys), seal_(std::move(region), keys) {}
   // Of columns item, since, until, folder, message, day, sealed. Nothing: its day was forgotten; corrupt: it was tampered with.
-  Result<std::optional<ItemRow>> open_item(Id tenant, const records::Values& row, const Deadline& deadline) const;
+  Result<std::optional<ItemRow>> open_item(Id tenant, const records::Values& row, const Deadline& deadline);
+  // The key for it is kept for as long as a row that was read is.
+  Result<std::shared_ptr<const ContentIds>> content_ids(Id tenant, const Deadline& deadline);
   Status put_row(const SealedTable& table, Id tenant, Id object, std::string_view plaintext, const Deadline& deadline);
   // Seal and open under the tenant's key of day 0, for rows that outlive every day.
   Result<std::string> seal(Id tenant, Id object, std::string_view what, std::uint64_t revision, std::string_view plaintext,
@@ -217,6 +222,8 @@ class BackupBook {
   store::StoreKeys& keys_;
   const held::RowSeal seal_;
   ContentClaims claims_;
+  std::mutex content_ids_mutex_;
+  std::map<Id, std::weak_ptr<const ContentIds>> content_ids_;
 };
 
 }  // namespace mailhold::recover

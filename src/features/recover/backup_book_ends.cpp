@@ -1,6 +1,7 @@
 // What ends in the book: versions that are over, contents that nothing names any more, mailboxes that are removed.
 #include "base/log.h"
 #include "features/recover/backup_book.h"
+#include "features/recover/item_table.h"
 
 namespace mailhold::recover {
 namespace {
@@ -30,8 +31,8 @@ Result<BackupBook::EndedVersions> BackupBook::ended_versions(const FolderRow& fo
                                                              const Deadline& deadline) {
   ASSIGN_OR_RETURN(
       const records::Rows rows,
-      records_.query("SELECT item, since, until, folder, message, day, sealed FROM backup_items WHERE folder = $1"
-                     " AND until <= $2 AND (until, item, since) > ($3, $4, $5) ORDER BY until, item, since LIMIT $6",
+      records_.query(select_items + "WHERE " + in_folder +
+                         " AND until <= $2 AND (until, item, since) > ($3, $4, $5) ORDER BY until, item, since LIMIT $6",
                      {bytes_of(folder.id), until, after.until, bytes_of(after.item), after.since, std::uint64_t{limit}},
                      deadline));
   EndedVersions ended;
@@ -51,9 +52,9 @@ Result<BackupBook::EndedVersions> BackupBook::ended_versions(const FolderRow& fo
 }
 
 Result<std::vector<BackupBook::OpenVersion>> BackupBook::open_versions(Id folder, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(
-      const records::Rows rows,
-      records_.query("SELECT item, message FROM backup_items WHERE folder = $1 AND until IS NULL", {bytes_of(folder)}, deadline));
+  ASSIGN_OR_RETURN(const records::Rows rows,
+                   records_.query("SELECT item, message FROM backup_items WHERE " + in_folder + " AND until IS NULL",
+                                  {bytes_of(folder)}, deadline));
   std::vector<OpenVersion> versions;
   for (const Values& row : rows) versions.push_back({Id::from_bytes(row[0].bytes()), Id::from_bytes(row[1].bytes())});
   return versions;
@@ -69,13 +70,13 @@ constexpr std::string_view note_leaving =
 Status BackupBook::remove_versions(Id tenant, const std::vector<ItemRow>& versions, const Deadline& deadline) {
   std::vector<Values> rows, contents;
   for (const ItemRow& version : versions) {
-    rows.push_back({bytes_of(version.id), version.since});
+    rows.push_back({bytes_of(version.folder), bytes_of(version.id), version.since});
     contents.push_back({bytes_of(version.message), bytes_of(tenant)});
   }
   const auto work = [&](records::Session& session) -> Status {
     // A version that is open again, or was never closed, stays.
-    RETURN_IF_ERROR(
-        session.execute_batch("DELETE FROM backup_items WHERE item = $1 AND since = $2 AND until IS NOT NULL", rows, deadline));
+    RETURN_IF_ERROR(session.execute_batch(
+        "DELETE FROM backup_items WHERE " + in_folder + " AND item = $2 AND since = $3 AND until IS NOT NULL", rows, deadline));
     RETURN_IF_ERROR(session.execute_batch(note_leaving, contents, deadline));
     return done();
   };
@@ -86,14 +87,15 @@ Result<std::uint64_t> BackupBook::remove_some_versions(const FolderRow& folder, 
   std::uint64_t count = 0;
   const auto work = [&](records::Session& session) -> Status {
     ASSIGN_OR_RETURN(const records::Rows found,
-                     session.query("SELECT item, since, message FROM backup_items WHERE folder = $1 LIMIT $2",
+                     session.query("SELECT item, since, message FROM backup_items WHERE " + in_folder + " LIMIT $2",
                                    {bytes_of(folder.id), std::uint64_t{limit}}, deadline));
     std::vector<Values> rows, contents;
     for (const Values& row : found) {
-      rows.push_back({row[0], row[1]});
+      rows.push_back({bytes_of(folder.id), row[0], row[1]});
       contents.push_back({row[2], bytes_of(folder.tenant)});
     }
-    ASSIGN_OR_RETURN(count, session.execute_batch("DELETE FROM backup_items WHERE item = $1 AND since = $2", rows, deadline));
+    ASSIGN_OR_RETURN(count, session.execute_batch("DELETE FROM backup_items WHERE " + in_folder + " AND item = $2 AND since = $3",
+                                                  rows, deadline));
     RETURN_IF_ERROR(session.execute_batch(note_leaving, contents, deadline));
     return done();
   };
@@ -117,7 +119,8 @@ Result<BackupBook::Leaving> BackupBook::leaving(const LeavingMark& after, std::s
 
 Result<bool> BackupBook::is_named(Id content, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const records::Rows rows,
-                   records_.query("SELECT 1 FROM backup_items WHERE message = $1 LIMIT 1", {bytes_of(content)}, deadline));
+                   records_.query("SELECT 1 FROM backup_items WHERE " + has_message("message", "$1") + " LIMIT 1",
+                                  {bytes_of(content)}, deadline));
   return !rows.empty();
 }
 
@@ -130,7 +133,7 @@ Status BackupBook::have_left(const std::vector<Id>& contents, const Deadline& de
 
 Result<std::uint64_t> BackupBook::count_versions(Id folder, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const records::Rows rows,
-                   records_.query("SELECT count(*) FROM backup_items WHERE folder = $1", {bytes_of(folder)}, deadline));
+                   records_.query("SELECT count(*) FROM backup_items WHERE " + in_folder, {bytes_of(folder)}, deadline));
   return rows.empty() ? 0 : static_cast<std::uint64_t>(rows[0][0].number());
 }
 

@@ -1,12 +1,15 @@
 #include "features/recover/backup_rows.h"
 
 #include "base/bytes.h"
+#include "base/short_number.h"
 
 namespace mailhold::recover {
 namespace {
 
 constexpr std::uint8_t row_version = 1;
-constexpr std::uint8_t item_version = 2;     // 1 named its folder and message itself, and had no short numbers
+// 1 named its folder and message itself, and had no short numbers; 2 ended with the SHA-256 of the content.
+constexpr std::uint8_t item_version = 3;
+constexpr std::uint8_t item_version_with_sha256 = 2;
 constexpr std::uint8_t mailbox_version = 2;  // 1 had no kind: all were IMAP
 
 Error unknown_version() { return {ErrorKind::corrupt, "a row of a backup of an unknown version"}; }
@@ -84,37 +87,21 @@ Status read_folder_row(std::string_view bytes, FolderRow& folder) {
 
 namespace {
 
-// What is mostly small: 7 bits a byte, the lowest first; the highest bit says that more follow.
-void write_number(ByteWriter& writer, std::uint64_t number) {
-  for (; number >= 0x80; number >>= 7) writer.u8(static_cast<std::uint8_t>(number | 0x80));
-  writer.u8(static_cast<std::uint8_t>(number));
-}
-
-std::uint64_t read_number(ByteReader& reader) {
-  std::uint64_t number = 0;
-  for (int shift = 0; shift < 64; shift += 7) {
-    const std::uint8_t byte = reader.u8();
-    number |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
-    if (byte < 0x80) break;
-  }
-  return number;
-}
-
 void write_short(ByteWriter& writer, std::string_view text) {
-  write_number(writer, text.size());
+  write_short_number(writer, text.size());
   writer.raw(text);
 }
 
-std::string read_short(ByteReader& reader) { return std::string(reader.raw(read_number(reader))); }
+std::string read_short(ByteReader& reader) { return std::string(reader.raw(read_short_number(reader))); }
 
 void write_shorts(ByteWriter& writer, const std::vector<std::string>& texts) {
-  write_number(writer, texts.size());
+  write_short_number(writer, texts.size());
   for (const std::string& text : texts) write_short(writer, text);
 }
 
 std::vector<std::string> read_shorts(ByteReader& reader) {
   std::vector<std::string> texts;
-  for (std::uint64_t left = read_number(reader); left > 0 && reader.ok(); --left) texts.push_back(read_short(reader));
+  for (std::uint64_t left = read_short_number(reader); left > 0 && reader.ok(); --left) texts.push_back(read_short(reader));
   return texts;
 }
 
@@ -125,28 +112,28 @@ std::string write_item(const ItemRow& item) {
   writer.u8(item_version);
   write_short(writer, item.head.id);
   writer.u8(static_cast<std::uint8_t>(item.head.type)).u8(static_cast<std::uint8_t>(item.form));
-  write_number(writer, static_cast<std::uint64_t>(item.head.received_at));
+  write_short_number(writer, static_cast<std::uint64_t>(item.head.received_at));
   writer.u16(static_cast<std::uint16_t>(item.head.zone_minutes));
   write_shorts(writer, item.head.flags);
   write_shorts(writer, item.head.categories);
-  write_number(writer, item.bytes);
-  write_short(writer, item.sha256);
+  write_short_number(writer, item.bytes);
   return writer.take();
 }
 
 Status read_item(std::string_view bytes, ItemRow& item) {
   ByteReader reader(bytes);
-  if (reader.u8() != item_version) return unknown_version();
+  const std::uint8_t version = reader.u8();
+  if (version != item_version && version != item_version_with_sha256) return unknown_version();
   item.head.id = read_short(reader);
   item.head.type = static_cast<mailboxes::ItemType>(reader.u8());
   item.form = static_cast<mailboxes::ContentForm>(reader.u8());
-  item.head.received_at = static_cast<Milliseconds>(read_number(reader));
+  item.head.received_at = static_cast<Milliseconds>(read_short_number(reader));
   item.head.zone_minutes = static_cast<std::int16_t>(reader.u16());
   item.head.flags = read_shorts(reader);
   item.head.categories = read_shorts(reader);
-  item.bytes = read_number(reader);
+  item.bytes = read_short_number(reader);
   item.head.bytes_claimed = item.bytes;
-  item.sha256 = read_short(reader);
+  if (version == item_version_with_sha256) read_short(reader);
   return reader.finish();
 }
 
@@ -164,7 +151,7 @@ Status read_old_item(std::string_view bytes, ItemRow& item) {
   item.head.categories = read_texts(reader);
   item.bytes = reader.u64();
   item.head.bytes_claimed = item.bytes;
-  item.sha256 = reader.text();
+  reader.text();  // SHA-256 of the content
   if (folder != item.folder || message != item.message) return Error{ErrorKind::corrupt, "an item that lies in another folder"};
   return reader.finish();
 }

@@ -1,13 +1,12 @@
 // Contents that a damaged bundle took with it: who is missing them.
 #include "features/recover/backup_book.h"
+#include "features/recover/item_table.h"
 
 namespace mailhold::recover {
 namespace {
 
 using records::Value;
 using records::Values;
-
-constexpr std::string_view columns = "SELECT i.item, i.since, i.until, i.folder, i.message, i.day, i.sealed";
 
 Value bytes_of(Id id) { return Value::bytes_of(id.bytes()); }
 
@@ -35,10 +34,12 @@ Status BackupBook::is_lost_no_more(Id content, const Deadline& deadline) {
 }
 
 Result<std::map<Id, std::uint64_t>> BackupBook::count_lost_items(const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const records::Rows rows, records_.query("SELECT f.mailbox, count(DISTINCT i.item) FROM backup_lost l"
-                                                            " JOIN backup_items i ON i.message = l.message"
-                                                            " JOIN backup_folders f ON f.folder = i.folder GROUP BY f.mailbox",
-                                                            {}, deadline));
+  ASSIGN_OR_RETURN(const records::Rows rows,
+                   records_.query("SELECT f.mailbox, count(DISTINCT i.item) FROM backup_lost l"
+                                  " JOIN backup_items i ON " +
+                                      has_message("i.message", "l.message") +
+                                      " JOIN backup_folders f ON f.number = i.folder GROUP BY f.mailbox",
+                                  {}, deadline));
   std::map<Id, std::uint64_t> counts;
   for (const Values& row : rows) counts[Id::from_bytes(row[0].bytes())] = static_cast<std::uint64_t>(row[1].number());
   return counts;
@@ -49,12 +50,11 @@ Result<std::vector<BackupBook::LostVersion>> BackupBook::lost_versions(const Mai
   ASSIGN_OR_RETURN(const std::vector<FolderRow> folders, all_folders(mailbox, deadline));
   std::map<Id, mailboxes::FolderPath> paths;
   for (const FolderRow& folder : folders) paths[folder.id] = folder.folder.path;
-  ASSIGN_OR_RETURN(
-      const records::Rows rows,
-      records_.query(std::string(columns) + " FROM backup_lost l JOIN backup_items i ON i.message = l.message"
-                                            " WHERE i.folder IN (SELECT folder FROM backup_folders WHERE mailbox = $1)"
-                                            " ORDER BY i.since DESC, i.item LIMIT $2",
-                     {bytes_of(mailbox.id), std::uint64_t{limit}}, deadline));
+  ASSIGN_OR_RETURN(const records::Rows rows,
+                   records_.query("SELECT " + item_columns + " FROM backup_lost l JOIN backup_items i ON " +
+                                      has_message("i.message", "l.message") + " WHERE " + in_mailbox +
+                                      " ORDER BY i.since DESC, i.item LIMIT $2",
+                                  {bytes_of(mailbox.id), std::uint64_t{limit}}, deadline));
   std::vector<LostVersion> versions;
   for (const Values& row : rows) {
     ASSIGN_OR_RETURN(std::optional<ItemRow> version, open_item(mailbox.tenant, row, deadline));
@@ -65,11 +65,12 @@ Result<std::vector<BackupBook::LostVersion>> BackupBook::lost_versions(const Mai
 
 Result<std::vector<BackupBook::NamingVersion>> BackupBook::versions_with(Id tenant, Id content, std::size_t limit,
                                                                          const Deadline& deadline) {
-  ASSIGN_OR_RETURN(
-      const records::Rows rows,
-      records_.query(std::string(columns) + ", (SELECT f.mailbox FROM backup_folders f WHERE f.folder = i.folder LIMIT 1)"
-                                            " FROM backup_items i WHERE i.message = $1 LIMIT $2",
-                     {bytes_of(content), std::uint64_t{limit}}, deadline));
+  ASSIGN_OR_RETURN(const records::Rows rows,
+                   records_.query("SELECT " + item_columns +
+                                      ", (SELECT f.mailbox FROM backup_folders f WHERE f.number = i.folder)"
+                                      " FROM backup_items i WHERE " +
+                                      has_message("i.message", "$1") + " LIMIT $2",
+                                  {bytes_of(content), std::uint64_t{limit}}, deadline));
   std::vector<NamingVersion> versions;
   for (const Values& row : rows) {
     NamingVersion one;

@@ -19,14 +19,14 @@ Result<Meaning> meaning_of(const ContentComparer& comparer, TargetFolder& folder
   const Result<std::string> backed_up = comparer.store.retrieve(item.tenant, item.message, deadline);
   const bool is_to_come = !backed_up && (backed_up.error().is_temporary() || backed_up.error().kind == ErrorKind::cancelled);
   if (is_to_come) return backed_up.error();
-  if (!backed_up || crypto::sha256(*backed_up) != item.sha256) return Meaning{};
+  if (!backed_up || !item.has_content(crypto::sha256(*backed_up))) return Meaning{};
   return comparer.meaning->compare(item.tenant, item.form, *backed_up, there, deadline);
 }
 
 Result<std::string> content_difference(const ContentComparer& comparer, TargetFolder& folder, const ItemRow& item,
                                        const std::string& id, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::string sha256, folder.sha256_of(id, deadline));
-  if (sha256 == item.sha256) return std::string();
+  if (item.has_content(sha256)) return std::string();
   ASSIGN_OR_RETURN(const Meaning meaning, meaning_of(comparer, folder, item, id, deadline));
   if (meaning.is_equal) return std::string(equal_in_meaning);
   return meaning.differences.empty() ? "content" : "content: " + meaning.differences;

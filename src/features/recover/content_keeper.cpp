@@ -4,12 +4,10 @@
 
 #include "base/text.h"
 #include "platform/crypto/hash.h"
-#include "platform/crypto/mac.h"
 
 namespace mailhold::recover {
 namespace {
 
-constexpr std::string_view content_domain = "mailhold backup content";
 constexpr std::size_t base64_lines_min = 8;  // shorter runs are words, or not worth a part
 constexpr std::size_t base64_line_min = 40;
 // Text below that stays with its header. As a part of its own it costs a seal, a wrap and a name, about 430 bytes, and compresses
@@ -105,26 +103,21 @@ std::vector<store::BodySpan> bodies_by_lines(std::string_view message) {
   return spans;
 }
 
-Id content_id(const SecretText& token_key, std::string_view sha256) {
-  const std::string token = crypto::hmac_sha256(token_key.reveal(), std::string(content_domain).append(sha256));
-  return Id::from_bytes(std::string_view(token).substr(0, Id::size));
-}
-
 Result<std::vector<ContentKeeper::KeptContent>> ContentKeeper::keep(
     const std::vector<mailboxes::MailboxSource::Content>& contents, const Deadline& deadline) {
-  if (token_key_.empty()) {
-    ASSIGN_OR_RETURN(token_key_, keys_.token_key(tenant_, deadline));
+  if (ids_ == nullptr) {
+    ASSIGN_OR_RETURN(ids_, ContentIds::of(tenant_, keys_, deadline));
   }
   std::vector<KeptContent> kept;
   std::vector<store::NewMessage> messages;
   for (const auto& content : contents) {
-    KeptContent one{Id(), content.bytes.size(), crypto::sha256(content.bytes)};
-    one.message = content_id(token_key_, one.sha256);
-    claims_.add(one.message);
-    if (!wrapped_.contains(one.message)) {
-      messages.push_back({tenant_, one.message, now_, content.bytes, bodies_by_lines(content.bytes), one.sha256});
+    const std::string sha256 = crypto::sha256(content.bytes);
+    const Id message = ids_->id_of(sha256);
+    claims_.add(message);
+    if (!wrapped_.contains(message)) {
+      messages.push_back({tenant_, message, now_, content.bytes, bodies_by_lines(content.bytes), sha256});
     }
-    kept.push_back(std::move(one));
+    kept.push_back({message, content.bytes.size()});
   }
   RETURN_IF_ERROR(keep_new(messages, deadline));
   return kept;

@@ -10,11 +10,9 @@
 #include "core/store/message_store.h"
 #include "features/mailboxes/mailbox.h"
 #include "features/recover/content_claims.h"
+#include "features/recover/content_ids.h"
 
 namespace mailhold::recover {
-
-// The id of a tenant's content in the store.
-Id content_id(const SecretText& token_key, std::string_view sha256);
 
 class ContentKeeper {
  public:
@@ -24,7 +22,6 @@ class ContentKeeper {
   struct KeptContent {
     Id message;
     std::uint64_t bytes = 0;
-    std::string sha256;
   };
   // All of them are durable, and wrapped under the day of `now`, when this returns. In the order given. Nobody releases them
   // until rows_are_written().
@@ -43,7 +40,7 @@ class ContentKeeper {
   ContentClaims::Owner claims_;
   const Id tenant_;
   const Milliseconds now_;
-  SecretText token_key_;
+  std::shared_ptr<const ContentIds> ids_;
   std::set<Id> wrapped_;  // under today, as far as this object saw
 };
 

@@ -96,34 +96,36 @@ Status Export::write_file(const std::string& name, Milliseconds at, std::string_
   return done();
 }
 
-void Export::add_to_index(const FolderRow& folder, const ItemRow& item, const std::string& file, const std::string& failure) {
+void Export::add_to_index(const FolderRow& folder, const ItemRow& item, const std::string& file, const Result<Content>& content) {
   json::object line{{"item", item.id.text()}, {"folder", texts_of(folder.folder.path)}};
-  if (failure.empty()) {
+  if (content) {
     line["file"] = file;
     line["received_at"] = to_iso8601(item.head.received_at);
     line["zone_minutes"] = item.head.zone_minutes;
     line["flags"] = texts_of(item.head.flags);
     line["categories"] = texts_of(item.head.categories);
     line["bytes"] = item.bytes;
-    line["sha256"] = to_hex(item.sha256);
+    line["sha256"] = to_hex(content->sha256);
     ++report_.items;
     report_.bytes += item.bytes;
   } else {
-    line["failed"] = failure;
+    line["failed"] = content.error().detail;
     ++report_.failed;
   }
   index_ += json::serialize(line) + "\n";
 }
 
 // The exact bytes, or why there are none; an error only where it may be had later.
-Result<std::string> Export::content_of(const ItemRow& item, const Deadline& deadline) {
+Result<Export::Content> Export::content_of(const ItemRow& item, const Deadline& deadline) {
   Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline);
   if (!content && !content.error().is_temporary()) {
     log_warning("backup", "export: item " + item.id.text() + " does not open: " + std::string(name_of(content.error().kind)));
     return Error{ErrorKind::corrupt, "the backup does not open"};
   }
-  if (content && crypto::sha256(*content) != item.sha256) return Error{ErrorKind::corrupt, "the backup holds another content"};
-  return content;
+  if (!content) return content.error();
+  std::string sha256 = crypto::sha256(*content);
+  if (!item.has_content(sha256)) return Error{ErrorKind::corrupt, "the backup holds another content"};
+  return Content{std::move(*content), std::move(sha256)};
 }
 
 Status Export::write_folder(const FolderRow& folder, const std::vector<ItemRow>& items, const ExportRequest& request,
@@ -134,32 +136,32 @@ Status Export::write_folder(const FolderRow& folder, const std::vector<ItemRow>&
   for (const ItemRow& item : items) {
     if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "the export was stopped"};
     if (item.form == ContentForm::mime && request.form == ExportForm::mbox) continue;
-    Result<std::string> content = content_of(item, deadline);
+    const Result<Content> content = content_of(item, deadline);
     if (!content && content.error().is_temporary()) return content.error();
     std::string name;
     if (content) {
       name =
           unique(place + "/" + compact_time(item.head.received_at) + "-" + item.id.text() + std::string(extension_of(item.form)));
-      RETURN_IF_ERROR(write_file(name, item.head.received_at, *content));
+      RETURN_IF_ERROR(write_file(name, item.head.received_at, content->bytes));
     }
-    add_to_index(folder, item, name, content ? "" : content.error().detail);
+    add_to_index(folder, item, name, content);
   }
   if (request.form != ExportForm::mbox) return done();
   for (const ItemRow& item : items) {
     if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "the export was stopped"};
     if (item.form != ContentForm::mime) continue;
-    Result<std::string> content = content_of(item, deadline);
+    const Result<Content> content = content_of(item, deadline);
     if (!content && content.error().is_temporary()) return content.error();
     if (content) {
       if (mbox_name.empty()) {
         mbox_name = unique(place + ".mbox");
         RETURN_IF_ERROR(zip_.begin(mbox_name, request.as_of));
       }
-      const std::string entry = mbox::mbox_entry(*content, item.head.received_at);
+      const std::string entry = mbox::mbox_entry(content->bytes, item.head.received_at);
       mbox_hash.update(entry);
       RETURN_IF_ERROR(zip_.write(entry));
     }
-    add_to_index(folder, item, mbox_name, content ? "" : content.error().detail);
+    add_to_index(folder, item, mbox_name, content);
   }
   if (mbox_name.empty()) return done();
   manifest_ += to_hex(mbox_hash.finish()) + "  " + mbox_name + "\n";

@@ -48,9 +48,12 @@ class Export {
  private:
   Status write_folder(const FolderRow& folder, const std::vector<ItemRow>& items, const ExportRequest& request,
                       const Deadline& deadline);
-  Result<std::string> content_of(const ItemRow& item, const Deadline& deadline);
+  struct Content {
+    std::string bytes, sha256;
+  };
+  Result<Content> content_of(const ItemRow& item, const Deadline& deadline);
   Status write_file(const std::string& name, Milliseconds at, std::string_view bytes);
-  void add_to_index(const FolderRow& folder, const ItemRow& item, const std::string& file, const std::string& failure);
+  void add_to_index(const FolderRow& folder, const ItemRow& item, const std::string& file, const Result<Content>& content);
   std::string unique(std::string name);
 
   const Parts parts_;

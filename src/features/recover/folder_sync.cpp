@@ -192,7 +192,6 @@ void FolderSync::take_kept(std::vector<KeepingQueue::Kept> kept, FolderStep& ste
     item.head = head->second;
     item.form = one.form;
     item.bytes = one.content.bytes;
-    item.sha256 = std::move(one.content.sha256);
     item.day = day_;
     item.since = run_.moment;
     ++progress_.items_new;

@@ -97,7 +97,6 @@ Status Import::keep_batch(const Deadline& deadline) {
     item.message = kept[i].message;
     item.head = heads_[i];
     item.bytes = kept[i].bytes;
-    item.sha256 = kept[i].sha256;
     item.day = keeper_.day();
     item.since = moment_;
     step.added.push_back(std::move(item));

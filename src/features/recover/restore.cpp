@@ -216,7 +216,7 @@ class FolderRestore {
         Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline);
         const bool is_to_come = !content && (content.error().is_temporary() || content.error().kind == ErrorKind::cancelled);
         if (is_to_come) return content.error();
-        if (!content || crypto::sha256(*content) != item.sha256) {
+        if (!content || !item.has_content(crypto::sha256(*content))) {
           note({item.id,
                 group_.target,
                 {},
@@ -365,7 +365,7 @@ Status verify_folder(const Restore::Parts& parts, mailboxes::MailboxTarget& targ
   for (const auto& [item, one] : looked_for) {
     // What the server gave before it wanted to be left alone counts, where nothing more needs to be asked.
     const auto hash = hashes.find(one->target_id);
-    if (!read && (hash == hashes.end() || hash->second != item->sha256)) continue;
+    if (!read && (hash == hashes.end() || !item->has_content(hash->second))) continue;
     RETURN_IF_ERROR(verify_item(parts, folder, *item, *one, deadline));
   }
   return read;

@@ -230,10 +230,10 @@ Result<Retention::Stays> Retention::release_from_damage(Id tenant, const std::ve
     }
     return true;
   };
-  const auto token_key = parts_.keys.token_key(tenant, deadline);
-  if (!token_key && token_key.error().kind != ErrorKind::not_found) return token_key.error();
+  const auto ids = ContentIds::of(tenant, parts_.keys, deadline);
+  if (!ids && ids.error().kind != ErrorKind::not_found) return ids.error();
   store::MessageStore::Salvage salvage{may_lose};
-  if (token_key) salvage.is_of = [&](Id message, std::string_view sha256) { return content_id(*token_key, sha256) == message; };
+  if (ids) salvage.is_of = [&](Id message, std::string_view sha256) { return (*ids)->id_of(sha256) == message; };
   ASSIGN_OR_RETURN(const auto salvaged, parts_.store.release_from_damage(tenant, contents, salvage, deadline));
   for (const Id& each : salvaged.lost) {
     ASSIGN_OR_RETURN(const bool is_named, parts_.book.is_named(each, deadline));

@@ -109,7 +109,7 @@ std::vector<std::string> TargetFolder::candidates(const std::vector<const ItemRo
 Result<std::optional<ItemHead>> TargetFolder::take_equal(const ItemRow& item, const Deadline& deadline) {
   for (const std::string& id : candidates(item)) {
     ASSIGN_OR_RETURN(const std::string hash, sha256_of(id, deadline));
-    if (hash != item.sha256) continue;
+    if (!item.has_content(hash)) continue;
     taken_.insert(id);
     return std::optional<ItemHead>(heads_.at(id));
   }

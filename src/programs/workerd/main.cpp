@@ -64,7 +64,7 @@ store::StoreSettings store_settings(const std::filesystem::path& folder, const s
   // Attachments too: one flush for a batch of them, where each blob takes three.
   chosen.packed_part_bytes_max = 8U << 20;
   chosen.notes_uses = true;
-  chosen.bundle_messages_max = 32;
+  chosen.bundle_messages_max = 64;
   return chosen;
 }
 

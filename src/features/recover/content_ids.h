@@ -1,0 +1,30 @@
+// ContentIds: by what id a tenant's contents lie in the store: the first 16 bytes of a keyed hash of each. So whoever has a
+// content and a row that names one knows whether they are the same, without a hash of it in the row. Any thread.
+//
+// Design: docs/formats/mailbox_backup.md
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "base/deadline.h"
+#include "base/id.h"
+#include "base/result.h"
+#include "core/store/store_keys.h"
+
+namespace mailhold::recover {
+
+class ContentIds {
+ public:
+  // Errors of StoreKeys::token_key.
+  static Result<std::shared_ptr<const ContentIds>> of(Id tenant, store::StoreKeys& keys, const Deadline& deadline);
+
+  Id id_of(std::string_view sha256) const;
+
+ private:
+  explicit ContentIds(SecretText token_key) : token_key_(std::move(token_key)) {}
+
+  const SecretText token_key_;
+};
+
+}  // namespace mailhold::recover
