@@ -62,9 +62,9 @@ imap::LoginSecrets secrets_of(ConnectionSecret& secret, const Deadline& deadline
 }
 
 // The worker finds a session that is open already (RFC 3501 section 7.1.4), of a server that knows no other way in.
-std::string preauth_greeting(const std::vector<std::string>& offered) {
+std::string preauth_greeting(const std::vector<std::string>& shown) {
   std::string greeting = "* PREAUTH [CAPABILITY";
-  for (const std::string& capability : imap::shown_capabilities(offered)) greeting += " " + capability;
+  for (const std::string& capability : shown) greeting += " " + capability;
   return greeting + "] signed in by mailhold\r\n";
 }
 
@@ -99,9 +99,9 @@ Result<std::unique_ptr<SessionFilter>> sign_in_imap(Wire& wire, const Connection
     RETURN_IF_ERROR(login.receive(bytes));
   }
   if (!login.take_rest().empty()) return Error{ErrorKind::invalid_input, "server speaks before it is asked"};
-  const auto shown = imap::shown_capabilities(login.capabilities());
-  imap::CommandRules rules{purpose, job.connection.mailboxes, has(shown, "LITERAL+")};
-  return std::unique_ptr<SessionFilter>(std::make_unique<ImapFilter>(std::move(rules), preauth_greeting(login.capabilities())));
+  const auto shown = imap::shown_capabilities(purpose, login.capabilities());
+  imap::CommandRules rules{purpose, job.connection.mailboxes, has(shown, "LITERAL+"), has(shown, "MULTIAPPEND")};
+  return std::unique_ptr<SessionFilter>(std::make_unique<ImapFilter>(std::move(rules), preauth_greeting(shown)));
 }
 
 }  // namespace mailhold::broker

@@ -106,4 +106,11 @@ std::optional<std::string> quoted_string(std::string_view text, bool utf8) {
   return out + '"';
 }
 
+bool is_flag(std::string_view text) {
+  if (text.starts_with('\\')) text.remove_prefix(1);
+  return !text.empty() && std::none_of(text.begin(), text.end(), [](char letter) {
+    return letter <= ' ' || letter >= 0x7f || std::string_view("(){%*\"\\]").find(letter) != std::string_view::npos;
+  });
+}
+
 }  // namespace mailhold::imap

@@ -17,4 +17,7 @@ std::optional<std::string> from_modified_utf7(std::string_view name);
 // "a \"quoted\" string". Nothing for what only a literal could carry: CR, LF, NUL, bytes above ASCII unless `utf8`.
 std::optional<std::string> quoted_string(std::string_view text, bool utf8 = false);
 
+// Whether a command can carry it as a flag: an atom, which a backslash may stand before.
+bool is_flag(std::string_view text);
+
 }  // namespace mailhold::imap

@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "base/text.h"
+#include "formats/imap/folder_name.h"
+#include "formats/imap/imap_response.h"
 
 namespace mailhold::imap {
 namespace {
@@ -113,6 +115,54 @@ std::optional<Words> read_words(std::string_view command) {
   return words;
 }
 
+// "APPEND Sent (\Seen) \"17-Jul-1996 02:44:25 -0700\"": an APPEND as far as its message.
+struct AppendHead {
+  std::string folder;
+  std::string_view options;  // what follows the folder, as it was said: "", or with a space before each word
+};
+
+std::size_t end_of_word(std::string_view text) {
+  if (!text.starts_with('"')) return std::min(text.find(' '), text.size());
+  std::size_t at = 1;
+  while (at < text.size() && text[at] != '"') at += text[at] == '\\' ? 2 : 1;
+  return std::min(at + 1, text.size());
+}
+
+std::optional<AppendHead> read_append(std::string_view command) {
+  constexpr std::string_view word = "APPEND ";
+  if (!starts_with_ignoring_case(command, word)) return std::nullopt;
+  command.remove_prefix(word.size());
+  const std::size_t end = end_of_word(command);
+  auto folder = words_of(command.substr(0, end));
+  if (!folder || folder->size() != 1) return std::nullopt;
+  command.remove_prefix(end);
+  return AppendHead{std::move(folder->front()), command};
+}
+
+bool is_flag_list(std::string_view text) {
+  if (text == "()") return true;
+  const auto flags = split(text.substr(1, text.size() - 2), ' ');
+  return std::all_of(flags.begin(), flags.end(), is_flag);
+}
+
+// What may stand before a message, "[ (flags)][ \"date\"]", as its words. No other word passes: behind UTF8, CATENATE or URL more
+// than a message, or one of another folder, could follow (RFC 4469, RFC 6855).
+std::optional<std::vector<std::string>> read_append_options(std::string_view text) {
+  std::vector<std::string> words;
+  if (text.starts_with(" (")) {
+    const std::size_t end = text.find(')');
+    if (end == std::string_view::npos || !is_flag_list(text.substr(1, end))) return std::nullopt;
+    words.emplace_back(text.substr(1, end));
+    text.remove_prefix(end + 1);
+  }
+  if (text.empty()) return words;
+  if (text.size() < 3 || !text.starts_with(" \"") || !text.ends_with('"')) return std::nullopt;
+  const auto date = parse_internal_date(text.substr(2, text.size() - 3));
+  if (!date) return std::nullopt;
+  words.push_back(quoted(write_internal_date(*date)));
+  return words;
+}
+
 }  // namespace
 
 void ImapCommandFilter::refuse(const std::string& word, const std::string& why) {
@@ -170,16 +220,7 @@ Status ImapCommandFilter::receive(std::string_view bytes) {
 
 Status ImapCommandFilter::take_line(std::string_view line) {
   if (!is_printable(line)) return broken("a line with control characters or bytes above ASCII");
-  if (state_ == State::message_end) {
-    // More than one message (MULTIAPPEND) is not taken.
-    if (!line.empty()) return broken("something behind the message of an APPEND");
-    state_ = State::line;
-    if (!message_skipped_) {
-      for_server_ += "\r\n";
-      ++appended_;
-    }
-    return done();
-  }
+  if (state_ == State::message_end) return take_behind_message(line);
   if (command_.empty()) {
     const std::size_t space = line.find(' ');
     tag_ = line.substr(0, space);
@@ -196,8 +237,8 @@ Status ImapCommandFilter::take_line(std::string_view line) {
 
 Status ImapCommandFilter::take_literal(std::uint64_t size, bool waits) {
   if (!command_.ends_with(' ') && !command_.ends_with('(')) return broken("a literal in the middle of a word");
-  const auto words = read_words(std::string_view(command_).substr(0, command_.size() - (command_.ends_with(' ') ? 1 : 0)));
-  if (words && words->keywords[0] == "APPEND" && !words->arguments.empty()) return take_message(size, waits);
+  const std::string command = command_.substr(0, command_.size() - (command_.ends_with(' ') ? 1 : 0));
+  if (const auto append = read_append(command)) return take_message(append->folder, append->options, size, waits);
   if (size > small_literal_bytes_max) return Error{ErrorKind::limit_exceeded, "worker sends a literal that is too long"};
   if (waits) for_worker_ += "+ go on\r\n";
   literal_.clear();
@@ -210,15 +251,35 @@ Status ImapCommandFilter::take_literal(std::uint64_t size, bool waits) {
   return done();
 }
 
-Status ImapCommandFilter::take_message(std::uint64_t size, bool waits) {
-  const std::string command = command_.substr(0, command_.size() - 1);
-  command_.clear();
-  if (size == 0 || size > append_bytes_max)
+Status ImapCommandFilter::count_message(std::uint64_t size) {
+  if (messages_ == append_messages_max) return Error{ErrorKind::limit_exceeded, "worker appends too many messages at once"};
+  if (size == 0 || size > append_bytes_max - message_bytes_)
     return Error{ErrorKind::limit_exceeded, "worker appends an empty message or one that is too long"};
+  ++messages_;
+  message_bytes_ += size;
   literal_left_ = size;
-  const auto words = read_words(command);
-  const Status allowed =
-      words ? check_command(rules_.purpose, rules_.folders, *words) : Status(broken("an APPEND that cannot be read"));
+  return done();
+}
+
+// As they go to the server; denied.
+Result<std::string> ImapCommandFilter::checked_options(std::string_view options) const {
+  const auto read = read_append_options(options);
+  if (!read) return Error{ErrorKind::denied, "an APPEND that cannot be read"};
+  Words words{{"APPEND"}, {folder_}};
+  words.arguments.insert(words.arguments.end(), read->begin(), read->end());
+  RETURN_IF_ERROR(check_command(rules_.purpose, rules_.folders, words));
+  std::string written;
+  for (const std::string& each : *read) written += " " + each;
+  return written;
+}
+
+Status ImapCommandFilter::take_message(const std::string& folder, std::string_view options, std::uint64_t size, bool waits) {
+  command_.clear();
+  folder_ = folder;
+  messages_ = 0;
+  message_bytes_ = 0;
+  RETURN_IF_ERROR(count_message(size));
+  const Result<std::string> allowed = checked_options(options);
   message_skipped_ = !allowed;
   if (!allowed) {
     refuse("NO [NOPERM]", allowed.error().detail);
@@ -226,9 +287,41 @@ Status ImapCommandFilter::take_message(std::uint64_t size, bool waits) {
     return done();
   }
   if (!waits && !rules_.literal_plus) return broken("a literal that does not wait, which the server does not take");
-  for_server_ += tag_ + " " + command + " {" + std::to_string(size) + (rules_.literal_plus ? "+}\r\n" : "}\r\n");
+  for_server_ +=
+      tag_ + " APPEND " + quoted(folder) + *allowed + " {" + std::to_string(size) + (rules_.literal_plus ? "+}\r\n" : "}\r\n");
   state_ = rules_.literal_plus ? State::message : State::awaiting_server;
   if (waits && rules_.literal_plus) for_worker_ += "+ go on\r\n";
+  return done();
+}
+
+// An empty line ends the command.
+Status ImapCommandFilter::take_behind_message(std::string_view line) {
+  if (!line.empty()) return take_next_message(line);
+  state_ = State::line;
+  if (message_skipped_) return done();
+  for_server_ += "\r\n";
+  appended_ += messages_;
+  return done();
+}
+
+// " (\Seen) {12+}": one more message of the same command.
+Status ImapCommandFilter::take_next_message(std::string_view line) {
+  if (!rules_.multi_append || !rules_.literal_plus) return broken("something behind the message of an APPEND");
+  const auto mark = literal_mark(line);
+  if (!mark || mark->waits || mark->begin == 0 || !line.starts_with(' ') || line[mark->begin - 1] != ' ')
+    return broken("something behind a message that brings no other");
+  RETURN_IF_ERROR(count_message(mark->size));
+  if (message_skipped_) {
+    state_ = State::skipped_message;
+    return done();
+  }
+  const Result<std::string> allowed = checked_options(line.substr(0, mark->begin - 1));
+  if (!allowed) {
+    ++refused_;
+    return allowed.error();
+  }
+  for_server_ += *allowed + " {" + std::to_string(mark->size) + "+}\r\n";
+  state_ = State::message;
   return done();
 }
 

@@ -1,8 +1,13 @@
 // ImapCommandFilter: between a worker and the server of a signed-in session. It reads the worker's commands whole, checks
 // each against the purpose and its folders, and writes it again for the server, so that both count the same bytes:
-// small literals become quoted strings, and the only literal that goes on is the message of an APPEND.
+// small literals become quoted strings, and the only literals that go on are the messages of an APPEND.
 //
 // A refused command is answered here ("NO [NOPERM]") and never reaches the server. What cannot be framed ends the session.
+//
+// An APPEND may bring several messages (RFC 3502) where the server takes that and their literals without asking. What stands
+// before each one, flags and a date and nothing else, is read to its end, checked as before the first one, and written again
+// before a byte of it goes on. By then the server has the beginning of the command and no answer of its own: what is refused
+// there ends the session, and the server, which has not seen the command's end, takes none of its messages.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +24,12 @@ struct CommandRules {
   Purpose purpose = Purpose::backup_read;
   std::vector<std::string> folders;  // as is_in_scope
   bool literal_plus = false;         // the server takes LITERAL+ (RFC 7888)
+  bool multi_append = false;         // and MULTIAPPEND (RFC 3502); counts for nothing without literal_plus
 };
 
-inline constexpr std::size_t command_bytes_max = 64 * 1024;
-inline constexpr std::uint64_t append_bytes_max = 160U << 20;
+inline constexpr std::size_t command_bytes_max = 64 * 1024;    // of what stands between messages, too
+inline constexpr std::uint64_t append_bytes_max = 160U << 20;  // of all messages of one APPEND together
+inline constexpr std::size_t append_messages_max = 64;         // of one APPEND
 
 class ImapCommandFilter {
  public:
@@ -38,13 +45,17 @@ class ImapCommandFilter {
   std::string take_for_server() { return std::move(for_server_); }
   std::string take_for_worker() { return std::move(for_worker_); }
   std::uint64_t refused() const { return refused_; }
-  std::uint64_t appended() const { return appended_; }
+  std::uint64_t appended() const { return appended_; }  // messages of APPENDs that the server was given to their end
 
  private:
   enum class State { line, small_literal, awaiting_server, message, skipped_message, message_end, idle, over };
   Status take_line(std::string_view line);
   Status take_literal(std::uint64_t size, bool waits);
-  Status take_message(std::uint64_t size, bool waits);
+  Status take_message(const std::string& folder, std::string_view options, std::uint64_t size, bool waits);
+  Status take_behind_message(std::string_view line);
+  Status take_next_message(std::string_view line);
+  Status count_message(std::uint64_t size);
+  Result<std::string> checked_options(std::string_view options) const;
   Status finish_command();
   Status take_idle_line(std::string_view line);
   void refuse(const std::string& word, const std::string& why);
@@ -56,7 +67,10 @@ class ImapCommandFilter {
   std::string tag_;
   std::string literal_;
   std::uint64_t literal_left_ = 0;
-  bool message_skipped_ = false;
+  bool message_skipped_ = false;  // the command was refused, whatever it still brings
+  std::string folder_;            // of the APPEND that is under way
+  std::size_t messages_ = 0;      // of it, so far
+  std::uint64_t message_bytes_ = 0;
   std::string for_server_, for_worker_;
   std::uint64_t refused_ = 0, appended_ = 0;
 };

@@ -10,28 +10,87 @@ std::vector<std::string> fuzz_seeds() {
   return {
       "\0a1 CAPABILITY\r\na2 SELECT \"INBOX\"\r\na3 UID FETCH 1:* (FLAGS BODY.PEEK[])\r\na4 LOGOUT\r\n"s,
       "\0a1 EXAMINE {5}\r\nINBOX\r\na2 IDLE\r\nDONE\r\na3 APPEND INBOX {3+}\r\nabc\r\n"s,
-      "\0a1 CREATE \"Mailhold proof 0123456789abcdef0123456789abcdef\"\r\na2 DELETE \"Mailhold proof 0123456789abcdef0123456789abcdef\"\r\n"s};
+      "\0a1 CREATE \"Mailhold proof 0123456789abcdef0123456789abcdef\"\r\na2 DELETE \"Mailhold proof 0123456789abcdef0123456789abcdef\"\r\n"s,
+      "\0a1 APPEND INBOX (\\Seen) {3+}\r\nabc (a[) \"02-Nov-2026 10:00:00 +0000\" {4+}\r\n\r\nx {1+}\r\ny\r\na2 NOOP\r\n"s,
+      "\0a1 APPEND INBOX {1+}\r\nx (\\Deleted) {1+}\r\nx\r\na2 NOOP\r\n"s,
+      "\0a1 APPEND Sent {3+}\r\nabc (\\Deleted) {4+}\r\n\r\nx\r\na2 APPEND INBOX {1+}\r\nx () {1+}\r\ny\r\n"s};
 }
 
 std::vector<std::string> fuzz_words() {
-  return {"\r\n", "\n", "\"", "\\", "{1}\r\n", "{1+}\r\n", "(", ")", "[", "]", " ", "DELETE", "STORE"};
+  return {"\r\n", "\n",     "\"",    "\\",     "{1}\r\n", "{1+}\r\n",  "(",        ")",          "[",         "]",
+          " ",    "DELETE", "STORE", "APPEND", "INBOX",   "\\Deleted", "(\\Seen)", " {1+}\r\nx", "~{1+}\r\n", "CATENATE"};
 }
+
+namespace {
+
+using mailhold::imap::CommandRules, mailhold::imap::Purpose, mailhold::imap::ImapCommandFilter;
+
+const CommandRules reading = {Purpose::backup_read, {"INBOX"}, true, true};
+const CommandRules restoring = {Purpose::restore_write, {"INBOX"}, true, true};
+
+// In one piece or in two, and read again: the server sees the same, so that nothing was framed in two ways.
+void check_framing(const CommandRules& rules, std::string_view bytes, std::size_t cut) {
+  ImapCommandFilter whole(rules), parts(rules), again(rules);
+  const bool goes_on = static_cast<bool>(whole.receive(bytes));
+  const bool parts_go_on = parts.receive(bytes.substr(0, cut)) && parts.receive(bytes.substr(cut));
+  const std::string server = whole.take_for_server();
+  if (goes_on != parts_go_on || server != parts.take_for_server()) std::abort();
+  // What a session ended with is the beginning of a command, and as good as any.
+  if (!again.receive(server) || again.refused() != 0 || again.take_for_server() != server) std::abort();
+}
+
+// "{12+}" at the end of a line of the server's; 0 if there is none.
+std::size_t announced(std::string_view line) {
+  const std::size_t begin = line.rfind(" {");
+  if (begin == std::string_view::npos || !line.ends_with("+}")) return 0;
+  return static_cast<std::size_t>(mailhold::to_number(line.substr(begin + 2, line.size() - begin - 4)).value_or(0));
+}
+
+// Reads as a server does what came for it: every line outside of messages is a command of those that restore, or brings one more
+// message to an APPEND, with flags and a date at most; all of INBOX, and nothing of \\Deleted.
+void check_restoring(std::string_view server) {
+  std::size_t messages = 0;  // of the command under way
+  while (!server.empty()) {
+    const std::size_t end = server.find("\r\n");
+    if (end == std::string_view::npos) std::abort();
+    const std::string line = mailhold::to_lower(server.substr(0, end));
+    server.remove_prefix(end + 2);
+    const std::size_t size = announced(line);
+    if (size > 0 && line.find("\\deleted") != std::string::npos) std::abort();
+    if (messages > 0) {
+      if (line.empty()) {
+        messages = 0;
+        continue;
+      }
+      if (size == 0 || !(line.starts_with(" (") || line.starts_with(" \"") || line.starts_with(" {"))) std::abort();
+    } else {
+      const std::string_view command = std::string_view(line).substr(line.find(' ') + 1);
+      if (command.starts_with("append ") != (size > 0)) std::abort();
+      if (size > 0 && !command.starts_with("append \"inbox\" ")) std::abort();
+      for (const std::string_view word : {"delete ", "expunge", "login ", "copy ", "uid copy ", "uid expunge", "rename "})
+        if (command.starts_with(word)) std::abort();
+    }
+    if (size == 0) continue;
+    if (++messages > mailhold::imap::append_messages_max) std::abort();
+    server.remove_prefix(std::min(size, server.size()));
+  }
+}
+
+}  // namespace
 
 // Whatever a worker says, in whatever pieces: the server sees the same, and outside of messages never a word of these.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace mailhold;
-  using namespace mailhold::imap;
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   const std::size_t cut = data[0] % (bytes.size() + 1);
-  ImapCommandFilter whole({Purpose::backup_read, {"INBOX"}, true}), parts({Purpose::backup_read, {"INBOX"}, true});
-  const bool goes_on = static_cast<bool>(whole.receive(bytes));
-  const bool parts_go_on = parts.receive(bytes.substr(0, cut)) && parts.receive(bytes.substr(cut));
+  check_framing(reading, bytes, cut);
+  check_framing(restoring, bytes, cut);
+  ImapCommandFilter whole(reading), restore(restoring);
+  (void)whole.receive(bytes);
   const std::string server = whole.take_for_server();
-  if (goes_on != parts_go_on || (goes_on && server != parts.take_for_server())) std::abort();
-  // A second filter reads what came out of the first as the same commands: nothing was framed in two ways.
-  ImapCommandFilter again({Purpose::backup_read, {"INBOX"}, true});
-  if (goes_on && (!again.receive(server) || again.refused() != 0 || again.take_for_server() != server)) std::abort();
+  (void)restore.receive(bytes);
+  check_restoring(restore.take_for_server());
   for (const std::string_view word : {" delete ", " expunge", " append ", " login ", " store "}) {
     for (const std::string_view line : split(server, '\n')) {
       const std::string lower = to_lower(line);
@@ -40,7 +99,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   // A proof names its own folder in what changes anything, or nothing passes.
-  ImapCommandFilter proof({Purpose::backup_prove, {"*"}, true});
+  ImapCommandFilter proof({Purpose::backup_prove, {"*"}, true, true});
   if (!proof.receive(bytes)) return 0;
   const std::string of_proof = proof.take_for_server();
   if (to_lower(of_proof).find(" append ") != std::string::npos) return 0;  // a message may say anything

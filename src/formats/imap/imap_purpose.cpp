@@ -85,15 +85,19 @@ bool is_in_scope(const std::vector<std::string>& patterns, std::string_view fold
   });
 }
 
-std::vector<std::string> shown_capabilities(const std::vector<std::string>& offered) {
+std::vector<std::string> shown_capabilities(Purpose purpose, const std::vector<std::string>& offered) {
   constexpr std::string_view known[] = {"IMAP4rev1", "LITERAL+", "LITERAL-", "IDLE",        "NAMESPACE",     "UIDPLUS",
                                         "CONDSTORE", "QRESYNC",  "ENABLE",   "SPECIAL-USE", "LIST-EXTENDED", "LIST-STATUS",
                                         "ESEARCH",   "UNSELECT", "CHILDREN", "WITHIN"};
+  const auto is_offered = [&offered](std::string_view name) {
+    return std::any_of(offered.begin(), offered.end(),
+                       [name](const std::string& each) { return equals_ignoring_case(each, name); });
+  };
   std::vector<std::string> shown;
   for (const std::string_view name : known) {
-    if (std::any_of(offered.begin(), offered.end(), [&](const std::string& each) { return equals_ignoring_case(each, name); }))
-      shown.emplace_back(name);
+    if (is_offered(name)) shown.emplace_back(name);
   }
+  if (purpose == Purpose::restore_write && is_offered("LITERAL+") && is_offered("MULTIAPPEND")) shown.emplace_back("MULTIAPPEND");
   return shown;
 }
 

@@ -21,8 +21,8 @@ bool is_proof_folder(std::string_view folder);
 // Whether a folder may be named. Patterns: "*" for all, "Archive/*" for what begins so, else the name; INBOX in any case.
 bool is_in_scope(const std::vector<std::string>& patterns, std::string_view folder);
 
-// The capabilities of a server that a worker may know of.
-std::vector<std::string> shown_capabilities(const std::vector<std::string>& offered);
+// The capabilities of a server that a worker may know of. MULTIAPPEND only to one that restores, and only beside LITERAL+.
+std::vector<std::string> shown_capabilities(Purpose purpose, const std::vector<std::string>& offered);
 
 // A whole command, its words in upper case where they are keywords. `words[0]` is the command.
 struct Words {

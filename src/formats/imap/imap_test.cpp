@@ -138,10 +138,10 @@ TEST(ImapCommandFilter, a_proof_reaches_its_own_folder_and_nothing_else) {
 
 TEST(ImapCommandFilter, what_is_restored_goes_on_as_one_literal) {
   const Outcome plus = run(filter_for(Purpose::restore_write),
-                           "a APPEND INBOX (\\Seen) \"02-Nov-2026 10:00:00 +0000\" {11}\r\nb EXPUNGE\r\n\r\nc NOOP\r\n");
-  EXPECT_EQ(plus.server, "a APPEND INBOX (\\Seen) \"02-Nov-2026 10:00:00 +0000\" {11+}\r\nb EXPUNGE\r\n\r\nc NOOP\r\n");
+                           "a append INBOX (\\Seen) \"02-Nov-2026 10:00:00 +0000\" {11}\r\nb EXPUNGE\r\n\r\nc NOOP\r\n");
+  EXPECT_EQ(plus.server, "a APPEND \"INBOX\" (\\Seen) \"02-Nov-2026 10:00:00 +0000\" {11+}\r\nb EXPUNGE\r\n\r\nc NOOP\r\n");
   EXPECT_EQ(plus.worker, "+ go on\r\n");
-  EXPECT_TRUE(run(filter_for(Purpose::restore_write), "a APPEND INBOX {3+}\r\nabc {5+}\r\nhello\r\n").ended);  // MULTIAPPEND
+  EXPECT_TRUE(run(filter_for(Purpose::restore_write), "a APPEND INBOX {3+}\r\nabc {5+}\r\nhello\r\n").ended);  // not offered
   EXPECT_EQ(run(filter_for(Purpose::restore_write), "a APPEND INBOX (\\Deleted) {3+}\r\nabc\r\nb NOOP\r\n").server, "b NOOP\r\n");
   EXPECT_EQ(run(filter_for(Purpose::restore_write), "a UID STORE 1 +FLAGS.SILENT (\\dElEted)\r\n").server, "");
   EXPECT_EQ(run(filter_for(Purpose::backup_read), "a APPEND INBOX {3+}\r\nabc\r\nb NOOP\r\n").server, "b NOOP\r\n");
@@ -151,7 +151,7 @@ TEST(ImapCommandFilter, T19_a_refused_message_cannot_become_a_command) {
   // The server takes no LITERAL+: nothing is sent before its word, and when it says NO, what follows is read as commands here.
   auto filter = filter_for(Purpose::restore_write, false);
   ASSERT_TRUE(filter.receive("a APPEND INBOX {14}\r\n"));
-  EXPECT_EQ(filter.take_for_server(), "a APPEND INBOX {14}\r\n");
+  EXPECT_EQ(filter.take_for_server(), "a APPEND \"INBOX\" {14}\r\n");
   EXPECT_FALSE(filter.wants_input());
   filter.server_answered("x");
   EXPECT_FALSE(filter.wants_input());
@@ -167,7 +167,7 @@ TEST(ImapCommandFilter, T19_a_refused_message_cannot_become_a_command) {
   ASSERT_TRUE(taken.receive("a APPEND INBOX {3}\r\n"));
   taken.server_continues();
   ASSERT_TRUE(taken.receive("abc\r\n"));
-  EXPECT_EQ(taken.take_for_server(), "a APPEND INBOX {3}\r\nabc\r\n");
+  EXPECT_EQ(taken.take_for_server(), "a APPEND \"INBOX\" {3}\r\nabc\r\n");
   EXPECT_EQ(taken.appended(), 1U);
 }
 

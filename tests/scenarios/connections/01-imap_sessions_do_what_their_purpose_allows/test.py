@@ -88,6 +88,48 @@ class ImapSessions(ConnectionWorld):
         self.assertIn(b"1 EXPUNGE", journal.do("EXPUNGE")[1])
         journal.close()
 
+    def test_3a_several_messages_in_a_command_are_each_looked_at(self):
+        def append(*behind, flags="(\\Seen)"):
+            imap = Imap(self.open("imap", self.connection, "restore.write", permit))
+            message = letter("one of several")
+            imap.send(f"a APPEND INBOX {flags} {{{len(message)}+}}\r\n".encode() + message)
+            for words in behind:
+                imap.send(f" {words}{{{len(message)}+}}\r\n".encode() + message)
+            return imap
+
+        def there():
+            imap = Imap(self.open("imap", self.connection, "backup.read"))
+            count = imap.do("STATUS INBOX (MESSAGES)")[1]
+            imap.close()
+            return int(count.split(b"MESSAGES ")[1].split(b")")[0])
+
+        permit = self.permit(self.connection)
+        imap = Imap(self.open("imap", self.connection, "restore.write", permit))
+        self.assertRegex(imap.greeting, rb"LITERAL\+ .*MULTIAPPEND\]")
+        imap.close()
+        for purpose in ("backup.read", "journal"):
+            imap = Imap(self.open("imap", self.connection, purpose))
+            self.assertNotIn(b"MULTIAPPEND", imap.greeting)
+            imap.close()
+        before = there()
+        # What is refused behind the first message ends the session, and the server takes none of them.
+        for words in ("(\\Deleted) ", "Archive ", '"Archive" (\\Seen) ', '"yesterday" ', 'CATENATE (URL "/Archive/;UID=1") ', "~"):
+            imap = append("() ", words)
+            self.assertTrue(imap.is_over(), words)
+            self.wait_for_no_session()
+        self.assertEqual(there(), before)
+        # Nor does what is refused as a whole reach it, however much follows.
+        imap = append("(\\Deleted) ", "() ", flags="(\\Deleted)")
+        imap.send(b"\r\nb NOOP\r\n")
+        self.assertEqual(sorted(imap.line()[:4] for _ in range(2)), [b"a NO", b"b OK"])
+        imap.close()
+        self.assertEqual(there(), before)
+        imap = append("() ", '(\\Flagged) "02-Nov-2026 10:00:00 +0000" ')
+        imap.send(b"\r\n")
+        self.assertRegex(imap.line(), rb"a OK \[APPENDUID \d+ \d+:\d+\]")
+        imap.close()
+        self.assertEqual(there(), before + 3)
+
     def test_3b_whoever_has_taken_the_worker_over_writes_nothing_without_a_permit(self):
         """It stands where this test stands, and asks for what it likes."""
         mine, others = self.add("backup.read", "restore.write", "journal"), self.add("backup.read", "restore.write")
