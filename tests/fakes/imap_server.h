@@ -52,21 +52,25 @@ struct FakeFolder {
 class FakeImapServer final : public mailboxes::SessionSource {
  public:
   struct Faults {
-    std::int64_t drop_after_bytes = -1;      // of what it sends in one session; then it hangs up. One session only
-    std::set<std::uint32_t> unreadable;      // no content is given for these
-    std::set<std::uint32_t> refused;         // a FETCH of contents that names one of these is answered NO
-    std::int64_t contents_until_pause = -1;  // it gives; then it wants to be left alone
-    std::int64_t appends_until_pause = -1;   // it takes; then the same
-    bool lies_about_sizes = false;           // RFC822.SIZE
-    bool announces_too_much = false;         // literals end before their announced length
-    bool sends_others_contents = false;      // a content nobody asked for comes along
-    bool hides_new = false;                  // CHANGEDSINCE and VANISHED tell nothing
-    bool ignores_dates = false;              // APPEND
-    bool damages_appended = false;           // a byte of what APPEND brings is changed
-    bool drops_after_append = false;         // takes the message and hangs up without an answer, once
+    std::int64_t drop_after_bytes = -1;       // of what it sends in one session; then it hangs up. One session only
+    std::set<std::uint32_t> unreadable;       // no content is given for these
+    std::set<std::uint32_t> refused;          // a FETCH of contents that names one of these is answered NO
+    std::int64_t contents_until_pause = -1;   // it gives; then it wants to be left alone
+    std::int64_t appends_until_pause = -1;    // it takes; then the same
+    bool lies_about_sizes = false;            // RFC822.SIZE
+    bool announces_too_much = false;          // literals end before their announced length
+    bool sends_others_contents = false;       // a content nobody asked for comes along
+    bool hides_new = false;                   // CHANGEDSINCE and VANISHED tell nothing
+    bool ignores_dates = false;               // APPEND
+    bool damages_appended = false;            // a byte of what APPEND brings is changed
+    bool drops_after_append = false;          // takes the messages and hangs up without an answer, once
+    std::int64_t drops_behind_messages = -1;  // so many of one APPEND have come; takes none and hangs up, once
+    std::string refused_text;                 // an APPEND with a message that holds it is answered NO
+    std::string wrong_uids;                   // what APPENDUID names instead of where the messages went
   };
 
-  FakeImapServer(std::string capabilities = "IMAP4rev1 ENABLE UIDPLUS LITERAL+ CONDSTORE QRESYNC SPECIAL-USE LIST-EXTENDED")
+  FakeImapServer(
+      std::string capabilities = "IMAP4rev1 ENABLE UIDPLUS LITERAL+ MULTIAPPEND CONDSTORE QRESYNC SPECIAL-USE LIST-EXTENDED")
       : capabilities_(std::move(capabilities)) {
     folders["INBOX"];
   }
@@ -278,28 +282,59 @@ class FakeImapServer final : public mailboxes::SessionSource {
 
     void append(std::string command) {
       FakeFolder& folder = server_.folders[take_name(command)];
-      std::set<std::string> flags = take_flags(command);
-      std::string date = command.starts_with('"') ? take_name(command) : "01-Jan-2026 00:00:00 +0000";
-      const std::size_t brace = command.find('{');
-      std::string digits = command.substr(brace + 1, command.size() - brace - 2);
-      if (digits.ends_with('+'))
-        digits.pop_back();
-      else
-        say("+ go on\r\n");
-      const std::size_t size = std::stoull(digits);
-      while (input_.size() < size + 2) {
-        if (!fill()) return hang_up();
+      const auto messages = take_messages(std::move(command));
+      if (!messages) return hang_up();
+      Faults& wrong = server_.faults;
+      // All of them, or none (RFC 3502).
+      const auto count = static_cast<std::int64_t>(messages->size());
+      if (wrong.appends_until_pause >= 0 && wrong.appends_until_pause < count)
+        return say(tag_ + " NO [LIMIT] Too many messages for now\r\n");
+      if (wrong.appends_until_pause > 0) wrong.appends_until_pause -= count;
+      const bool is_refused = !wrong.refused_text.empty() && std::ranges::any_of(*messages, [&](const FakeMessage& each) {
+        return each.content.find(wrong.refused_text) != std::string::npos;
+      });
+      if (is_refused) return say(tag_ + " NO [CANNOT] not this message\r\n");
+      const std::uint32_t first = folder.uid_next;
+      for (FakeMessage message : *messages) {
+        if (wrong.damages_appended && !message.content.empty()) message.content[message.content.size() / 2] ^= 1;
+        folder.add(std::move(message.content), std::move(message.flags)).date =
+            wrong.ignores_dates ? "02-Jan-2026 00:00:00 +0000" : message.date;
       }
-      std::string content = input_.substr(0, size);
-      input_.erase(0, size + 2);
-      if (server_.faults.appends_until_pause == 0) return say(tag_ + " NO [LIMIT] Too many messages for now\r\n");
-      if (server_.faults.appends_until_pause > 0) --server_.faults.appends_until_pause;
-      if (server_.faults.damages_appended && !content.empty()) content[content.size() / 2] ^= 1;
-      if (server_.faults.ignores_dates) date = "02-Jan-2026 00:00:00 +0000";
-      FakeMessage& message = folder.add(std::move(content), std::move(flags));
-      message.date = date;
-      if (std::exchange(server_.faults.drops_after_append, false)) return hang_up();
-      ok(server_.has("UIDPLUS") ? "APPENDUID " + std::to_string(folder.uid_validity) + " " + std::to_string(message.uid) : "");
+      if (std::exchange(wrong.drops_after_append, false)) return hang_up();
+      std::string uids = std::to_string(first) + (count > 1 ? ":" + std::to_string(folder.uid_next - 1) : "");
+      if (!wrong.wrong_uids.empty()) uids = wrong.wrong_uids;
+      ok(server_.has("UIDPLUS") ? "APPENDUID " + std::to_string(folder.uid_validity) + " " + uids : "");
+    }
+
+    // Those of an APPEND, from behind its folder on; none if they do not come whole.
+    std::optional<std::vector<FakeMessage>> take_messages(std::string options) {
+      std::vector<FakeMessage> messages;
+      for (;;) {
+        FakeMessage& message = messages.emplace_back();
+        message.flags = take_flags(options);
+        message.date = options.starts_with('"') ? take_name(options) : "01-Jan-2026 00:00:00 +0000";
+        const std::size_t brace = options.find('{');
+        std::string digits = options.substr(brace + 1, options.size() - brace - 2);
+        if (digits.ends_with('+'))
+          digits.pop_back();
+        else
+          say("+ go on\r\n");
+        const std::size_t size = std::stoull(digits);
+        while (input_.size() < size) {
+          if (!fill()) return std::nullopt;
+        }
+        message.content = input_.substr(0, size);
+        input_.erase(0, size);
+        if (server_.faults.drops_behind_messages == static_cast<std::int64_t>(messages.size())) {
+          server_.faults.drops_behind_messages = -1;
+          return std::nullopt;
+        }
+        const auto line = read_line();
+        if (!line) return std::nullopt;
+        if (line->empty()) return messages;
+        if (!server_.has("MULTIAPPEND") || !line->starts_with(" (")) return std::nullopt;
+        options = line->substr(1);
+      }
     }
 
     void store(std::string command) {

@@ -172,8 +172,13 @@ class FakeAccount final : public TestAccount {
   FakeImapServer server;
 };
 std::unique_ptr<TestAccount> modern() {
+  return std::make_unique<FakeAccount>(
+      "IMAP4rev1 ENABLE UIDPLUS LITERAL+ MULTIAPPEND CONDSTORE QRESYNC SPECIAL-USE LIST-EXTENDED");
+}
+std::unique_ptr<TestAccount> one_by_one() {
   return std::make_unique<FakeAccount>("IMAP4rev1 ENABLE UIDPLUS LITERAL+ CONDSTORE QRESYNC SPECIAL-USE LIST-EXTENDED");
 }
+std::unique_ptr<TestAccount> without_ids() { return std::make_unique<FakeAccount>("IMAP4rev1 LITERAL+ MULTIAPPEND"); }
 std::unique_ptr<TestAccount> condstore() { return std::make_unique<FakeAccount>("IMAP4rev1 ENABLE CONDSTORE LITERAL-"); }
 std::unique_ptr<TestAccount> plain() { return std::make_unique<FakeAccount>("IMAP4rev1"); }
 
@@ -207,6 +212,8 @@ class PeerAccount final : public TestAccount {
 std::unique_ptr<TestAccount> peer() { return std::make_unique<PeerAccount>(ImapDialer::from_environment()); }
 
 INSTANTIATE_TEST_SUITE_P(ModernImap, MailboxContract, testing::Values(&modern));
+INSTANTIATE_TEST_SUITE_P(OneByOne, MailboxContract, testing::Values(&one_by_one));
+INSTANTIATE_TEST_SUITE_P(WithoutIds, MailboxContract, testing::Values(&without_ids));
 INSTANTIATE_TEST_SUITE_P(Condstore, MailboxContract, testing::Values(&condstore));
 INSTANTIATE_TEST_SUITE_P(PlainImap, MailboxContract, testing::Values(&plain));
 // There where a scenario runs it beside a real server.

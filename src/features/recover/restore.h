@@ -97,7 +97,8 @@ struct RestoreMemory {
   using Folders = std::map<Id, std::shared_ptr<ReadContents>>;  // by the folder that was backed up
   Folders compared;                                             // what was there before
   Folders read_back;                                            // of the reading back that goes on, and nothing else
-  std::map<Id, std::set<Id>> under_way;   // by folder: items that the server was given when a try ended, and did not answer
+  // By folder: items that the server was given, or was to be given next, when a try ended, and did not answer.
+  std::map<Id, std::set<Id>> under_way;
   std::atomic<std::uint64_t> got_on = 0;  // rises with every content that the server gave or took for the first time
 };
 

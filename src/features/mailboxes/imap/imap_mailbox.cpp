@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "features/mailboxes/imap/imap_append.h"
 #include "formats/imap/folder_name.h"
 
 namespace mailhold::mailboxes {
@@ -12,7 +13,6 @@ namespace {
 
 constexpr std::size_t contents_at_once = 100;
 constexpr std::size_t fetches_under_way = 2;
-constexpr std::size_t appends_under_way = 16, append_bytes_under_way = 8U << 20;
 constexpr std::string_view head_items = "(UID FLAGS INTERNALDATE RFC822.SIZE)";
 const ImapSession::Take ignore = [](imap::Response&) { return done(); };
 
@@ -24,23 +24,6 @@ std::vector<std::string> kept_flags(std::vector<std::string> flags) {
   std::sort(flags.begin(), flags.end());
   flags.erase(std::unique(flags.begin(), flags.end()), flags.end());
   return flags;
-}
-
-bool is_flag(std::string_view flag) {
-  if (flag.starts_with('\\')) flag.remove_prefix(1);
-  return !flag.empty() && std::none_of(flag.begin(), flag.end(), [](char letter) {
-    return letter <= ' ' || letter >= 0x7f || std::string_view("(){%*\"\\]").find(letter) != std::string_view::npos;
-  });
-}
-
-// \Deleted is never written: a session that restores deletes nothing, not even later by somebody's EXPUNGE.
-std::string flag_list(const std::vector<std::string>& flags) {
-  std::string list;
-  for (const std::string& flag : flags) {
-    if (!is_flag(flag) || equals_ignoring_case(flag, "\\Deleted") || equals_ignoring_case(flag, "\\Recent")) continue;
-    list += (list.empty() ? "" : " ") + flag;
-  }
-  return "(" + list + ")";
 }
 
 SpecialUse use_of(const imap::ListedFolder& folder) {
@@ -407,66 +390,16 @@ Result<Folder> ImapMailbox::make(const FolderPath& path, bool is_shown, const De
   return *made;
 }
 
-Result<std::string> ImapMailbox::append_command(const Folder& folder, const ItemHead& head) const {
-  ASSIGN_OR_RETURN(const std::string name, quoted(folder.id));
-  std::string command = "APPEND " + name + " " + flag_list(head.flags);
-  if (head.received_at != 0) command += " \"" + imap::write_internal_date({head.received_at, head.zone_minutes}) + "\"";
-  return command;
-}
-
-namespace {
-
-// Where APPENDUID (RFC 4315) says a message went; empty if it does not.
-std::string id_of_appended(const imap::Response& added) {
-  if (added.code != "APPENDUID" || added.code_words.size() != 2) return {};
-  const auto validity = to_number(added.code_words[0]);
-  const auto uid = to_number(added.code_words[1]);
-  if (!validity || !uid || *validity == 0 || *uid == 0 || *validity > 0xffffffffU || *uid > 0xffffffffU) return {};
-  return item_id(static_cast<std::uint32_t>(*validity), static_cast<std::uint32_t>(*uid));
-}
-
-}  // namespace
-
 Result<std::string> ImapMailbox::add(const Folder& folder, const Item& item, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const std::string command, append_command(folder, item.head));
+  ASSIGN_OR_RETURN(const std::string name, quoted(folder.id));
+  const std::string command = "APPEND " + name + " " + append_options(item.head);
   ASSIGN_OR_RETURN(const imap::Response added, session_->run_with_literal(command, item.content, deadline));
-  return id_of_appended(added);
+  return ids_of_appended(added, 1).front();
 }
 
-// The server stores one message while the next ones are on their way. A server without LITERAL+ is asked before each.
 Status ImapMailbox::add_all(const Folder& folder, const Additions& additions, const Deadline& deadline) {
-  struct UnderWay {
-    std::string tag;
-    std::size_t bytes = 0;
-  };
-  std::deque<UnderWay> under_way;
-  std::size_t bytes = 0;
-  const auto await_first = [&]() -> Status {
-    const Result<imap::Response> answered = session_->await(under_way.front().tag, ignore, deadline);
-    bytes -= under_way.front().bytes;
-    under_way.pop_front();
-    if (!answered && answered.error().kind != ErrorKind::denied) return answered.error();
-    return additions.added(answered ? Result<std::string>(id_of_appended(*answered)) : answered.error());
-  };
-  for (;;) {
-    ASSIGN_OR_RETURN(const std::optional<Item> item, additions.next());
-    if (!item) break;
-    ASSIGN_OR_RETURN(const std::string command, append_command(folder, item->head));
-    while (!under_way.empty() && (under_way.size() == appends_under_way || bytes + item->content.size() > append_bytes_under_way))
-      RETURN_IF_ERROR(await_first());
-    if (!session_->takes_literal_at_once(item->content.size())) {
-      while (!under_way.empty()) RETURN_IF_ERROR(await_first());
-      const Result<imap::Response> added = session_->run_with_literal(command, item->content, deadline);
-      if (!added && added.error().kind != ErrorKind::denied) return added.error();
-      RETURN_IF_ERROR(additions.added(added ? Result<std::string>(id_of_appended(*added)) : added.error()));
-      continue;
-    }
-    ASSIGN_OR_RETURN(std::string tag, session_->send_with_literal(command, item->content, deadline));
-    bytes += item->content.size();
-    under_way.push_back({std::move(tag), item->content.size()});
-  }
-  while (!under_way.empty()) RETURN_IF_ERROR(await_first());
-  return done();
+  ASSIGN_OR_RETURN(std::string name, quoted(folder.id));
+  return ImapAppends(*session_, std::move(name), additions, deadline).run();
 }
 
 Status ImapMailbox::set_flags(const Folder& folder, const std::string& id, const std::vector<std::string>& flags,

@@ -47,7 +47,6 @@ class ImapMailbox final : public ScratchTarget {
   Status heads_of(const std::string& command, std::vector<ItemHead>& heads, std::vector<std::string>* gone,
                   const Deadline& deadline);
   Result<std::vector<std::uint32_t>> uids_of(const std::string& command, const Deadline& deadline);
-  Result<std::string> append_command(const Folder& folder, const ItemHead& head) const;
   Result<std::string> quoted(std::string_view name) const;
   Result<Folder> make(const FolderPath& path, bool is_shown, const Deadline& deadline);
   std::string name_of_path(const FolderPath& path) const;

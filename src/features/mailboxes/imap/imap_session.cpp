@@ -124,18 +124,27 @@ bool ImapSession::takes_literal_at_once(std::size_t bytes) const {
   return has("LITERAL+") || (has("LITERAL-") && bytes <= literal_minus_bytes_max);
 }
 
-Result<std::string> ImapSession::send_with_literal(const std::string& command, std::string_view literal,
-                                                   const Deadline& deadline) {
+Result<std::string> ImapSession::send_with_literals(const std::string& command, const std::vector<Part>& parts,
+                                                    const Deadline& deadline) {
   if (failure_) return *failure_;
   const std::string tag = next_tag();
   // One write for what is small: each is a record of TLS further on.
   constexpr std::size_t joined_bytes_max = 64U << 10;
-  std::string line = tag + " " + command + " {" + std::to_string(literal.size()) + "+}\r\n";
-  const bool joins = literal.size() <= joined_bytes_max;
-  if (joins) line.append(literal).append("\r\n");
-  Status sent = stream_->write_all(line, deadline);
-  if (sent && !joins) sent = stream_->write_all(literal, deadline);
-  if (sent && !joins) sent = stream_->write_all("\r\n", deadline);
+  Status sent = done();
+  std::string joined = tag + " " + command;
+  const auto write = [&](std::string_view bytes) {
+    if (sent && joined.size() + bytes.size() > joined_bytes_max) sent = stream_->write_all(std::exchange(joined, {}), deadline);
+    if (bytes.size() <= joined_bytes_max)
+      joined.append(bytes);
+    else if (sent)
+      sent = stream_->write_all(bytes, deadline);
+  };
+  for (const auto& [words, literal] : parts) {
+    write((words.empty() ? " {" : " " + std::string(words) + " {") + std::to_string(literal.size()) + "+}\r\n");
+    write(literal);
+  }
+  write("\r\n");
+  if (sent) sent = stream_->write_all(joined, deadline);
   if (!sent) return fail(sent.error()).error();
   sent_.emplace(tag, std::nullopt);
   return tag;
@@ -145,7 +154,7 @@ Result<imap::Response> ImapSession::run_with_literal(const std::string& command,
                                                      const Deadline& deadline) {
   if (failure_) return *failure_;
   if (takes_literal_at_once(literal.size())) {
-    ASSIGN_OR_RETURN(const std::string tag, send_with_literal(command, literal, deadline));
+    ASSIGN_OR_RETURN(const std::string tag, send_with_literals(command, {{{}, literal}}, deadline));
     return await(tag, ignore, deadline);
   }
   const std::string tag = next_tag();

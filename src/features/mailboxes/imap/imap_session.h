@@ -36,15 +36,20 @@ class ImapSession {
   // The tagged OK. denied: NO or BAD; unavailable: a NO that says later, BYE, or the connection; corrupt: no IMAP.
   Result<imap::Response> run(const std::string& command, const Take& take, const Deadline& deadline);
   // In two halves, so that the next command is under way while this one is answered: the server must not be asked for
-  // anything meanwhile whose answer depends on the order. Every tag is awaited, in the order of sending, whatever the one
-  // before came to. `take` sees all untagged responses that come until then.
+  // anything meanwhile whose answer depends on the order. Every tag is awaited, whatever another one came to, and a command may
+  // be run to its end before those that were sent earlier are awaited. `take` sees all untagged responses that come until then.
   Result<std::string> send(const std::string& command, const Deadline& deadline);  // its tag
   Result<imap::Response> await(const std::string& tag, const Take& take, const Deadline& deadline);
   // The same with a literal at the end: "APPEND ..." and the message. A server without LITERAL+ is asked first (RFC 7888).
   Result<imap::Response> run_with_literal(const std::string& command, std::string_view literal, const Deadline& deadline);
-  // Whether a literal of that size goes out without asking; then send_with_literal() may be used for it.
+  // Whether a literal of that size goes out without asking; then it may be one of send_with_literals().
   bool takes_literal_at_once(std::size_t bytes) const;
-  Result<std::string> send_with_literal(const std::string& command, std::string_view literal, const Deadline& deadline);
+  // One command with several literals, each behind words of its own; its tag. At least one part.
+  struct Part {
+    std::string_view words;
+    std::string_view literal;
+  };
+  Result<std::string> send_with_literals(const std::string& command, const std::vector<Part>& parts, const Deadline& deadline);
 
  private:
   ImapSession(std::unique_ptr<net::Stream> stream, ImapSessionSettings settings)

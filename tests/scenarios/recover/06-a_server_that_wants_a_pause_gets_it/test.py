@@ -178,6 +178,7 @@ class AServerWantsAPause(MailboxWorld):
         owner.ok(owner.imap.expunge())
         owner.close()
         taken, read_back, left = [], [], {"appends": APPENDS, "fetches": 1, "byes": 1}
+        commands = {"appends": 0}
 
         def judge(command):
             """So many messages and one request for contents in each session; and one session that ends before it began."""
@@ -189,10 +190,12 @@ class AServerWantsAPause(MailboxWorld):
             kind, record = ("appends", taken) if b" APPEND " in command else ("fetches", read_back) if b"BODY.PEEK" in command else (None, None)
             if kind is None:
                 return None
-            if not left[kind]:
+            asked = len(re.findall(rb"\{\d+\+\}\r\n", command)) if kind == "appends" else 1  # messages of one command: all of them or none
+            if left[kind] < asked:
                 return command.split(b" ", 1)[0] + b" NO [LIMIT] Too many of them for now\r\n"
-            left[kind] -= 1
-            record.append(command)
+            left[kind] -= asked
+            record.extend([command] * asked)
+            commands["appends"] += kind == "appends"
             return None
         self.mail.judge = judge
         command, job = self.waiting_restore(ANN)
@@ -207,6 +210,7 @@ class AServerWantsAPause(MailboxWorld):
         self.assertEqual((report["exact"], report["restored"] + report["present"], report["not_as_it_was"]), (True, MESSAGES, []), report)
         self.assertEqual(left["byes"], 0)
         self.assertEqual(len(taken), MESSAGES, "each message was appended once")
+        self.assertLess(commands["appends"], MESSAGES / 4, "and most of them together with others")
         uids = [uid for each in read_back for part in re.search(rb"FETCH (\S+)", each)[1].decode().split(",") for first, _, last in [part.partition(":")]
                 for uid in range(int(first), int(last or first) + 1)]
         self.assertEqual(sorted(uids), list(range(MESSAGES + 1, 2 * MESSAGES + 1)), "and read back once")
