@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "features/recover/restore_items.h"
 #include "features/recover/verb_fields.h"
 
 namespace mailhold::recover {
@@ -282,10 +283,11 @@ Result<json::object> restore_verb(Backups& backups, const Backups::FindItems& fi
     RETURN_IF_ERROR(backups.verify(job, deadline));
     return json::object{{"restore", job.text()}};
   }
-  if (verb != "restore.show")
+  if (verb != "restore.show" && verb != "restore.items")
     return Error{ErrorKind::not_found, "there is no verb " + std::string(verb), "there is no verb " + std::string(verb)};
   ASSIGN_OR_RETURN(const RestoreReport report, backups.restore_report(job, deadline));
-  return shown_report(job, report, backups.patience());
+  return verb == "restore.items" ? shown_items(request, report)
+                                 : Result<json::object>(shown_report(job, report, backups.patience()));
 }
 
 }  // namespace

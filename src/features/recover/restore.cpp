@@ -137,6 +137,13 @@ class FolderRestore {
   }
 
  private:
+  RestoredItem of(const ItemRow& item, Outcome outcome, std::string detail = {}) const {
+    RestoredItem one{item.id, group_.target, {}, outcome, std::move(detail)};
+    one.received_at = item.head.received_at;
+    one.bytes = item.bytes;
+    return one;
+  }
+
   void note(RestoredItem item) {
     all_by_id_ = all_by_id_ && !item.target_id.empty();
     done_.push_back(std::move(item));
@@ -151,7 +158,7 @@ class FolderRestore {
     std::vector<const ItemRow*> missing;
     for (const ItemRow* item : items) {
       ASSIGN_OR_RETURN(std::optional<ItemHead> there, folder.take_equal(*item, deadline));
-      RestoredItem one{item->id, group_.target, {}, Outcome::would, {}};
+      RestoredItem one = of(*item, Outcome::would);
       if (!there) RETURN_IF_ERROR(take_equal_in_meaning(folder, *item, there, one, deadline));
       if (!there && !request_.dry_run) {
         missing.push_back(item);
@@ -203,12 +210,14 @@ class FolderRestore {
     one.outcome = ours_.contains(item.id) ? Outcome::restored : Outcome::present;
     if (!request_.sets_flags || restorable(there.flags) == restorable(item.head.flags)) return done();
     one.outcome = Outcome::flags_set;
+    one.flags_before = restorable(there.flags);
+    one.flags_after = restorable(item.head.flags);
     return request_.dry_run ? done() : folder.set_flags(there.id, item.head.flags, deadline);
   }
 
   Status add(TargetFolder& folder, const std::vector<const ItemRow*>& missing, const Deadline& deadline) {
     std::size_t at = 0;
-    std::deque<Id> under_way;
+    std::deque<const ItemRow*> under_way;
     mailboxes::MailboxTarget::Additions additions;
     additions.next = [&]() -> Result<std::optional<mailboxes::Item>> {
       for (; at < missing.size(); ++at) {
@@ -217,22 +226,20 @@ class FolderRestore {
         const bool is_to_come = !content && (content.error().is_temporary() || content.error().kind == ErrorKind::cancelled);
         if (is_to_come) return content.error();
         if (!content || !item.has_content(crypto::sha256(*content))) {
-          note({item.id,
-                group_.target,
-                {},
-                Outcome::failed,
-                content ? "the backup holds another content" : "the backup does not open"});
+          note(of(item, Outcome::failed, content ? "the backup holds another content" : "the backup does not open"));
           continue;
         }
         ++at;
-        under_way.push_back(item.id);
+        under_way.push_back(&item);
         return std::optional(mailboxes::Item{item.head, item.form, std::move(*content)});
       }
       return std::optional<mailboxes::Item>();
     };
     additions.added = [&](const Result<std::string>& id) -> Status {
       const std::string why = id ? "" : id.error().for_peer.empty() ? "the server refuses it" : id.error().for_peer;
-      note({under_way.front(), group_.target, id ? *id : "", id ? Outcome::restored : Outcome::failed, why});
+      RestoredItem one = of(*under_way.front(), id ? Outcome::restored : Outcome::failed, why);
+      one.target_id = id ? *id : "";
+      note(std::move(one));
       under_way.pop_front();
       ++parts_.memory->got_on;
       if (id && !id->empty()) read_back_.give(group_.folder, folder.folder(), *id);
@@ -240,7 +247,7 @@ class FolderRestore {
     };
     const Status status = folder.add_all(additions, deadline);
     // The server may have stored what it did not answer any more.
-    parts_.memory->under_way.at(group_.folder).insert(under_way.begin(), under_way.end());
+    for (const ItemRow* item : under_way) parts_.memory->under_way.at(group_.folder).insert(item->id);
     return status;
   }
 

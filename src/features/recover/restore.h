@@ -54,6 +54,11 @@ struct RestoredItem {
   Outcome outcome = Outcome::failed;
   std::string detail;         // for people, without content: of differs and failed why, of others equal_in_meaning or nothing
   bool is_read_back = false;  // in the reading back that goes on: that says nothing more of it
+  // As it was backed up; both 0 in reports of before these were told.
+  Milliseconds received_at = 0;
+  std::uint64_t bytes = 0;
+  // Of flags_set, without \Deleted: what the server had, and what was backed up.
+  std::vector<std::string> flags_before{}, flags_after{};
 };
 
 // A restore whose server wants to be left alone waits, and goes on by itself.

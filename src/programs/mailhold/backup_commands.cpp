@@ -67,6 +67,7 @@ Status await(Console& console, const json::object& begin) {
       continue;
     }
     console.print(answer);
+    if (!console.json) std::cout << "each item: mailhold restore items " << job << "\n";
     if (const json::value* failure = report.if_contains("failure"))
       return Error{ErrorKind::unavailable, "the restore came to no end: " + std::string(failure->as_string())};
     if (!report.at("exact").as_bool())
@@ -74,6 +75,24 @@ Status await(Console& console, const json::object& begin) {
                    std::to_string(report.at("not_as_it_was").as_array().size()) + " items are not as they were"};
     return done();
   }
+}
+
+// A page of a report, with how to see the next one.
+Status show_items(Console& console, const Command& command, const Typed& typed) {
+  ASSIGN_OR_RETURN(const std::string request, request_of(command, typed));
+  ASSIGN_OR_RETURN(const std::string answer, console.ask(request));
+  const json::object page = json::parse(answer).as_object();
+  if (console.json) {
+    console.print(answer);
+    return done();
+  }
+  const json::array& items = page.at("items").as_array();
+  const bool is_dry_run = !items.empty() && items.front().as_object().contains("would");
+  console.print(json::serialize(json::object{{"items", items}}),
+                {"folder", "received_at", "bytes", is_dry_run ? "would" : "outcome", "what", "item"});
+  if (const json::value* after = page.if_contains("after"))
+    std::cerr << "There are further ones: --after " << printable(std::string(after->as_string())) << "\n";
+  return done();
 }
 
 // A verb that begins one as it is.
@@ -252,6 +271,17 @@ std::vector<Command> backup_commands() {
   finding.run = [plain = finding](Console& console, const Typed& typed) { return find(console, plain, typed); };
   Command verifying{"restore", "verify", "Read everything of a restore back once more and compare, while its permit counts",
                     {job},     "",       {}};
+  Command listing{"restore",
+                  "items",
+                  "Show the report of a restore item by item: folder, date, size, and what became of it, or would in a dry run",
+                  {job,
+                   {"folder", "Only what goes into this folder and what is below it"},
+                   {"outcome", "Only restored, missing, present, flags-set, differs or failed"},
+                   {"limit", "At most so many, up to 1000; 100 if not given", false, Form::number},
+                   {"after", "Only those behind this item"}},
+                  "mailhold restore items 66… --outcome missing",
+                  {}};
+  listing.run = [plain = listing](Console& console, const Typed& typed) { return show_items(console, plain, typed); };
   Command proving{"backup",
                   "prove",
                   "Put some items into a scratch folder at the server, read them back, compare, and take the folder away",
@@ -302,6 +332,7 @@ std::vector<Command> backup_commands() {
       std::move(allowing),
       std::move(carrying_out),
       {"restore", "show", "Show how far a restore is, and its report", {job}, "", {}},
+      std::move(listing),
       std::move(verifying),
   };
 }

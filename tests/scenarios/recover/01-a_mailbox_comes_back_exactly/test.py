@@ -191,6 +191,21 @@ class MailboxComesBack(MailboxWorld):
         done = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "restore", *old, "--dry-run", "--key", self.mailhold.operator], capture_output=True, text=True)
         self.assertEqual(done.stderr, f"This is signed for the account {BEA} at {HOST}:{self.peers.imaps_port} only (all of it), over the connection {self.writing}.\n")
         self.assertRegex(done.stdout, r"missing +6\n")
+        self.assertRegex(done.stdout, f"mailhold restore items [0-9a-f]{{32}}\n$")
+        # Each item with what would be done, for people and page by page; no subject, and nothing of a content.
+        job = done.stdout.split()[-1]
+        items = self.mailhold.cli("restore", "items", job, "--outcome", "missing")["items"]
+        self.assertEqual(len(items), 6)
+        self.assertEqual({(each["would"], each["folder"].split("/")[0]) for each in items}, {("be put back", "Old")})
+        self.assertTrue(all(each["bytes"] > 0 and each["received_at"].endswith("Z") for each in items), items)
+        first = self.mailhold.cli("restore", "items", job, "--limit", "4")
+        rest = self.mailhold.cli("restore", "items", job, "--after", first["after"])
+        self.assertEqual(first["items"] + rest["items"], self.mailhold.cli("restore", "items", job)["items"])
+        with self.assertRaisesRegex(CommandFailed, "flags-set"):
+            self.mailhold.cli("restore", "items", job, "--outcome", "gone")
+        people = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "restore", "items", job], capture_output=True, text=True).stdout
+        self.assertRegex(people, r"^folder +received_at +bytes +would +what +item *\n")
+        self.assertEqual(people.count("be put back"), 6)
         # What was typed is what is signed, whatever workerd says.
         def under_lies(**lies):
             liar = LyingWorker(self.folder, self.mailhold.socket, **lies)
