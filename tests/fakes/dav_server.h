@@ -59,6 +59,7 @@ class FakeDavServer final : public mailboxes::SessionSource {
     bool drops_after_put = false;            // takes it, and never says so; once
     std::int64_t requests_until_pause = -1;  // it answers; then it wants to be left alone for two minutes
     bool has_unique_uids = false;            // refuses a second item of one UID in a collection (RFC 4791 section 5.3.2.1)
+    bool has_weak_etags = false;
   };
 
   FakeDavServer() {
@@ -156,7 +157,9 @@ class FakeDavServer final : public mailboxes::SessionSource {
             "xmlns:cs=\"http://calendarserver.org/ns/\">" +
                 responses + "</d:multistatus>"};
   }
-  static std::string etag_of(const FakeDavItem& item) { return "\"v" + std::to_string(item.version) + "\""; }
+  std::string etag_of(const FakeDavItem& item) const {
+    return std::string(ways.has_weak_etags ? "W/" : "") + "\"v" + std::to_string(item.version) + "\"";
+  }
   static std::string token_of(std::uint64_t state) { return "http://dav.example.test/token/" + std::to_string(state); }
 
   std::string state_properties(const FakeCollection& collection) const {
@@ -169,7 +172,7 @@ class FakeDavServer final : public mailboxes::SessionSource {
              "</d:supported-report></d:supported-report-set>";
     return out;
   }
-  static std::string item_properties(const FakeDavItem& item) {
+  std::string item_properties(const FakeDavItem& item) const {
     return "<d:getetag>" + etag_of(item) + "</d:getetag><d:getcontentlength>" + std::to_string(item.content.size()) +
            "</d:getcontentlength><d:resourcetype/>";
   }
@@ -191,15 +194,22 @@ class FakeDavServer final : public mailboxes::SessionSource {
       return {200, item->second.content, "etag: " + etag_of(item->second) + "\r\n"};
     }
     if (request.method != "PUT") return {405, ""};
-    if (request.field("if-none-match") != "*") return {400, ""};
-    if (found->second.items.contains(name)) return {412, ""};
+    const auto there = found->second.items.find(name);
+    const bool is_there = there != found->second.items.end();
+    const std::string_view if_match = request.field("if-match");
+    if (if_match.empty() && request.field("if-none-match") != "*") return {400, ""};
+    // Weak tags never match (RFC 9110 section 13.1.1).
+    const bool is_its_tag = is_there && !ways.has_weak_etags && if_match == etag_of(there->second);
+    const bool matches = is_there && (if_match == "*" || is_its_tag);
+    if (if_match.empty() ? is_there : !matches) return {412, ""};
     if (ways.has_unique_uids) {
       for (const auto& [other, item] : found->second.items) {
-        if (uid_of(item.content) == uid_of(request.body)) return {409, ""};
+        if (other != name && uid_of(item.content) == uid_of(request.body))
+          return {409, "<d:error xmlns:d=\"DAV:\" xmlns:c=\"urn:ietf:params:xml:ns:caldav\"><c:no-uid-conflict/></d:error>"};
       }
     }
     found->second.put(name, ways.rewrites ? rewritten(request.body) : request.body);
-    return {201, "", ways.tells_etag_of_put ? "etag: " + etag_of(found->second.items[name]) + "\r\n" : ""};
+    return {is_there ? 204 : 201, "", ways.tells_etag_of_put ? "etag: " + etag_of(found->second.items[name]) + "\r\n" : ""};
   }
 
   static std::string uid_of(const std::string& content) {

@@ -65,6 +65,10 @@ Status MailboxTarget::add_all(const Folder& folder, const Additions& additions, 
   }
 }
 
+Result<std::string> MailboxTarget::replace(const Folder&, const std::string&, const Item&, const Deadline&) {
+  return Error{ErrorKind::unsupported, "items have no names here, under which their contents could change"};
+}
+
 Result<std::optional<std::uint64_t>> MailboxSource::count(const Folder&, const Deadline&) {
   return std::optional<std::uint64_t>();
 }

@@ -120,7 +120,7 @@ class MailboxSource {
   virtual Result<std::vector<ItemHead>> list(const Folder& folder, const Deadline& deadline) = 0;
 };
 
-// A session that may write. It can add and mark; it never deletes.
+// A session that may write. It can add, mark, and put another content under a name; it never deletes.
 class MailboxTarget : public MailboxSource {
  public:
   // Done if it is there. Makes the folders above it too. The answer is how folders() shows it.
@@ -141,6 +141,11 @@ class MailboxTarget : public MailboxSource {
 
   virtual Status set_flags(const Folder& folder, const std::string& id, const std::vector<std::string>& flags,
                            const Deadline& deadline) = 0;
+
+  // Puts the item in place of the version that `id` names, under that name; where the server has any other version by then
+  // nothing changes. The answer is the new id, or empty where the server does not tell. denied with the reason where it has
+  // another version, or refuses this item; unsupported where items have no names: their contents never change.
+  virtual Result<std::string> replace(const Folder& folder, const std::string& id, const Item& item, const Deadline& deadline);
 };
 
 // A folder of our own at somebody's server: made, filled, read and taken away again by one proof.

@@ -26,6 +26,7 @@ class TestAccount {
   }
   // What not every protocol has.
   virtual bool has_flags_and_dates() const { return true; }
+  virtual bool has_names() const { return false; }  // under which contents change
   virtual bool has_inbox() const { return true; }
   virtual bool tells_counts() const { return true; }
   // The folder that the tests work in; it does not exist yet.

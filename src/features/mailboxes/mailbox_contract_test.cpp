@@ -106,6 +106,48 @@ TEST_P(MailboxContract, a_change_of_flags_is_told) {
   EXPECT_EQ(found->flags, (std::vector<std::string>{"\\Flagged", "\\Seen"}));
 }
 
+TEST_P(MailboxContract, a_version_is_replaced_where_it_is_the_one_that_is_there) {
+  ASSERT_TRUE(session->add(folder, letter("one"), soon()));
+  const auto heads = session->list(folder, soon());
+  ASSERT_TRUE(heads && heads->size() == 1);
+  const std::string& seen = heads->front().id;
+  // The same event or contact, by its UID: servers take no other one under a name.
+  const auto changed = [this](const std::string& how) {
+    Item item = letter("one");
+    if (const std::size_t at = item.content.find("<&>"); at != std::string::npos) item.content.replace(at, 3, how);
+    return item;
+  };
+  const Item two = changed("two");
+  const auto replaced = session->replace(folder, seen, two, soon());
+  if (!account->has_names()) {
+    ASSERT_FALSE(replaced);
+    EXPECT_EQ(replaced.error().kind, ErrorKind::unsupported);
+    return;
+  }
+  ASSERT_TRUE(replaced) << replaced.error().detail;
+  auto reader = account->session();
+  const auto now = reader->list(folder, soon());
+  ASSERT_TRUE(now);
+  ASSERT_EQ(now->size(), 1U) << "under the same name";
+  EXPECT_EQ(item_name(now->front().id), item_name(seen));
+  EXPECT_NE(now->front().id, seen);
+  if (!replaced->empty()) EXPECT_EQ(*replaced, now->front().id);
+  EXPECT_EQ(contents(*reader, {now->front().id})[now->front().id], two.content);
+  // The version that was seen is no longer there: nothing changes, whoever wrote the one that is.
+  for (const std::string& id : {seen, std::string(item_name(seen)) + "\n", std::string(item_name(seen)) + "\n*"}) {
+    const auto again = session->replace(folder, id, changed("three"), soon());
+    ASSERT_FALSE(again) << id;
+    EXPECT_EQ(again.error().kind, ErrorKind::denied);
+    EXPECT_FALSE(again.error().for_peer.empty());
+  }
+  reader = account->session();
+  EXPECT_EQ(contents(*reader, {now->front().id})[now->front().id], two.content);
+  // What went meanwhile is not made again.
+  account->remove(folder, now->front().id);
+  EXPECT_FALSE(account->session()->replace(folder, now->front().id, two, soon()));
+  EXPECT_TRUE(account->session()->list(folder, soon())->empty());
+}
+
 TEST_P(MailboxContract, what_left_the_folder_is_told) {
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(session->add(folder, letter("n" + std::to_string(i)), soon()));
   auto reader = account->session();

@@ -89,6 +89,10 @@ TEST(Multistatus, what_is_none_is_refused) {
 TEST(Multistatus, preconditions_of_errors_are_known) {
   EXPECT_TRUE(names_precondition("<d:error xmlns:d=\"DAV:\"><d:valid-sync-token/></d:error>", "valid-sync-token"));
   EXPECT_FALSE(names_precondition("<d:error xmlns:d=\"DAV:\"><d:other/></d:error>", "valid-sync-token"));
+  for (const std::string space : {"urn:ietf:params:xml:ns:caldav", "urn:ietf:params:xml:ns:carddav"})
+    EXPECT_TRUE(
+        names_precondition("<error xmlns=\"DAV:\"><C:no-uid-conflict xmlns:C=\"" + space + "\"/></error>", "no-uid-conflict"));
+  EXPECT_FALSE(names_precondition("<error xmlns=\"DAV:\"><C:no-uid-conflict xmlns:C=\"urn:x\"/></error>", "no-uid-conflict"));
   EXPECT_FALSE(names_precondition("<error><valid-sync-token/></error>", "valid-sync-token"));
   EXPECT_FALSE(names_precondition("Forbidden", "valid-sync-token"));
 }

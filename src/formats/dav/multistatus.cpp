@@ -173,7 +173,9 @@ Result<Multistatus> read_multistatus(std::string_view bytes, const XmlLimits& li
 bool names_precondition(std::string_view bytes, std::string_view precondition) {
   pugi::xml_document document;
   const Result<pugi::xml_node> root = parse(document, bytes, {.bytes_max = 256U << 10, .elements_max = 1000, .depth_max = 40});
-  return root && is(*root, dav_space, "error") && child(*root, dav_space, precondition);
+  if (!root || !is(*root, dav_space, "error")) return false;
+  return child(*root, dav_space, precondition) || child(*root, caldav_space, precondition) ||
+         child(*root, carddav_space, precondition);
 }
 
 }  // namespace mailhold::dav

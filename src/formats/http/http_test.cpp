@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "formats/http/entity_tag.h"
 #include "formats/http/request.h"
 #include "formats/http/response.h"
 
@@ -24,6 +25,24 @@ TEST(HttpRequest, reads_a_request_that_comes_byte_by_byte) {
   EXPECT_EQ(parser.request().target, "/a?b");
   EXPECT_EQ(parser.request().field("accept-language"), "de , en");
   EXPECT_EQ(parser.request().body, "abc");
+}
+
+TEST(HttpRequest, a_field_that_comes_twice_is_read_as_one_list) {
+  RequestParser parser;
+  ASSERT_EQ(parser.feed("GET / HTTP/1.1\r\nHost: x\r\nIf-None-Match: *\r\nif-none-match: \"a\"\r\nX-Empty:\r\nX-Empty:\r\n\r\n"),
+            State::complete);
+  EXPECT_EQ(parser.request().field("if-none-match"), "*");
+  EXPECT_EQ(parser.request().joined_field("if-none-match"), "*, \"a\"");
+  EXPECT_EQ(parser.request().joined_field("host"), "x");
+  EXPECT_EQ(parser.request().joined_field("if-match"), "");
+  EXPECT_EQ(parser.request().joined_field("x-empty"), ", ");
+}
+
+TEST(EntityTag, only_one_strong_tag_can_be_relied_on) {
+  for (const char* tag : {"\"\"", "\"a\"", "\"v1-2/3+=\"", "\"\xc3\xa4\"", "\"a,b\""}) EXPECT_TRUE(is_strong_tag(tag)) << tag;
+  for (const char* tag : {"", "*", "\"", "a", "W/\"a\"", "\"a\", \"b\"", "\"a\" ", " \"a\"", "\"a b\"", "\"a\r\nX: y\"",
+                          "\"a\rb\"", "\"a\x7f\"", "\"a\"b\""})
+    EXPECT_FALSE(is_strong_tag(tag)) << tag;
 }
 
 TEST(HttpRequest, refuses_what_two_programs_could_read_differently) {

@@ -49,6 +49,17 @@ std::string_view Request::field(std::string_view name) const {
   return {};
 }
 
+std::string Request::joined_field(std::string_view name) const {
+  std::string joined;
+  bool is_first = true;
+  for (const auto& [key, value] : fields) {
+    if (key != name) continue;
+    joined += (is_first ? "" : ", ") + value;
+    is_first = false;
+  }
+  return joined;
+}
+
 RequestParser::State RequestParser::refuse(int status) {
   status_ = status;
   buffered_.clear();

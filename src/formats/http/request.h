@@ -22,6 +22,8 @@ struct Request {
 
   // The first field of this name (lower case); empty when there is none.
   std::string_view field(std::string_view name) const;
+  // All fields of this name in one, as a server may read them (RFC 9110 section 5.3): "a, b".
+  std::string joined_field(std::string_view name) const;
 };
 
 struct RequestLimits {

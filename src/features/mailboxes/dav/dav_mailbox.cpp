@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "formats/dav/dav_path.h"
+#include "formats/http/entity_tag.h"
 #include "formats/http/proof_collection.h"
 
 namespace mailhold::mailboxes {
@@ -48,6 +49,24 @@ Error error_of_item(int status) {
   const std::string what = "the server answers " + std::to_string(status) + (status == 507 ? ": there is no room for it" : "");
   if (passes_by_itself(status)) return {ErrorKind::unavailable, what};
   return {ErrorKind::denied, what, what};
+}
+
+// What became of a PUT: the item's new id, or nothing where the server does not tell. `other_version`: why its condition was not
+// met, for people.
+Result<std::string> id_after_put(const DavAnswer& answer, const std::string& name, const std::string& other_version) {
+  const int status = answer.status;
+  if (status == 200 || status == 201 || status == 204) return answer.etag.empty() ? std::string() : name + "\n" + answer.etag;
+  // The server may have taken it when it was asked the first time: reading it back tells.
+  if (status == 412 && answer.was_repeated) return std::string();
+  const std::string what = "the server answers " + std::to_string(status);
+  // RFC 4791 section 5.3.2.1, RFC 6352 section 6.3.2.1.
+  if ((status == 403 || status == 409) && dav::names_precondition(answer.body, "no-uid-conflict"))
+    return Error{
+        ErrorKind::denied, what,
+        "its UID is in the way: the server has it under another name, or another one under this name; that stays as it is"};
+  if (status == 412 || status == 409) return Error{ErrorKind::denied, what, other_version};
+  if (status == 404) return error_of(404);
+  return error_of_item(status);
 }
 
 bool is_redirect(int status) { return status == 301 || status == 302 || status == 307 || status == 308; }
@@ -513,23 +532,33 @@ Result<std::string> DavMailbox::add(const Folder& folder, const Item& item, cons
   std::string name(item_name(item.head.id));
   if (name.empty() || dav::path_of_href(folder.id + name) != folder.id + name)
     name = Id::random().text() + (is_contact ? ".vcf" : ".ics");
-  const Result<DavAnswer> answer = session_.ask({.method = "PUT",
-                                                 .path = folder.id + name,
-                                                 .fields = std::string("If-None-Match: *\r\nContent-Type: ") +
-                                                           (is_contact ? "text/vcard" : "text/calendar") + "; charset=utf-8\r\n",
-                                                 .body = item.content},
-                                                deadline);
-  if (!answer) return answer.error();
-  const int status = answer->status;
-  if (status == 200 || status == 201 || status == 204) return answer->etag.empty() ? std::string() : id_of(name, answer->etag);
-  // The server may have taken it when it was asked the first time: reading it back tells.
-  if (status == 412 && answer->was_repeated) return std::string();
-  if (status == 412 || status == 409) {
-    const std::string what = "another version of it is there: restore it into a folder of its own (--to)";
-    return Error{ErrorKind::denied, "the server answers " + std::to_string(status), what};
+  ASSIGN_OR_RETURN(const DavAnswer answer, put(folder.id + name, "If-None-Match: *\r\n", item, deadline));
+  return id_after_put(
+      answer, name, "another version of it is there: restore it over that one (--overwrite), or into a folder of its own (--to)");
+}
+
+Result<std::string> DavMailbox::replace(const Folder& folder, const std::string& id, const Item& item, const Deadline& deadline) {
+  if ((form_of(folder) == ContentForm::vcard) != (item.form == ContentForm::vcard) || item.form == ContentForm::mime)
+    return Error{ErrorKind::denied, "an item of another kind than its folder"};
+  const std::string name(item_name(id));
+  if (name.empty() || dav::path_of_href(folder.id + name) != folder.id + name || !http::is_strong_tag(version_in(id))) {
+    const std::string what =
+        "the server does not name its versions so that one could be written over and no other (a strong ETag)";
+    return Error{ErrorKind::denied, what, what};
   }
-  if (status == 404) return error_of(404);
-  return error_of_item(status);
+  const std::string condition = "If-Match: " + std::string(version_in(id)) + "\r\n";
+  ASSIGN_OR_RETURN(const DavAnswer answer, put(folder.id + name, condition, item, deadline));
+  return id_after_put(answer, name, "it changed at the server at this very moment: it stays as it is");
+}
+
+Result<DavAnswer> DavMailbox::put(const std::string& path, const std::string& condition, const Item& item,
+                                  const Deadline& deadline) {
+  const std::string type = item.form == ContentForm::vcard ? "text/vcard" : "text/calendar";
+  return session_.ask({.method = "PUT",
+                       .path = path,
+                       .fields = condition + "Content-Type: " + type + "; charset=utf-8\r\n",
+                       .body = item.content},
+                      deadline);
 }
 
 Status DavMailbox::set_flags(const Folder&, const std::string&, const std::vector<std::string>&, const Deadline&) {

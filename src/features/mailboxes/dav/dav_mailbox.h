@@ -39,6 +39,8 @@ class DavMailbox final : public ScratchTarget {
   Result<Folder> make_folder(const FolderPath& path, const Deadline& deadline) override;
   // By PUT under the name it had, and only if there is nothing of that name (If-None-Match: *).
   Result<std::string> add(const Folder& folder, const Item& item, const Deadline& deadline) override;
+  // By PUT, and only over the version that has that ETag (If-Match), which must be a strong one.
+  Result<std::string> replace(const Folder& folder, const std::string& id, const Item& item, const Deadline& deadline) override;
   // A collection of the kind of `like`, called scratch_name(job) and a number.
   Result<Folder> make_scratch(Id job, const FolderPath& like, const Deadline& deadline) override;
   Status remove_scratch(Id job, const Deadline& deadline) override;
@@ -74,6 +76,7 @@ class DavMailbox final : public ScratchTarget {
   Status fetch_one(const Folder& folder, const std::string& name, const std::string& id, const Sink& sink,
                    const Deadline& deadline);
   ContentForm form_of(const Folder& folder) const;
+  Result<DavAnswer> put(const std::string& path, const std::string& condition, const Item& item, const Deadline& deadline);
   Result<Folder> make_collection(const FolderPath& path, const std::string& name, const Deadline& deadline);
 
   DavSession session_;

@@ -43,6 +43,7 @@ class DavTestAccount : public TestAccount {
  public:
   explicit DavTestAccount(bool is_contacts) : is_contacts_(is_contacts) {}
   bool has_flags_and_dates() const override { return false; }
+  bool has_names() const override { return true; }
   bool has_inbox() const override { return false; }
   bool tells_counts() const override { return false; }
   FolderPath folder() const override {
