@@ -129,6 +129,9 @@ std::string policy_of(const access::Route& route);
 
 inline constexpr std::string_view submit_purpose = "route.submit";
 inline constexpr std::string_view restore_purpose = "restore.write";
+// Of a session over http that a permit with `overwrite` opened for restore_purpose. No connection can have it, so nobody can ask
+// for it.
+inline constexpr std::string_view overwrite_purpose = "restore.overwrite";
 inline constexpr std::string_view restore_permit = "restore.allow";  // the operation
 inline constexpr std::string_view intent_type = "use.intent";
 inline constexpr std::string_view outcome_type = "use.outcome";

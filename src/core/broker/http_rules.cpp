@@ -5,6 +5,8 @@
 #include <optional>
 
 #include "base/text.h"
+#include "core/broker/broker_messages.h"
+#include "formats/http/entity_tag.h"
 #include "formats/http/proof_collection.h"
 
 namespace mailhold::broker {
@@ -128,16 +130,22 @@ HttpRules::HttpRules(const std::vector<std::string>& templates, std::vector<std:
   }
 }
 
-Status HttpRules::check_purpose(std::string_view method, std::string_view target, std::string_view if_none_match) const {
+Status HttpRules::check_purpose(std::string_view method, std::string_view target, std::string_view if_none_match,
+                                std::string_view if_match) const {
   if (purpose_ == "backup.prove") return check_proof(method, target, if_none_match);
   const auto is_among = [&](const auto& methods) {
     return std::find(std::begin(methods), std::end(methods), method) != std::end(methods);
   };
   if (is_among(reading)) return done();
-  if (purpose_ != "restore.write") return refused("a purpose that reads changes nothing at the server");
+  const bool writes_over = purpose_ == overwrite_purpose;
+  if (purpose_ != restore_purpose && !writes_over) return refused("a purpose that reads changes nothing at the server");
   if (is_among(adding)) return done();
   if (method != "PUT") return refused("restore.write adds; it never deletes, moves or copies");
-  if (trim(if_none_match) != "*") return refused("restore.write never writes over what is there: PUT needs If-None-Match: *");
+  if (trim(if_none_match) == "*") return done();
+  if (!writes_over) return refused("restore.write never writes over what is there: PUT needs If-None-Match: *");
+  if (!if_none_match.empty() || !http::is_strong_tag(if_match))
+    return refused(
+        "restore.overwrite writes over no version but one that it names: PUT needs If-None-Match: * or If-Match of a tag");
   return done();
 }
 
@@ -179,8 +187,8 @@ Result<std::string> HttpRules::check_path(std::string_view method, std::string_v
 }
 
 Result<AllowedRequest> HttpRules::check(std::string_view method, std::string_view target, std::string_view body,
-                                        std::string_view if_none_match) const {
-  RETURN_IF_ERROR(check_purpose(method, target, if_none_match));
+                                        std::string_view if_none_match, std::string_view if_match) const {
+  RETURN_IF_ERROR(check_purpose(method, target, if_none_match, if_match));
   ASSIGN_OR_RETURN(const std::string mailbox, check_path(method, target));
   const std::string_view path = target.substr(0, target.find('?'));
   if (path.ends_with(batch_path) || to_lower(path).find("batch") != std::string::npos) {
@@ -225,7 +233,7 @@ Result<AllowedRequest> HttpRules::check_batch(std::string_view prefix, std::stri
     }
     const std::string target = std::string(prefix) + std::string(url->as_string());
     if (to_lower(target).find("batch") != std::string::npos) return refused("a batch in a batch");
-    RETURN_IF_ERROR(check_purpose(std::string_view(method->as_string()), target, {}));
+    RETURN_IF_ERROR(check_purpose(std::string_view(method->as_string()), target, {}, {}));
     ASSIGN_OR_RETURN(std::string mailbox, check_path(std::string_view(method->as_string()), target));
     if (!mailbox.empty()) allowed.mailboxes.push_back(std::move(mailbox));
   }

@@ -2,8 +2,9 @@
 // and the parts of a $batch, each judged as if it came alone. Pure; any thread.
 //
 // Whatever the templates say, a purpose keeps its word: restore.write adds, and never deletes, moves or writes over what is
-// there; backup.read, journal and directory.read have no method that writes but POST, which templates must not give them but for
-// what reads; backup.prove sees names, and else works in collections of its own alone (formats/http/proof_collection.h).
+// there; restore.overwrite does the same, and writes over one version that it names; backup.read, journal and directory.read have
+// no method that writes but POST, which templates must not give them but for what reads; backup.prove sees names, and else works
+// in collections of its own alone (formats/http/proof_collection.h).
 //
 //   "GET /v1.0/users/{mailbox}/messages/**"   {mailbox}: one of the connection's, *: any one segment, **: whatever follows
 #pragma once
@@ -36,14 +37,15 @@ class HttpRules {
  public:
   HttpRules(const std::vector<std::string>& templates, std::vector<std::string> mailboxes, std::string purpose = {});
 
-  // denied says why not. `if_none_match`: that field of the request.
+  // denied says why not. `if_none_match` and `if_match`: those fields of the request, joined where they come more than once.
   Result<AllowedRequest> check(std::string_view method, std::string_view target, std::string_view body,
-                               std::string_view if_none_match = {}) const;
+                               std::string_view if_none_match = {}, std::string_view if_match = {}) const;
 
   static constexpr std::size_t batch_parts_max = 20;  // as Microsoft Graph documents it
 
  private:
-  Status check_purpose(std::string_view method, std::string_view target, std::string_view if_none_match) const;
+  Status check_purpose(std::string_view method, std::string_view target, std::string_view if_none_match,
+                       std::string_view if_match) const;
   Result<std::string> check_path(std::string_view method, std::string_view target) const;
   Result<AllowedRequest> check_batch(std::string_view prefix, std::string_view body) const;
 

@@ -83,6 +83,30 @@ TEST(HttpRules, T19_a_purpose_keeps_its_word_whatever_the_templates_say) {
   }
 }
 
+TEST(HttpRules, T19_an_overwrite_names_the_one_version_that_it_writes_over) {
+  std::vector<std::string> templates;
+  const std::vector<std::string> methods{"GET",   "PROPFIND", "REPORT", "PUT",  "MKCALENDAR",
+                                         "MKCOL", "PATCH",    "DELETE", "MOVE", "COPY"};
+  for (const std::string& method : methods) templates.push_back(method + " /dav/ann/**");
+  templates.emplace_back("POST /$batch");
+  const HttpRules over(templates, {"*"}, "restore.overwrite");
+  EXPECT_TRUE(over.check("PUT", "/dav/ann/e.ics", "", "", "\"v1\""));
+  EXPECT_TRUE(over.check("PUT", "/dav/ann/e.ics", "", "*"));
+  for (const char* tag : {"", "*", "\"v1\", \"v2\"", "\"v1\", *", "W/\"v1\"", "v1", "\"v1\", "})
+    EXPECT_FALSE(over.check("PUT", "/dav/ann/e.ics", "", "", tag)) << tag;
+  EXPECT_FALSE(over.check("PUT", "/dav/ann/e.ics", "", "\"v0\"", "\"v1\"")) << "if it is v1 and not v0";
+  EXPECT_FALSE(over.check("PUT", "/dav/ann/e.ics", "", "*, \"v0\""));
+  EXPECT_FALSE(over.check("PUT", "/dav/bob/e.ics", "", "", "\"v1\"")) << "templates say what passes, as ever";
+  for (const char* method : {"DELETE", "MOVE", "COPY"})
+    EXPECT_FALSE(over.check(method, "/dav/ann/e.ics", "", "*", "\"v1\"")) << method;
+  for (const char* method : {"GET", "PROPFIND", "REPORT", "MKCALENDAR", "MKCOL", "PATCH"})
+    EXPECT_TRUE(over.check(method, "/dav/ann/e.ics", "")) << method;
+  const std::string batch = R"({"requests":[{"id":"1","method":"PUT","url":"/dav/ann/e.ics","headers":{"if-match":"\"v1\""}}]})";
+  EXPECT_FALSE(over.check("POST", "/$batch", batch, "", "\"v1\""));
+  for (const char* purpose : {"restore.write", "backup.read", "backup.prove", "journal", "directory.read", ""})
+    EXPECT_FALSE(HttpRules(templates, {"*"}, purpose).check("PUT", "/dav/ann/e.ics", "", "", "\"v1\"")) << purpose;
+}
+
 TEST(HttpRules, T19_a_proof_works_in_collections_of_its_own_alone) {
   std::vector<std::string> templates;
   for (const char* method :

@@ -101,7 +101,8 @@ Result<bool> HttpSession::may_pass(const AllowedRequest& allowed) {
 
 Result<HttpSession::Next> HttpSession::serve_one(net::Stream& server, net::Stream& worker, const http::Request& request,
                                                  const Deadline& deadline) {
-  const auto allowed = rules_.check(request.method, request.target, request.body, request.field("if-none-match"));
+  const auto allowed = rules_.check(request.method, request.target, request.body, request.joined_field("if-none-match"),
+                                    request.joined_field("if-match"));
   if (!allowed) {
     ++refused_;
     RETURN_IF_ERROR(answer(worker, 403, allowed.error().detail, deadline));

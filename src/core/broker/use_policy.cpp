@@ -74,8 +74,12 @@ Status check_connection_use(const access::Connection& connection, const OpenConn
 }
 
 std::string purpose_of_session(const OpenConnection& request, const access::Operation* permit) {
-  const bool is_dry_run = permit != nullptr && !permit->argument_or("dry_run", "").empty();
-  return is_dry_run ? "backup.read" : request.purpose;
+  const auto says = [&](const char* name) { return permit != nullptr && !permit->argument_or(name, "").empty(); };
+  if (says("dry_run")) return "backup.read";
+  // Over IMAP no content can be written over, and flags pass in any case.
+  const bool writes_over =
+      says("overwrite") && request.purpose == restore_purpose && request.kind == access::ConnectionKind::http;
+  return writes_over ? std::string(overwrite_purpose) : request.purpose;
 }
 
 bool is_own_place(const access::Connection& reading, const access::Connection& writing) {

@@ -35,7 +35,7 @@ Status check_connection_use(const access::Connection& connection, const OpenConn
                             const access::Operation* permit);
 
 // The purpose that a session is filtered by, and that stands in the ledger: the one it was asked for, but backup.read where the
-// permit is for a dry run.
+// permit is for a dry run, and overwrite_purpose where one that lets items be written over opens a session over http.
 std::string purpose_of_session(const OpenConnection& request, const access::Operation* permit);
 
 // Whether a restore over `writing` goes to where a mailbox is read over `reading`: the same account of the same tenant at the

@@ -229,6 +229,19 @@ TEST(UsePolicy, a_dry_run_only_reads) {
   EXPECT_EQ(purpose_of_session(asked, &permit), "backup.read");
 }
 
+TEST(UsePolicy, only_what_was_signed_for_as_an_overwrite_writes_over) {
+  const auto asked = [](access::ConnectionKind kind) { return OpenConnection{id_of('c', 0), kind, "restore.write", {}}; };
+  access::Operation permit{"restore.allow", id_of('t', 0), {}, {}, 0, {}};
+  EXPECT_EQ(purpose_of_session(asked(access::ConnectionKind::http), &permit), "restore.write");
+  permit.arguments["overwrite"] = "true";
+  EXPECT_EQ(purpose_of_session(asked(access::ConnectionKind::http), &permit), "restore.overwrite");
+  EXPECT_EQ(purpose_of_session(asked(access::ConnectionKind::imap), &permit), "restore.write");
+  permit.arguments["dry_run"] = "true";
+  EXPECT_EQ(purpose_of_session(asked(access::ConnectionKind::http), &permit), "backup.read");
+  // Nobody can ask for it: no connection has that purpose.
+  for (const std::string_view known : access::known_purposes) EXPECT_NE(known, overwrite_purpose);
+}
+
 TEST(UsePolicy, its_own_place_is_no_path_that_nobody_reads) {
   access::Connection reading;
   reading.id = id_of('c', 0);

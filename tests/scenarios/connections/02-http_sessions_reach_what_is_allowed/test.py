@@ -171,6 +171,25 @@ class HttpSessions(ConnectionWorld):
         self.assertEqual(len(self.server.requests), 1)
         http.close()
 
+    def test_6b_T19_nothing_is_written_over_but_by_an_overwrite_that_was_signed_for(self):
+        writing = self.add("password", "a dav password", DAV + ["PUT /dav/{mailbox}/**"], purposes=("backup.read", "restore.write"), mailboxes=("ann",))
+        event, put = "/dav/ann/calendar/1.ics", [{"If_None_Match": "*"}, {"If_Match": '"v1"'}]
+        never = [{}, {"If_Match": "*"}, {"If_Match": 'W/"v1"'}, {"If_Match": '"v1", "v2"'}, {"If_None_Match": '"v1"'}, {"If_None_Match": '"v0"', "If_Match": '"v1"'},
+                 {"If_None_Match": '*\r\nIf-None-Match: "v1"'}, {"If_Match": '"v1"\r\nIf-Match: *'}]
+        for more, passing in (({}, put[:1]), ({"overwrite": "true"}, put), ({"overwrite": "true", "dry_run": "true"}, [])):
+            http = Http(self.open("http", writing, "restore.write", self.permit(writing, **more)))
+            self.server.requests.clear()
+            for fields in put + never:
+                status, _, _ = http.do("PUT", event, b"x", **fields)
+                self.assertEqual(status, 200 if fields in passing else 403, (more, fields))
+            self.assertEqual(http.do("DELETE", event, b"", If_Match='"v1"')[0], 403)
+            self.assertEqual([request.fields.get("if-match", "") for request in self.server.requests], ["", '"v1"'][:len(passing)])
+            http.close()
+            self.wait_for_no_session()
+        purposes = [each["purpose"] for each in self.events_of_connection(writing) if each["t"] == "use.intent"]
+        self.assertEqual(purposes, ["restore.write", "restore.overwrite", "backup.read"])
+        self.assertIn("purpose", self.refusal("http", writing, "restore.overwrite"))
+
     def test_7_a_client_assertion_says_what_it_must(self):
         key, token = self.folder / "client.key", needle("token")
         subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
