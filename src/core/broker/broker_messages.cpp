@@ -103,7 +103,7 @@ Result<ExportMade> parse_export_made(std::string_view bytes) {
 
 std::string encode(const RestoreMade& made) {
   ByteWriter writer;
-  writer.text(made.operation).u64(made.restored).u64(made.present).u64(made.missing).u64(made.differing);
+  writer.text(made.operation).u64(made.restored).u64(made.present).u64(made.missing).u64(made.differing).u64(made.overwritten);
   return writer.u8(made.is_dry_run ? 1 : 0).u8(made.is_whole ? 1 : 0).take();
 }
 
@@ -112,7 +112,7 @@ Result<RestoreMade> parse_restore_made(std::string_view bytes) {
   RestoreMade made;
   made.operation = reader.text();
   bool is_sound = made.operation.size() == hash_bytes;
-  for (std::uint64_t* count : {&made.restored, &made.present, &made.missing, &made.differing}) {
+  for (std::uint64_t* count : {&made.restored, &made.present, &made.missing, &made.differing, &made.overwritten}) {
     *count = reader.u64();
     is_sound = is_sound && *count < count_max;
   }

@@ -76,6 +76,7 @@ struct RestoreMade {
   std::uint64_t present = 0;
   std::uint64_t missing = 0;  // of a dry run
   std::uint64_t differing = 0;
+  std::uint64_t overwritten = 0;  // or would be
   bool is_dry_run = false;
   bool is_whole = false;  // it came to its end
 };

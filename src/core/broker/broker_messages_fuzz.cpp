@@ -40,7 +40,7 @@ std::vector<std::string> fuzz_seeds() {
           encode(route_operation()),
           encode(broker::WorkReport{id, id, "backup.expired", {{"items", 3}, {"bytes", 1000}}}),
           encode(broker::ExportMade{std::string(32, 'o'), std::string(32, 'm'), 3, 1, 1000}),
-          encode(broker::RestoreMade{std::string(32, 'o'), 3, 1, 0, 1, false, true}),
+          encode(broker::RestoreMade{std::string(32, 'o'), 3, 1, 0, 1, 2, false, true}),
           encode(broker::OpenConnection{id, access::ConnectionKind::imap, "restore.write", id, id, std::string(32, 'o')})};
 }
 

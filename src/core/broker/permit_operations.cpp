@@ -164,6 +164,7 @@ Status Broker::record_restore(const RestoreMade& made, const Deadline& deadline)
                   {"present", static_cast<std::int64_t>(made.present)},
                   {"missing", static_cast<std::int64_t>(made.missing)},
                   {"differing", static_cast<std::int64_t>(made.differing)},
+                  {"overwritten", static_cast<std::int64_t>(made.overwritten)},
                   {"dry_run", std::int64_t{made.is_dry_run ? 1 : 0}},
                   {"whole", std::int64_t{made.is_whole ? 1 : 0}}};
   return record(std::move(entry), deadline);

@@ -35,7 +35,8 @@ void count_restore(const RestoreReport& report) {
         {{"outcome", !report.failure.empty() ? "broken_off"
                      : report.is_exact()     ? "exact"
                                              : "differs"}});
-  for (const Outcome outcome : {Outcome::present, Outcome::restored, Outcome::flags_set, Outcome::differs, Outcome::failed}) {
+  for (const Outcome outcome :
+       {Outcome::present, Outcome::restored, Outcome::flags_set, Outcome::overwritten, Outcome::differs, Outcome::failed}) {
     std::string name(name_of(outcome));
     std::replace(name.begin(), name.end(), ' ', '_');
     count("mailhold_restore_items_total", "Items of restores, by outcome.", report.count(outcome), {{"outcome", name}});

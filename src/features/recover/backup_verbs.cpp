@@ -144,6 +144,7 @@ json::object shown_report(Id job, const RestoreReport& report, std::chrono::seco
                    {"present", report.count(Outcome::present)},
                    {"missing", report.count(Outcome::would)},
                    {"flags_set", report.count(Outcome::flags_set)},
+                   {"overwritten", report.count(Outcome::overwritten)},
                    {"equal_in_meaning", report.count_equal_in_meaning()},
                    {"not_as_it_was", std::move(differing)}};
   if (!report.request.into.is_none()) one["into_mailbox"] = report.request.into.text();

@@ -28,8 +28,10 @@ std::string reason_without_target(const Error& error, const RestoreRequest& requ
 
 // What the last process did of a restore that may not go on: as far as it has noted that.
 std::string reason_to_end(const Error& error, const RestoreReport& report) {
-  const std::uint64_t restored = report.count(Outcome::restored), flags_set = report.count(Outcome::flags_set);
+  const std::uint64_t restored = report.count(Outcome::restored), flags_set = report.count(Outcome::flags_set),
+                      overwritten = report.count(Outcome::overwritten);
   const std::string items = std::to_string(restored) + " items had been put back" +
+                            (overwritten > 0 ? ", " + std::to_string(overwritten) + " written over" : "") +
                             (flags_set > 0 ? " and the flags of " + std::to_string(flags_set) + " set" : "");
   return "workerd ended in the middle of it, and it may not go on: " + error.detail + ". By its last note " + items +
          ", and were not read back; what was under way may be there too. To have the rest, " + how_to_sign_again(report.request);

@@ -1,5 +1,7 @@
 #include "features/recover/comparison.h"
 
+#include <limits>
+
 #include "base/text.h"
 #include "platform/crypto/hash.h"
 
@@ -21,6 +23,18 @@ Result<Meaning> meaning_of(const ContentComparer& comparer, TargetFolder& folder
   if (is_to_come) return backed_up.error();
   if (!backed_up || !item.has_content(crypto::sha256(*backed_up))) return Meaning{};
   return comparer.meaning->compare(item.tenant, item.form, *backed_up, there, deadline);
+}
+
+Result<bool> is_in_backup(const KeptContents& kept, const Mailbox& mailbox, std::string_view content, const Deadline& deadline) {
+  constexpr Milliseconds end_of_time = std::numeric_limits<Milliseconds>::max();
+  const std::string sha256 = crypto::sha256(content);
+  const Id id = kept.ids->id_of(sha256);
+  const auto versions = kept.book.items_with(mailbox, id, end_of_time, deadline);
+  if (!versions && versions.error().kind != ErrorKind::corrupt) return versions.error();
+  if (!versions || versions->empty()) return false;
+  const Result<std::string> stored = kept.store.retrieve(mailbox.tenant, id, deadline);
+  if (!stored && (stored.error().is_temporary() || stored.error().kind == ErrorKind::cancelled)) return stored.error();
+  return stored && crypto::sha256(*stored) == sha256;
 }
 
 Result<std::string> content_difference(const ContentComparer& comparer, TargetFolder& folder, const ItemRow& item,

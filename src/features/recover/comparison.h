@@ -21,6 +21,17 @@ struct ContentComparer {
 Result<Meaning> meaning_of(const ContentComparer& comparer, TargetFolder& folder, const ItemRow& item, const std::string& id,
                            const Deadline& deadline);
 
+// Where contents are kept and how they are called; both outlive it.
+struct KeptContents {
+  BackupBook& book;
+  store::MessageStore& store;
+  std::shared_ptr<const ContentIds> ids;  // of the mailbox's tenant
+};
+
+// Whether the mailbox's backup has that content, so that nothing is lost with it at the server: a version that has not ended
+// names it, and it can be read.
+Result<bool> is_in_backup(const KeptContents& kept, const Mailbox& mailbox, std::string_view content, const Deadline& deadline);
+
 // In what the content that the folder gives is another than the one that was backed up: "content: VEVENT.RRULE"; equal_in_meaning
 // if only its bytes are; empty if in nothing.
 Result<std::string> content_difference(const ContentComparer& comparer, TargetFolder& folder, const ItemRow& item,

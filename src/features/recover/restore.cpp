@@ -63,7 +63,7 @@ std::string place_of(const Mailbox& mailbox) {
 }
 
 std::string_view name_of(Outcome outcome) {
-  constexpr std::string_view names[] = {"", "present", "restored", "missing", "flags set", "differs", "failed"};
+  constexpr std::string_view names[] = {"", "present", "restored", "missing", "flags set", "differs", "failed", "overwritten"};
   return names[static_cast<std::size_t>(outcome)];
 }
 
@@ -160,6 +160,12 @@ class FolderRestore {
       ASSIGN_OR_RETURN(std::optional<ItemHead> there, folder.take_equal(*item, deadline));
       RestoredItem one = of(*item, Outcome::would);
       if (!there) RETURN_IF_ERROR(take_equal_in_meaning(folder, *item, there, one, deadline));
+      if (const auto other = there ? std::nullopt : folder.id_of_same_name(*item);
+          other && (request_.overwrites || request_.dry_run)) {
+        RETURN_IF_ERROR(write_over(folder, *item, *other, one, deadline));
+        note(std::move(one));
+        continue;
+      }
       if (!there && !request_.dry_run) {
         missing.push_back(item);
         continue;
@@ -180,12 +186,16 @@ class FolderRestore {
         note(std::move(found->second));
         continue;
       }
-      const bool was_restored = found != earlier_.end() && found->second.outcome == Outcome::restored;
-      if (was_restored || parts_.memory->under_way.at(group_.folder).contains(item.id)) ours_.insert(item.id);
+      const auto& under_way = parts_.memory->under_way.at(group_.folder);
+      if (const auto given = under_way.find(item.id); given != under_way.end()) ours_.insert(*given);
+      const bool is_ours = found != earlier_.end() && is_put_back(found->second.outcome);
+      if (is_ours) ours_.insert_or_assign(item.id, found->second.outcome);
       left.push_back(&item);
     }
     return left;
   }
+
+  static bool is_put_back(Outcome outcome) { return outcome == Outcome::restored || outcome == Outcome::overwritten; }
 
   static bool stands(TargetFolder& folder, const RestoredItem& one) {
     return one.outcome == Outcome::failed || (!one.target_id.empty() && folder.take_again(one.target_id));
@@ -197,7 +207,7 @@ class FolderRestore {
     const auto id = folder.id_of_same_name(item);
     if (!id || folder.read().others.contains(*id)) return done();
     ASSIGN_OR_RETURN(const Meaning meaning, meaning_of({parts_.store, parts_.meaning}, folder, item, *id, deadline));
-    if (!meaning.is_equal) folder.read().others.insert(*id);
+    if (!meaning.is_equal) folder.read().others.emplace(*id, meaning.differences);
     if (!meaning.is_equal) return done();
     there = folder.take(*id);
     one.detail = equal_in_meaning;
@@ -207,13 +217,71 @@ class FolderRestore {
   Status take_present(TargetFolder& folder, const ItemRow& item, const ItemHead& there, RestoredItem& one,
                       const Deadline& deadline) {
     one.target_id = there.id;
-    one.outcome = ours_.contains(item.id) ? Outcome::restored : Outcome::present;
-    if (!request_.sets_flags || restorable(there.flags) == restorable(item.head.flags)) return done();
+    const auto ours = ours_.find(item.id);
+    one.outcome = ours != ours_.end() ? ours->second : Outcome::present;
+    if (!request_.overwrites || restorable(there.flags) == restorable(item.head.flags)) return done();
     one.outcome = Outcome::flags_set;
     one.flags_before = restorable(there.flags);
     one.flags_after = restorable(item.head.flags);
     return request_.dry_run ? done() : folder.set_flags(there.id, item.head.flags, deadline);
   }
+
+  // Another content lies under the item's name: it is written over where that was asked for and loses nothing, else it stays.
+  Status write_over(TargetFolder& folder, const ItemRow& item, const std::string& there, RestoredItem& one,
+                    const Deadline& deadline) {
+    one.target_id = folder.take(there).id;
+    const std::string& what = folder.read().others[there];
+    one.detail = what.empty() ? "content" : "content: " + what;
+    if (!request_.overwrites) {
+      one.outcome = Outcome::differs;
+      one.detail = "another version of it is there, which stays without --overwrite: " + one.detail;
+      return done();
+    }
+    ASSIGN_OR_RETURN(const bool loses_nothing, is_backed_up(folder, item, there, deadline));
+    one.outcome = loses_nothing ? Outcome::overwritten : Outcome::failed;
+    if (!loses_nothing) one.detail = "it changed since the last backup: run backup first (mailhold backup run)";
+    return loses_nothing && !request_.dry_run ? replace(folder, item, there, one, deadline) : done();
+  }
+
+  Status replace(TargetFolder& folder, const ItemRow& item, const std::string& there, RestoredItem& one,
+                 const Deadline& deadline) {
+    ASSIGN_OR_RETURN(std::optional<std::string> content, backed_up(item, one, deadline));
+    if (!content) return done();
+    auto& under_way = parts_.memory->under_way.at(group_.folder);
+    under_way.emplace(item.id, Outcome::overwritten);
+    const Result<std::string> id = folder.replace(there, {item.head, item.form, std::move(*content)}, deadline);
+    if (!id && id.error().kind != ErrorKind::denied) return id.error();
+    under_way.erase(item.id);
+    ++parts_.memory->got_on;
+    if (!id) one.outcome = Outcome::failed;
+    if (!id) one.detail = reason_of(id.error());
+    if (id) one.target_id = *id;
+    if (id && !id->empty()) read_back_.give(group_.folder, folder.folder(), *id);
+    return done();
+  }
+
+  // Whether the mailbox that is written to has, in its own backup, what the server gives under that id: as what is still there,
+  // which no retention takes, and to be read.
+  Result<bool> is_backed_up(TargetFolder& folder, const ItemRow& item, const std::string& id, const Deadline& deadline) {
+    ASSIGN_OR_RETURN(const std::string content, folder.content_of(id, deadline));
+    if (content.empty()) return false;
+    const Id written = request_.into.is_none() ? request_.mailbox : request_.into;
+    ASSIGN_OR_RETURN(const Mailbox mailbox, parts_.book.mailbox(written, deadline));
+    return is_in_backup({parts_.book, parts_.store, item.content_ids}, mailbox, content, deadline);
+  }
+
+  // The content of an item; without it `one` says why.
+  Result<std::optional<std::string>> backed_up(const ItemRow& item, RestoredItem& one, const Deadline& deadline) const {
+    Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline);
+    const bool is_to_come = !content && (content.error().is_temporary() || content.error().kind == ErrorKind::cancelled);
+    if (is_to_come) return content.error();
+    if (content && item.has_content(crypto::sha256(*content))) return std::optional(std::move(*content));
+    one.outcome = Outcome::failed;
+    one.detail = content ? "the backup holds another content" : "the backup does not open";
+    return std::optional<std::string>();
+  }
+
+  static std::string reason_of(const Error& error) { return error.for_peer.empty() ? "the server refuses it" : error.for_peer; }
 
   Status add(TargetFolder& folder, const std::vector<const ItemRow*>& missing, const Deadline& deadline) {
     std::size_t at = 0;
@@ -222,11 +290,10 @@ class FolderRestore {
     additions.next = [&]() -> Result<std::optional<mailboxes::Item>> {
       for (; at < missing.size(); ++at) {
         const ItemRow& item = *missing[at];
-        Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline);
-        const bool is_to_come = !content && (content.error().is_temporary() || content.error().kind == ErrorKind::cancelled);
-        if (is_to_come) return content.error();
-        if (!content || !item.has_content(crypto::sha256(*content))) {
-          note(of(item, Outcome::failed, content ? "the backup holds another content" : "the backup does not open"));
+        RestoredItem one = of(item, Outcome::failed);
+        ASSIGN_OR_RETURN(std::optional<std::string> content, backed_up(item, one, deadline));
+        if (!content) {
+          note(std::move(one));
           continue;
         }
         ++at;
@@ -236,8 +303,7 @@ class FolderRestore {
       return std::optional<mailboxes::Item>();
     };
     additions.added = [&](const Result<std::string>& id) -> Status {
-      const std::string why = id ? "" : id.error().for_peer.empty() ? "the server refuses it" : id.error().for_peer;
-      RestoredItem one = of(*under_way.front(), id ? Outcome::restored : Outcome::failed, why);
+      RestoredItem one = of(*under_way.front(), id ? Outcome::restored : Outcome::failed, id ? "" : reason_of(id.error()));
       one.target_id = id ? *id : "";
       note(std::move(one));
       under_way.pop_front();
@@ -247,7 +313,7 @@ class FolderRestore {
     };
     const Status status = folder.add_all(additions, deadline);
     // The server may have stored what it did not answer any more.
-    for (const ItemRow* item : under_way) parts_.memory->under_way.at(group_.folder).insert(item->id);
+    for (const ItemRow* item : under_way) parts_.memory->under_way.at(group_.folder).emplace(item->id, Outcome::restored);
     return status;
   }
 
@@ -259,7 +325,7 @@ class FolderRestore {
   const HandOver hand_over_;
   std::vector<RestoredItem> done_;  // and not handed over yet
   bool all_by_id_ = true;           // of all that is done
-  std::set<Id> ours_;               // put back by an earlier try, that was told no id
+  std::map<Id, Outcome> ours_;      // put back by an earlier try, that was told no id; what they are then
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // A restore: items of a backed-up mailbox as of a moment are put back where they are missing, and then read back from the
 // server and compared with what was backed up, item by item: byte for byte, and where a server writes events and contacts anew,
-// by what they mean. It never deletes and never changes a content that is there. Running the same restore again does only what is
-// still missing.
+// by what they mean. It never deletes. It changes a content that is there only where it is to overwrite, and only one that is in
+// the backup itself. Running the same restore again does only what is still missing.
 #pragma once
 
 #include <atomic>
@@ -24,7 +24,7 @@ struct RestoreRequest {
   Id item = {};                     // only this one; none: all
   std::vector<Id> items = {};       // only these; none: all
   mailboxes::FolderPath to = {};    // put below this folder; empty: where they were
-  bool sets_flags = false;          // of items that are there already ("overwrite")
+  bool overwrites = false;          // flags of items that are there already, and contents under their names
   bool dry_run = false;
   Id into = {};             // another mailbox that they are put into; none: the one they came from
   std::string permit = {};  // that allows it (restore_permits.h), as hex; empty in reports of before there were permits for all
@@ -38,12 +38,13 @@ struct RestoreRequest {
 std::string place_of(const Mailbox& mailbox);
 
 enum class Outcome : std::uint8_t {
-  present = 1,    // it was there already
-  restored = 2,   // put back, and read back equal
-  would = 3,      // dry run: it is missing
-  flags_set = 4,  // it was there, and has its flags of that moment again
-  differs = 5,    // what the server gives back is not what was backed up; `detail` says in what
-  failed = 6,     // the server refused it, or the backup does not open; `detail`
+  present = 1,      // it was there already
+  restored = 2,     // put back, and read back equal
+  would = 3,        // dry run: it is missing
+  flags_set = 4,    // it was there, and has its flags of that moment again
+  differs = 5,      // what the server gives back is not what was backed up; `detail` says in what
+  failed = 6,       // the server refused it, the backup does not open, or what is there is not in the backup; `detail`
+  overwritten = 7,  // another content was there under its name, and this one is there now; in a dry run: would be
 };
 std::string_view name_of(Outcome outcome);
 
@@ -52,7 +53,9 @@ struct RestoredItem {
   mailboxes::FolderPath folder;  // where it is now
   std::string target_id;         // at the server; empty if it is not known
   Outcome outcome = Outcome::failed;
-  std::string detail;         // for people, without content: of differs and failed why, of others equal_in_meaning or nothing
+  // For people, without content: of differs and failed why, of overwritten in what it differed (where that is known), of others
+  // equal_in_meaning or nothing.
+  std::string detail;
   bool is_read_back = false;  // in the reading back that goes on: that says nothing more of it
   // As it was backed up; both 0 in reports of before these were told.
   Milliseconds received_at = 0;
@@ -102,8 +105,9 @@ struct RestoreMemory {
   using Folders = std::map<Id, std::shared_ptr<ReadContents>>;  // by the folder that was backed up
   Folders compared;                                             // what was there before
   Folders read_back;                                            // of the reading back that goes on, and nothing else
-  // By folder: items that the server was given, or was to be given next, when a try ended, and did not answer.
-  std::map<Id, std::set<Id>> under_way;
+  // By folder: items that the server was given, or was to be given next, when a try ended, and did not answer; and what they are
+  // if it has taken them.
+  std::map<Id, std::map<Id, Outcome>> under_way;
   std::atomic<std::uint64_t> got_on = 0;  // rises with every content that the server gave or took for the first time
 };
 

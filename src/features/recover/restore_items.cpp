@@ -10,8 +10,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr Outcome outcomes[] = {Outcome::present,   Outcome::restored, Outcome::would,
-                                Outcome::flags_set, Outcome::differs,  Outcome::failed};
+constexpr Outcome outcomes[] = {Outcome::present,     Outcome::restored, Outcome::would, Outcome::flags_set,
+                                Outcome::overwritten, Outcome::differs,  Outcome::failed};
 
 Error bad(const std::string& what) { return {ErrorKind::invalid_input, what, what}; }
 
@@ -70,7 +70,8 @@ std::string plan_of(const RestoredItem& item) {
     case Outcome::present: return "stay: it is there";
     case Outcome::would: return "be put back";
     case Outcome::flags_set: return "get other flags";
-    default: return "not be as it was";
+    case Outcome::overwritten: return "be written over";
+    default: return "stay: it is not as it was";
   }
 }
 

@@ -31,7 +31,7 @@ class RestoreItemsTest : public RecoverFixture {
 
 TEST_F(RestoreItemsTest, a_dry_run_names_for_each_item_what_would_be_done) {
   const Picture before = at_server();
-  const auto report = restore({.sets_flags = true, .dry_run = true});
+  const auto report = restore({.overwrites = true, .dry_run = true});
   ASSERT_TRUE(report);
   EXPECT_EQ(at_server(), before);
   const json::array items = page(*report).at("items").as_array();
@@ -54,7 +54,7 @@ TEST_F(RestoreItemsTest, a_dry_run_names_for_each_item_what_would_be_done) {
 }
 
 TEST_F(RestoreItemsTest, a_restore_says_of_each_item_what_became_of_it_and_where_it_is) {
-  const auto report = restore({.sets_flags = true});
+  const auto report = restore({.overwrites = true});
   ASSERT_TRUE(report);
   const json::array items = page(*report).at("items").as_array();
   EXPECT_EQ(items.size(), 17U);
@@ -113,7 +113,7 @@ TEST_F(RestoreItemsTest, what_does_not_read_is_named) {
 }
 
 TEST_F(RestoreItemsTest, a_kept_report_says_the_same_and_reads_only_whole) {
-  const auto report = restore({.sets_flags = true});
+  const auto report = restore({.overwrites = true});
   ASSERT_TRUE(report);
   const std::string bytes = write_report(*report);
   const auto again = parse_report(bytes);
@@ -141,7 +141,7 @@ TEST(OlderReports, are_read_and_say_of_their_items_what_they_know) {
     const auto report = parse_report(older_report(version, item));
     ASSERT_TRUE(report) << int{version};
     ASSERT_EQ(report->items.size(), 1U);
-    EXPECT_TRUE(report->request.sets_flags);
+    EXPECT_TRUE(report->request.overwrites);
     EXPECT_EQ(report->request.place, version >= 3 ? "Restored from ann" : "");
     EXPECT_EQ(report->waiting.since, version >= 4 ? 10 : 0);
     EXPECT_EQ(report->not_read_back, version >= 5 ? "nobody let it in" : "");

@@ -72,7 +72,7 @@ Result<RestoredItem> read_item(ByteReader& reader) {
   item.target_id = reader.text();
   item.outcome = static_cast<Outcome>(reader.u8());
   item.detail = reader.text();
-  if (item.outcome < Outcome::present || item.outcome > Outcome::failed)
+  if (item.outcome < Outcome::present || item.outcome > Outcome::overwritten)
     return Error{ErrorKind::corrupt, "a report of an unknown version"};
   return item;
 }
@@ -87,7 +87,7 @@ std::string write_report(const RestoreReport& report) {
   write_path(writer, request.from);
   writer.raw(request.item.bytes());
   write_path(writer, request.to);
-  writer.u8(request.sets_flags ? 1 : 0).u8(request.dry_run ? 1 : 0).u8(report.is_over ? 1 : 0).text(report.failure);
+  writer.u8(request.overwrites ? 1 : 0).u8(request.dry_run ? 1 : 0).u8(report.is_over ? 1 : 0).text(report.failure);
   writer.u64(static_cast<std::uint64_t>(report.started_at)).u64(static_cast<std::uint64_t>(report.verified_at));
   writer.u32(static_cast<std::uint32_t>(report.items.size()));
   for (const RestoredItem& item : report.items) {
@@ -115,7 +115,7 @@ Result<RestoreReport> parse_report(std::string_view bytes) {
   request.from = mailboxes::parse_path(reader.text());
   request.item = Id::from_bytes(reader.raw(Id::size));
   request.to = mailboxes::parse_path(reader.text());
-  request.sets_flags = reader.u8() != 0;
+  request.overwrites = reader.u8() != 0;
   request.dry_run = reader.u8() != 0;
   report.is_over = reader.u8() != 0;
   report.failure = reader.text();

@@ -384,7 +384,7 @@ TEST_F(RestoreTest, flags_of_what_is_there_are_set_only_when_asked) {
   ASSERT_TRUE(report);
   EXPECT_TRUE(report->is_exact());
   EXPECT_TRUE(server.folders["INBOX"].messages[3].flags.empty()) << "their owner's flags of today stay";
-  report = restore({.sets_flags = true});
+  report = restore({.overwrites = true});
   ASSERT_TRUE(report);
   EXPECT_EQ(report->count(Outcome::flags_set), 1U);
   EXPECT_EQ(at_server(), before);

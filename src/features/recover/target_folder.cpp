@@ -140,6 +140,11 @@ Status TargetFolder::add_all(const mailboxes::MailboxTarget::Additions& addition
   return target_->add_all(*folder_, additions, deadline);
 }
 
+Result<std::string> TargetFolder::replace(const std::string& id, const mailboxes::Item& item, const Deadline& deadline) {
+  taken_.insert(id);
+  return target_->replace(*folder_, id, item, deadline);
+}
+
 Status TargetFolder::set_flags(const std::string& id, const std::vector<std::string>& flags, const Deadline& deadline) {
   return target_->set_flags(*folder_, id, flags, deadline);
 }

@@ -13,7 +13,8 @@ namespace mailhold::recover {
 // What was read of a folder: the id of an item names one content for ever, so that another try need not ask for it again.
 struct ReadContents {
   std::map<std::string, std::string> hashes;  // SHA-256 by id; empty: the server gives no content
-  std::set<std::string> others;               // of them, what was compared with the item of its name and means something else
+  // Of them, what was compared with the item of its name and means something else: in what they differ, where that is known.
+  std::map<std::string, std::string> others;
 };
 
 class TargetFolder {
@@ -47,6 +48,8 @@ class TargetFolder {
   Result<std::string> sha256_of(const std::string& id, const Deadline& deadline);
 
   Status add_all(const mailboxes::MailboxTarget::Additions& additions, const Deadline& deadline);
+  // As MailboxTarget; of an item that the folder has, which is taken.
+  Result<std::string> replace(const std::string& id, const mailboxes::Item& item, const Deadline& deadline);
   Status set_flags(const std::string& id, const std::vector<std::string>& flags, const Deadline& deadline);
 
  private:

@@ -221,11 +221,13 @@ std::vector<Command> backup_commands() {
   const Option mailbox{"mailbox", "Name or id of the mailbox", true, Form::position};
   const Option at{"at", "As of this moment (UTC); without it: the last sync", false, Form::time};
   const Option job{"restore", "Id of the restore", true, Form::position};
-  const std::vector<Option> what{{"folder", "Only this folder and what is below it, as in Projects/2026"},
-                                 {"item", "Only this item"},
-                                 {"query", "Only what backup find finds with these words"},
-                                 {"to", "Put it below this folder instead"},
-                                 {"overwrite", "Also give items that are there the flags of that moment", false, Form::flag}};
+  const std::vector<Option> what{
+      {"folder", "Only this folder and what is below it, as in Projects/2026"},
+      {"item", "Only this item"},
+      {"query", "Only what backup find finds with these words"},
+      {"to", "Put it below this folder instead"},
+      {"overwrite", "Also give items that are there the flags of that moment, and events and contacts their content of then",
+       false, Form::flag}};
   const auto options = [&](std::vector<Option> first, const std::vector<Option>& last) {
     first.insert(first.end(), what.begin(), what.end());
     first.insert(first.end(), last.begin(), last.end());
@@ -276,7 +278,7 @@ std::vector<Command> backup_commands() {
                   "Show the report of a restore item by item: folder, date, size, and what became of it, or would in a dry run",
                   {job,
                    {"folder", "Only what goes into this folder and what is below it"},
-                   {"outcome", "Only restored, missing, present, flags-set, differs or failed"},
+                   {"outcome", "Only restored, missing, present, flags-set, overwritten, differs or failed"},
                    {"limit", "At most so many, up to 1000; 100 if not given", false, Form::number},
                    {"after", "Only those behind this item"}},
                   "mailhold restore items 66… --outcome missing",

@@ -46,7 +46,7 @@ Result<recover::RestoreRequest> restore_request_of(const access::Operation& oper
   request.from = mailboxes::parse_path(operation.argument_or("folder", ""));
   request.to = mailboxes::parse_path(operation.argument_or("to", ""));
   ASSIGN_OR_RETURN(request.item, id_if_in(operation, "item"));
-  request.sets_flags = operation.argument_or("overwrite", "") == "true";
+  request.overwrites = operation.argument_or("overwrite", "") == "true";
   request.dry_run = operation.argument_or("dry_run", "") == "true";
   return request;
 }
@@ -87,8 +87,8 @@ Status BrokerRestorePermits::record(const recover::RestoreReport& report, const 
   using recover::Outcome;
   return brokerd_.record_restore(
       {hash, report.count(Outcome::restored), report.count(Outcome::present) + report.count(Outcome::flags_set),
-       report.count(Outcome::would), report.count(Outcome::differs) + report.count(Outcome::failed), report.request.dry_run,
-       report.failure.empty()},
+       report.count(Outcome::would), report.count(Outcome::differs) + report.count(Outcome::failed),
+       report.count(Outcome::overwritten), report.request.dry_run, report.failure.empty()},
       deadline);
 }
 

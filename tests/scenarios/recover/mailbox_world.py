@@ -32,7 +32,7 @@ class MailboxWorld(ConnectionWorld):
 
     def assert_each_write_was_signed_for(self, connection, mailbox):
         """Every session that could write over the connection names an operation that somebody signed, and the mailbox it is for."""
-        writes = [each for each in self.events_of_connection(connection) if each["t"] == "use.intent" and each["purpose"] == "restore.write"]
+        writes = [each for each in self.events_of_connection(connection) if each["t"] == "use.intent" and each["purpose"].startswith("restore.")]
         self.assertTrue(writes)
         signed = {each["operation"] for each in self.ledger("operation.restore.allow")}
         self.assertLessEqual({each["operation"] for each in writes}, signed)

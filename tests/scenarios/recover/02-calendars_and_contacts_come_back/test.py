@@ -180,7 +180,7 @@ class CalendarsComeBack(MailboxWorld):
         code, report = self.restore("verify", self.job)
         self.assertEqual((code, report["exact"]), (7, False))
         self.assertEqual([(each["folder"], each["outcome"]) for each in report["not_as_it_was"]], [("Calendars/Damals", "differs")])
-        # What is there is never written over.
+        # What is there is never written over, unless that is asked for.
         code, report = self.restore("start", BEA, "--at", self.first_moment, "--folder", WORK, "--to", "Calendars/Damals")
         self.assertEqual((code, report["restored"], report["present"]), (7, 0, 23))
         self.assertIn("another version", report["not_as_it_was"][0]["what"])
@@ -233,6 +233,49 @@ class CalendarsComeBack(MailboxWorld):
         self.assertEqual(self.prove()[0], 0)
         self.assertEqual(self.mailbox()["state"], "current")
         self.assertEqual([(entry["items"], entry["passed"]) for entry in self.ledger("backup.proved")], [(20, 1), (20, 0), (20, 1)])
+
+    def test_4c_an_overwrite_brings_back_what_changed_and_loses_nothing(self):
+        owner = self.owner
+        damals = next(path for path, (_, title) in owner.collections().items() if title == "Damals").removeprefix(owner.home).rstrip("/")
+        words = [BEA, "--at", self.first_moment, "--folder", WORK, "--to", "Calendars/Damals", "--overwrite"]
+        weekly = lambda: owner.ok("GET", f"{owner.home}{damals}/weekly.ics")
+        # What would be done, with the property that differs and nothing of it.
+        code, report = self.restore("start", *words, "--dry-run")
+        self.assertEqual((code, report["overwritten"], report["present"]), (0, 1, 23), report)
+        items = self.mailhold.cli("restore", "items", report["restore"], "--outcome", "overwritten")["items"]
+        self.assertEqual([(each["would"], each["what"], each["folder"]) for each in items], [("be written over", "content: VEVENT.RRULE", "Calendars/Damals")])
+        self.assertIn(b"FREQ=DAILY", weekly())
+        # What no backup has seen stays.
+        self.assertTrue(owner.put(damals, "weekly.ics", weekly().replace(b"FREQ=DAILY", b"FREQ=MONTHLY")))
+        code, report = self.restore("start", *words)
+        self.assertEqual((code, report["overwritten"], len(report["not_as_it_was"])), (7, 0, 1), report)
+        self.assertIn("run backup first", report["not_as_it_was"][0]["what"])
+        self.assertIn(b"FREQ=MONTHLY", weekly())
+        self.sync()
+        before = self.mailbox()["synced_at"]
+        code, report = self.restore("start", *words)
+        self.assertEqual((code, report["exact"], report["overwritten"], report["present"]), (0, True, 1, 23), report)
+        self.assert_same({"Damals": owner.picture()["Calendars/Damals"]}, {"Damals": self.first[WORK]})
+        permit = report["operation"]
+        self.assertEqual({each["purpose"] for each in self.events_of_connection(self.writing) if each.get("operation") == permit and each["t"] == "use.intent"}, {"restore.overwrite"})
+        self.assertEqual([each["overwritten"] for each in self.ledger("restore.made") if each["operation"] == permit], [1])
+        code, report = self.restore("carry-out", permit)
+        self.assertEqual((code, report["overwritten"], report["present"]), (0, 0, 24))
+        # What was written over can be had again.
+        self.sync()
+        code, report = self.restore("start", BEA, "--at", before, "--folder", "Calendars/Damals", "--overwrite")
+        self.assertEqual((code, report["overwritten"]), (0, 1), report)
+        self.assertIn(b"FREQ=MONTHLY", weekly())
+        # An event that has another name by now stays there, and is named.
+        moved = owner.ok("GET", f"{owner.home}{damals}/e1.ics").replace(b"PT1H", b"PT2H")
+        owner.delete(f"{damals}/e1.ics")
+        self.assertTrue(owner.put(damals, "moved.ics", moved))
+        self.sync()
+        code, report = self.restore("start", *words)
+        self.assertEqual((code, report["overwritten"], len(report["not_as_it_was"])), (7, 1, 1), report)
+        self.assertIn("another name", report["not_as_it_was"][0]["what"])
+        self.assertIn(b"PT2H", owner.ok("GET", f"{owner.home}{damals}/moved.ics"))
+        self.assert_each_write_was_signed_for(self.writing, self.mailbox()["mailbox"])
 
     def test_5_a_forgotten_token_brings_all_that_is_there(self):
         shutil.rmtree(self.peers.dav_folder / f"collection-root/{BEA}/friends/.Radicale.cache", ignore_errors=True)
