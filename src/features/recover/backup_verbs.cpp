@@ -13,6 +13,7 @@ namespace json = boost::json;
 
 constexpr std::size_t name_bytes_max = 320;  // an address, RFC 5321 section 4.5.3.1
 constexpr std::size_t lost_shown_max = 1'000;
+constexpr std::size_t differing_shown_max = 1'000;  // restore.items tells all
 
 bool flag_of(const json::object& request, std::string_view name) {
   const json::value* value = request.if_contains(name);
@@ -125,8 +126,10 @@ json::object shown_item(const ItemRow& item) {
 
 json::object shown_report(Id job, const RestoreReport& report, std::chrono::seconds patience) {
   json::array differing;
+  const std::uint64_t differing_in_all = report.count(Outcome::differs) + report.count(Outcome::failed);
   for (const RestoredItem& item : report.items) {
     if (item.outcome != Outcome::differs && item.outcome != Outcome::failed) continue;
+    if (differing.size() == differing_shown_max) break;
     differing.push_back(json::object{{"item", item.item.text()},
                                      {"folder", shown(mailboxes::path_text(item.folder))},
                                      {"id", shown(item.target_id)},
@@ -146,6 +149,7 @@ json::object shown_report(Id job, const RestoreReport& report, std::chrono::seco
                    {"flags_set", report.count(Outcome::flags_set)},
                    {"overwritten", report.count(Outcome::overwritten)},
                    {"equal_in_meaning", report.count_equal_in_meaning()},
+                   {"not_as_it_was_in_all", differing_in_all},
                    {"not_as_it_was", std::move(differing)}};
   if (!report.request.into.is_none()) one["into_mailbox"] = report.request.into.text();
   const std::string between = report.failure.empty() || report.not_read_back.empty() ? "" : "; ";

@@ -370,6 +370,30 @@ TEST_F(RestoreInto, a_report_comes_back_as_it_was_written) {
   for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(parse_report(bytes.substr(0, size))) << size;
 }
 
+TEST_F(RestoreInto, a_report_of_much_that_differs_is_shown_within_bounds_and_item_by_item) {
+  RestoreReport report;
+  report.request = permits.permit.request;
+  report.is_over = true;
+  for (int i = 0; i < 2'500; ++i) report.items.push_back({Id::random(), {"INBOX"}, "", Outcome::failed, "the server refuses it"});
+  const Id job = Id::random();
+  ASSERT_TRUE(book->put_restore(tenant, job, write_report(report), soon()));
+  const auto shown = report_of(job.text());
+  EXPECT_EQ(shown.at("not_as_it_was").as_array().size(), 1'000U);
+  EXPECT_EQ(shown.at("not_as_it_was_in_all").to_number<int>(), 2'500);
+  boost::json::object asked{{"verb", "restore.items"}, {"restore", job.text()}, {"outcome", "failed"}, {"limit", 1'000}};
+  std::size_t items = 0;
+  for (int pages = 0; pages < 5; ++pages) {
+    const auto page = ask(asked);
+    ASSERT_TRUE(page.contains("items")) << boost::json::serialize(page);
+    items += page.at("items").as_array().size();
+    if (!page.contains("after")) break;
+    asked["after"] = page.at("after");
+  }
+  EXPECT_EQ(items, 2'500U);
+  asked["restore"] = Id::random().text();
+  EXPECT_EQ(ask(asked).at("error").as_string(), "not_found");
+}
+
 TEST(PlaceOf, is_a_name_that_every_server_can_give_to_a_folder) {
   Mailbox mailbox;
   mailbox.name = "alice@example.com";

@@ -71,8 +71,7 @@ Status await(Console& console, const json::object& begin) {
     if (const json::value* failure = report.if_contains("failure"))
       return Error{ErrorKind::unavailable, "the restore came to no end: " + std::string(failure->as_string())};
     if (!report.at("exact").as_bool())
-      return Error{ErrorKind::corrupt,
-                   std::to_string(report.at("not_as_it_was").as_array().size()) + " items are not as they were"};
+      return Error{ErrorKind::corrupt, json::serialize(report.at("not_as_it_was_in_all")) + " items are not as they were"};
     return done();
   }
 }
