@@ -213,7 +213,7 @@ class FolderRestore {
     additions.next = [&]() -> Result<std::optional<mailboxes::Item>> {
       for (; at < missing.size(); ++at) {
         const ItemRow& item = *missing[at];
-        Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline);
+        Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline, item.content_ids->is_of());
         const bool is_to_come = !content && (content.error().is_temporary() || content.error().kind == ErrorKind::cancelled);
         if (is_to_come) return content.error();
         if (!content || !item.has_content(crypto::sha256(*content))) {
