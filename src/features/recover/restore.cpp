@@ -272,7 +272,7 @@ class FolderRestore {
 
   // The content of an item; without it `one` says why.
   Result<std::optional<std::string>> backed_up(const ItemRow& item, RestoredItem& one, const Deadline& deadline) const {
-    Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline);
+    Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline, item.content_ids->is_of());
     const bool is_to_come = !content && (content.error().is_temporary() || content.error().kind == ErrorKind::cancelled);
     if (is_to_come) return content.error();
     if (content && item.has_content(crypto::sha256(*content))) return std::optional(std::move(*content));
@@ -395,7 +395,7 @@ Status verify_item(const Restore::Parts& parts, TargetFolder& folder, const Item
   ASSIGN_OR_RETURN(const std::optional<ItemHead> there, folder.take_for(item, one.target_id, deadline));
   if (!there) {
     one.outcome = Outcome::differs;
-    one.detail = "it is not there";
+    one.detail = not_there;
   } else {
     ASSIGN_OR_RETURN(const std::string content,
                      content_difference({parts.store, parts.meaning}, folder, item, there->id, deadline));
