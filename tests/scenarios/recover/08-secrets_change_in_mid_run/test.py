@@ -170,7 +170,7 @@ class SecretsChange(MailboxWorld):
         owner = self.owner(user)
         picture = owner.picture()
         self.destroy(owner, picture)
-        hold = self.mail.judge = Hold(lambda command: b" APPEND " in command, after=100, then=bye)
+        hold = self.mail.judge = Hold(lambda command: b" APPEND " in command, after=10, then=bye)
         permit = self.mailhold.cli("restore", "allow", user, "--key", self.mailhold.operator)["restore"]
         api = Api(self.mailhold.socket)
         self.addCleanup(api.close)
