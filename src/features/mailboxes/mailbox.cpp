@@ -18,6 +18,11 @@ std::optional<MailboxKind> parse_kind(std::string_view name) {
   return std::nullopt;
 }
 
+ItemTypes types_of(MailboxKind kind) {
+  if (kind == MailboxKind::imap) return {ItemType::mail};
+  return {ItemType::event, ItemType::contact, ItemType::task, ItemType::note};
+}
+
 std::string_view item_name(std::string_view id) {
   const std::size_t end = id.rfind('\n');
   return end == std::string_view::npos ? std::string_view() : id.substr(0, end);
@@ -63,6 +68,10 @@ Status MailboxTarget::add_all(const Folder& folder, const Additions& additions, 
     if (!id && id.error().kind != ErrorKind::denied) return id.error();
     RETURN_IF_ERROR(additions.added(id));
   }
+}
+
+Result<std::unique_ptr<MailboxWatch>> MailboxSource::watch(const Deadline&) {
+  return Error{ErrorKind::unsupported, "the server tells nothing by itself"};
 }
 
 Result<std::optional<std::uint64_t>> MailboxSource::count(const Folder&, const Deadline&) {
