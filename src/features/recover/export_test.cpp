@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "base/text.h"
+#include "fakes/cut_mail.h"
 #include "fakes/recover_fixture.h"
 #include "formats/mbox/mbox.h"
 #include "platform/crypto/hash.h"
@@ -126,6 +127,20 @@ TEST_F(ExportTest, mbox_is_read_back_to_the_same_messages) {
   while (auto message = reader.next()) contents.insert(mbox::with_crlf(message->content));
   for (const FakeMessage& message : server.folders["INBOX"].messages) expected.insert(message.content);
   EXPECT_EQ(contents, expected);
+}
+
+TEST_F(ExportTest, mail_that_ends_before_its_end_is_exported_as_it_is) {
+  const std::vector<std::string> cut = cut_mail(40);
+  for (const std::string& content : cut) server.folders["Cut"].add(content, {});
+  ASSERT_TRUE(sync());
+  ExportRequest request;
+  request.from = {"Cut"};
+  ASSERT_EQ(write(request)->items, cut.size());
+  std::multiset<std::string> contents;
+  for (const auto& [name, content] : unpacked()) {
+    if (name.ends_with(".eml")) contents.insert(content);
+  }
+  EXPECT_EQ(contents, std::multiset<std::string>(cut.begin(), cut.end()));
 }
 
 TEST_F(ExportTest, an_item_that_does_not_open_is_named_and_stops_nothing) {
