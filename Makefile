@@ -49,7 +49,7 @@ bench-gateway: programs peers
 	ninja -C build/release smtp_load smtp_sink
 	$(AS_ROOT) /usr/bin/python3 bench/gateway_bench.py
 
-# About half an hour: 20,000 messages, beside restic, borg and mbsync from a private tree.
+# About an hour: 20,000 messages beside restic, borg and mbsync from a private tree; then search over 200,000, or MESSAGES=, beside notmuch.
 bench-recover: programs peers
 	packaging/setup test
 	$(AS_ROOT) /usr/bin/python3 bench/recover_bench.py

@@ -2,7 +2,7 @@
 """Search in backups beside notmuch (Debian's, unpacked privately): building an index of the same messages, and 2,000 distinct queries, each in a fresh process of
 either side. Prints lines as the other benchmarks do, and the memory.
 
-usage: search_bench.py [MESSAGES]      200,000 take about half an hour, nearly all of it notmuch's
+usage: search_bench.py [MESSAGES]      200,000 where nothing else is said: about half an hour, nearly all of it notmuch's
 """
 import os
 import pathlib
@@ -96,4 +96,4 @@ def main(count):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000)

@@ -9,13 +9,9 @@
 
 namespace mailhold::recover {
 
-class DavRecoverTest : public RecoverFixture {
+// With an empty calendar and an empty address book.
+class DavRecoverFixture : public RecoverFixture {
  protected:
-  void SetUp() override {
-    RecoverFixture::SetUp();
-    for (int i = 0; i < 9; ++i) work().put("e" + std::to_string(i) + ".ics", event("e" + std::to_string(i)));
-    for (int i = 0; i < 4; ++i) friends().put("c" + std::to_string(i) + ".vcf", contact("c" + std::to_string(i)));
-  }
   std::unique_ptr<mailboxes::MailboxTarget> session(bool writes) override {
     const auto dial = [this, writes](const Deadline& deadline) -> Result<std::unique_ptr<net::Stream>> {
       ASSIGN_OR_RETURN(ipc::OwnedFd socket,
@@ -46,6 +42,15 @@ class DavRecoverTest : public RecoverFixture {
   }
   FakeDavServer dav;
   std::chrono::seconds rest{0};  // that the server asked for
+};
+
+class DavRecoverTest : public DavRecoverFixture {
+ protected:
+  void SetUp() override {
+    DavRecoverFixture::SetUp();
+    for (int i = 0; i < 9; ++i) work().put("e" + std::to_string(i) + ".ics", event("e" + std::to_string(i)));
+    for (int i = 0; i < 4; ++i) friends().put("c" + std::to_string(i) + ".vcf", contact("c" + std::to_string(i)));
+  }
 };
 
 // As much of a comparison as the fake server asks for; the real one is tested where it lives.

@@ -52,12 +52,15 @@ struct FakeFolder {
 class FakeImapServer final : public mailboxes::SessionSource {
  public:
   struct Faults {
-    std::int64_t drop_after_bytes = -1;       // of what it sends in one session; then it hangs up. One session only
-    std::set<std::uint32_t> unreadable;       // no content is given for these
-    std::set<std::uint32_t> refused;          // a FETCH of contents that names one of these is answered NO
-    std::int64_t contents_until_pause = -1;   // it gives; then it wants to be left alone
-    std::int64_t appends_until_pause = -1;    // it takes; then the same
-    bool lies_about_sizes = false;            // RFC822.SIZE
+    std::int64_t drop_after_bytes = -1;      // of what it sends in one session; then it hangs up. One session only
+    std::set<std::uint32_t> unreadable;      // no content is given for these
+    std::set<std::uint32_t> refused;         // a FETCH of contents that names one of these is answered NO
+    std::int64_t contents_until_pause = -1;  // it gives; then it wants to be left alone
+    std::int64_t appends_until_pause = -1;   // it takes; then the same
+    bool lies_about_sizes = false;           // RFC822.SIZE
+    bool claims_too_much = false;            // RFC822.SIZE, of every message
+    // Of these so many bytes are given, answer by answer; then all.
+    std::map<std::uint32_t, std::vector<std::size_t>> cut_off;
     bool announces_too_much = false;          // literals end before their announced length
     bool sends_others_contents = false;       // a content nobody asked for comes along
     bool hides_new = false;                   // CHANGEDSINCE and VANISHED tell nothing
@@ -297,7 +300,8 @@ class FakeImapServer final : public mailboxes::SessionSource {
           line += " FLAGS (";
           for (const auto& flag : message.flags) line += (line.ends_with('(') ? "" : " ") + flag;
           line += ") INTERNALDATE \"" + message.date + "\" RFC822.SIZE " +
-                  std::to_string(server_.faults.lies_about_sizes ? 7 : message.content.size());
+                  std::to_string(
+                      server_.faults.lies_about_sizes ? 7 : message.content.size() + (server_.faults.claims_too_much ? 9 : 0));
         }
         if (wants_content && server_.faults.unreadable.contains(message.uid)) continue;
         if (wants_content && server_.faults.contents_until_pause == 0)
@@ -305,8 +309,13 @@ class FakeImapServer final : public mailboxes::SessionSource {
         if (wants_content) {
           if (server_.faults.contents_until_pause > 0) --server_.faults.contents_until_pause;
           ++server_.contents_given;
-          line += " BODY[] {" + std::to_string(message.content.size() + (server_.faults.announces_too_much ? 100 : 0)) + "}\r\n" +
-                  message.content;
+          std::string content = message.content;
+          if (auto& cut = server_.faults.cut_off[message.uid]; !cut.empty()) {
+            content.resize(cut.front());
+            cut.erase(cut.begin());
+          }
+          line +=
+              " BODY[] {" + std::to_string(content.size() + (server_.faults.announces_too_much ? 100 : 0)) + "}\r\n" + content;
         }
         say(line + ")\r\n");
       }

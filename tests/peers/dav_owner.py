@@ -43,10 +43,13 @@ class DavOwner:
         self.ok("MKCOL", f"{self.home}{name}/", f"<D:mkcol {SPACES}><D:set><D:prop><D:resourcetype><D:collection/><A:addressbook/></D:resourcetype>"
                                                 f"<D:displayname>{title}</D:displayname></D:prop></D:set></D:mkcol>")
 
+    def put_status(self, collection, item, content):
+        kind = "text/vcard" if item.endswith(".vcf") else "text/calendar"
+        return self.ask("PUT", f"{self.home}{collection}/{urllib.parse.quote(item)}", content, Content_Type=f"{kind}; charset=utf-8")[0]
+
     def put(self, collection, item, content):
         """Whether the server takes it."""
-        kind = "text/vcard" if item.endswith(".vcf") else "text/calendar"
-        return 200 <= self.ask("PUT", f"{self.home}{collection}/{urllib.parse.quote(item)}", content, Content_Type=f"{kind}; charset=utf-8")[0] < 300
+        return 200 <= self.put_status(collection, item, content) < 300
 
     def delete(self, path):
         self.ok("DELETE", self.home + path)

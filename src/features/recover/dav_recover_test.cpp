@@ -77,6 +77,20 @@ TEST_F(DavRecoverTest, an_item_that_is_not_given_is_pending_until_it_is_or_chang
   EXPECT_EQ(backed_up(now), there());
 }
 
+// As a server without care writes it into its answer; XML has no place for it.
+TEST_F(DavRecoverTest, a_content_that_makes_no_xml_hides_no_other_and_comes_back_too) {
+  work().put("e4.ics", event(std::string("\0 and <more", 11)));
+  const Picture before = there();
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(progress.unreadable, 0U);
+  EXPECT_EQ(backed_up(now), before);
+  work().items.clear();
+  const auto report = restore();
+  ASSERT_TRUE(report) << report.error().detail;
+  EXPECT_TRUE(report->is_exact());
+  EXPECT_EQ(there(), before);
+}
+
 TEST_F(DavRecoverTest, a_destroyed_calendar_comes_back_exactly) {
   for (const bool tells_etag : {true, false}) {
     dav.ways.tells_etag_of_put = tells_etag;

@@ -6,6 +6,7 @@
 #include "base/metrics.h"
 #include "base/text.h"
 #include "fakes/backup_rules.h"
+#include "fakes/cut_mail.h"
 #include "fakes/recover_fixture.h"
 #include "fakes/stored_zip.h"
 #include "features/scanning/worker.h"
@@ -169,6 +170,48 @@ TEST_F(FindingTest, words_of_documents_are_found_and_a_document_nobody_read_is_k
   const std::string told = metrics_text(metrics().families());
   EXPECT_NE(told.find("mailhold_search_documents_total{outcome=\"read\"} 1\n"), std::string::npos) << told;
   EXPECT_NE(told.find("mailhold_search_documents_total{outcome=\"unreadable\"} 1\n"), std::string::npos);
+}
+
+TEST_F(FindingTest, mail_that_ends_before_its_end_is_found_by_what_is_left_of_it_and_comes_back_as_it_was) {
+  for (const std::string& content : cut_mail(5)) server.folders["INBOX"].add(content, {"\\Seen"});
+  const std::string whole = whole_mail();
+  const auto up_to = [&](std::string_view text, std::size_t more = 0) {
+    return whole.substr(0, whole.find(text) + text.size() + more);
+  };
+  server.folders["Cut/header without end"].add(up_to("Subject: =?utf-8?Q?F=C3=A4hre?= to the isl"));
+  server.folders["Cut/header of a part"].add(up_to("Content-Type: application/octet-stream; na"));
+  server.folders["Cut/open multipart"].add(up_to("seagulls =C3=BCberall\r\n"));
+  server.folders["Cut/open base64"].add(up_to("Content-Type: text/html\r\nContent-Transfer-Encoding: base64\r\n\r\n", 41));
+  server.folders["Cut/open document"].add(up_to("filename=\"cliffs.docx\"\r\n\r\n", 90));
+  const auto before = at_server();
+  synced();
+  EXPECT_EQ(progress.unreadable, 0U);
+  EXPECT_EQ(backed_up(now), before);
+  ASSERT_TRUE(take_in());
+  EXPECT_TRUE(finding_->find({mailbox}, "seagulls", 0, 1000, soon())->complete);
+  const auto among = [&](const std::string& query) {
+    Folders folders;
+    for (const std::string& folder : folders_of(query + " folder:Cut")) folders.insert(folder.substr(4));
+    return folders;
+  };
+  EXPECT_EQ(among("from:anne").size(), 5U);
+  EXPECT_EQ(among("subject:fähre").size(), 5U);
+  EXPECT_EQ(among("subject:isl"), Folders{"header without end"});
+  EXPECT_EQ(among("\"seagulls überall\""), (Folders{"header of a part", "open base64", "open document", "open multipart"}));
+  EXPECT_EQ(among("lighthouse"), (Folders{"header of a part", "open base64", "open document"}));
+  EXPECT_EQ(among("shore"), (Folders{"header of a part", "open document"})) << "behind where the base64 ends";
+  EXPECT_EQ(among("has:unreadable"), Folders{"open document"});
+  EXPECT_GE(folders_of("\"chalk cliffs\" folder:INBOX").size(), 2U) << "also where the multipart is not closed behind it";
+  EXPECT_GE(folders_of("has:unreadable folder:INBOX").size(), 50U);
+  {
+    const std::lock_guard lock(server.mutex);
+    server.folders.clear();
+    server.folders["INBOX"];
+  }
+  const auto report = restore();
+  ASSERT_TRUE(report) << report.error().detail;
+  EXPECT_TRUE(report->is_exact());
+  EXPECT_EQ(at_server(), before);
 }
 
 TEST_F(FindingTest, a_lost_index_is_made_again_and_a_known_one_goes_on) {

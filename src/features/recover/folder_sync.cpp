@@ -162,7 +162,8 @@ Status FolderSync::fetch_new(const std::vector<ItemHead>& heads, FolderStep& ste
   // One message that the server cannot read must not hide the others of its batch.
   std::size_t tries = 0;
   for (const std::string& id : ids) {
-    if (!unread_.contains(id) || pending_.contains(id) || tries == run_.settings.single_tries_max) continue;
+    const bool was_asked_alone = pending_.contains(id) && !short_.contains(id);
+    if (!unread_.contains(id) || was_asked_alone || tries == run_.settings.single_tries_max) continue;
     ++tries;
     RETURN_IF_ERROR(fetch_some({id}, step, deadline));
   }
@@ -171,7 +172,21 @@ Status FolderSync::fetch_new(const std::vector<ItemHead>& heads, FolderStep& ste
     if (pending_.size() > pending_max) return Error{ErrorKind::denied, "the source lists many items and does not give them"};
   }
   unread_.clear();
+  short_.clear();
   return done();
+}
+
+// A message that is shorter than the source claims may have been cut off by a server in trouble: it is asked for once more, and
+// then taken as it comes, unless that is even less. Some servers claim too much of everything, and are not asked so for ever.
+bool FolderSync::is_asked_again(const Content& content) {
+  const std::uint64_t claimed = unread_.at(content.id).bytes_claimed;
+  if (content.form != mailboxes::ContentForm::mime || content.bytes.size() >= claimed) return false;
+  const auto before = short_.find(content.id);
+  if (before != short_.end()) return content.bytes.size() < before->second;
+  if (asked_again_ == run_.settings.short_tries_max) return false;
+  ++asked_again_;
+  short_.emplace(content.id, content.bytes.size());
+  return true;
 }
 
 Status FolderSync::fetch_some(const std::vector<std::string>& ids, FolderStep& step, const Deadline& deadline) {
@@ -179,6 +194,7 @@ Status FolderSync::fetch_some(const std::vector<std::string>& ids, FolderStep& s
   sink.take = [&](Content content) -> Status {
     if (!unread_.contains(content.id)) return done();
     if (content.bytes.empty()) return done();  // no message is empty: a server that gives none
+    if (is_asked_again(content)) return done();
     if (!given_.insert(content.id).second) return done();
     batch_bytes_ += content.bytes.size();
     batch_.push_back(std::move(content));

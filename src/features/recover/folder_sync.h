@@ -44,6 +44,7 @@ class FolderSync {
   Status reconcile(FolderStep& step, const Deadline& deadline);
   Status fetch_new(const std::vector<mailboxes::ItemHead>& heads, FolderStep& step, const Deadline& deadline);
   Status fetch_some(const std::vector<std::string>& ids, FolderStep& step, const Deadline& deadline);
+  bool is_asked_again(const Content& content);
   Status give_batch(const Deadline& deadline);
   void take_kept(std::vector<KeepingQueue::Kept> kept, FolderStep& step);
   void take_changed(const ItemRow& known, const mailboxes::ItemHead& head, FolderStep& step);
@@ -62,6 +63,8 @@ class FolderSync {
   std::map<std::string, ItemRow> known_;               // by the source's id; what is there now
   std::map<std::string, mailboxes::ItemHead> unread_;  // listed, without content yet
   std::set<std::string> given_;                        // of them, to the queue
+  std::map<std::string, std::uint64_t> short_;         // of them: bytes that came where more were claimed
+  std::size_t asked_again_ = 0;                        // because of that
   std::set<std::string, std::less<>> replaced_;        // names of which this step ends another version
   std::map<std::string, bool> pending_;                // listed and not given; whether it is too large
   std::vector<Content> batch_;

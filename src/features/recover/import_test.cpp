@@ -58,6 +58,25 @@ TEST_F(ImportTest, an_import_can_be_restored) {
   EXPECT_EQ(at_server().at("Old/2019"), backed_up(now).at("Old/2019"));
 }
 
+// What is written into the target is the moment that the frame said, whatever zone the server shows it in.
+TEST_F(ImportTest, received_dates_are_kept_and_restored) {
+  Import importing = import();
+  ASSERT_TRUE(*send(importing, frames));
+  const std::map<std::string, std::multiset<Milliseconds>> expected = {
+      {"Old", {1'500'000'003'000}}, {"Old/2019", {1'500'000'000'000, 1'500'000'001'000, 1'500'000'002'000}}};
+  std::map<std::string, std::multiset<Milliseconds>> kept, restored;
+  for (const FolderRow& folder : *book->folders_as_of(mailbox, now, soon())) {
+    for (const ItemRow& item : *book->items_as_of(folder, now, soon()))
+      kept[mailboxes::path_text(folder.folder.path)].insert(item.head.received_at);
+  }
+  EXPECT_EQ(kept, expected);
+  ASSERT_TRUE(restore()->is_exact());
+  for (const auto& [name, folder] : server.folders) {
+    for (const FakeMessage& message : folder.messages) restored[name].insert(imap::parse_internal_date(message.date)->time);
+  }
+  EXPECT_EQ(restored, expected);
+}
+
 TEST_F(ImportTest, frames_out_of_order_or_past_their_limits_are_refused) {
   const std::vector<std::vector<std::string>> bad = {
       {message_frame(0, {}, "a")},

@@ -419,17 +419,6 @@ TEST_F(MailboxSyncTest, ends_with_the_error_of_the_store_and_keeps_the_mark) {
   EXPECT_EQ(backed_up(now), at_server());
 }
 
-TEST_F(MailboxSyncTest, all_mail_of_the_collection_comes_back_byte_for_byte) {
-  CORPUS_OR_RETURN(folder, "spamassassin-public-corpus");
-  std::size_t files = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file() && ++files % 20 == 0) server.folders["INBOX"].add(read_whole_file(entry.path()));
-  }
-  sync_settings = {};
-  ASSERT_TRUE(sync());
-  EXPECT_EQ(backed_up(now), at_server());
-}
-
 TEST(SyncTime, what_is_left_follows_from_what_was_done) {
   using namespace std::chrono_literals;
   SyncProgress progress;

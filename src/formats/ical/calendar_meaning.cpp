@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "formats/ical/zone_names.h"
 
 namespace mailhold::ical {
 namespace {
@@ -78,11 +79,33 @@ void collect_zones(const Component& component, std::set<std::string>& used) {
   for (const Component& each : component.components) collect_zones(each, used);
 }
 
-void normalise(Component& component) {
-  if (component.name == "VTIMEZONE") {
-    std::erase_if(component.properties, [](const Property& property) { return property.name != "TZID"; });
-    component.components.clear();
+// "+010000" is "+0100".
+std::string canonical_offset(std::string_view value) {
+  value = trim(value);
+  return std::string(value.size() == 7 && value.ends_with("00") ? value.substr(0, 5) : value);
+}
+
+// When the clocks change from what to what, and nothing else.
+void normalise_observance(Component& observance) {
+  std::erase_if(observance.properties, [](const Property& property) {
+    return !is_one_of(property.name, {"DTSTART", "RRULE", "RDATE", "TZOFFSETFROM", "TZOFFSETTO"});
+  });
+  for (Property& property : observance.properties) {
+    if (property.name.starts_with("TZOFFSET")) property.value = canonical_offset(property.value);
   }
+}
+
+void normalise_zone(Component& zone) {
+  std::erase_if(zone.properties, [](const Property& property) { return property.name != "TZID"; });
+  const bool is_public = std::any_of(zone.properties.begin(), zone.properties.end(),
+                                     [](const Property& property) { return is_public_zone(trim(property.value)); });
+  std::erase_if(zone.components,
+                [&](const Component& each) { return is_public || !is_one_of(each.name, {"STANDARD", "DAYLIGHT"}); });
+}
+
+void normalise(Component& component) {
+  if (component.name == "VTIMEZONE") normalise_zone(component);
+  if (is_one_of(component.name, {"STANDARD", "DAYLIGHT"})) normalise_observance(component);
   std::erase_if(component.properties, is_of_the_server);
   contentlines::split_lists(component, {"EXDATE", "RDATE", "CATEGORIES", "RESOURCES", "FREEBUSY"});
   for (Property& property : component.properties) normalise_property(property);

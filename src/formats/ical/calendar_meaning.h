@@ -6,7 +6,11 @@
 //   DTSTAMP, LAST-MODIFIED, CREATED   when the server stored it; nothing of the event
 //   X-RADICALE-NAME     the name of the resource
 //   SCHEDULE-STATUS     what the server reports of invitations it sent (RFC 6638 section 7.3)
-//   the inside of VTIMEZONE           zones are compared by their names, where they are used; servers keep tables of their own
+// Time zones, where something is in them; a VTIMEZONE that nothing is in says nothing:
+//   of a name of the IANA database    compared by the name: servers keep tables of their own and write what stands there
+//                                     (RFC 7809), and programs read the name
+//   of any other name                 its observances (STANDARD, DAYLIGHT) are compared, in any order: DTSTART, RRULE, RDATE,
+//                                     TZOFFSETFROM, TZOFFSETTO. Not TZNAME and what else is for people
 // What stands for itself when it is left out is as if it were there: CALSCALE:GREGORIAN, INTERVAL=1 and WKST=MO of a rule, the
 // usual VALUE.
 #pragma once

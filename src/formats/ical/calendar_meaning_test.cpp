@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "corpora.h"
+#include "formats/ical/zone_names.h"
 
 namespace mailhold::ical {
 namespace {
@@ -43,7 +44,7 @@ TEST(CalendarMeaning, is_the_same_however_it_is_written) {
        "PT5M\r\nEND:VALARM\r\n"}};
   for (const auto& [a, b] : same)
     EXPECT_EQ(between(calendar(a), calendar(b, "CALSCALE:GREGORIAN\r\nMETHOD:PUBLISH\r\n")), "") << a;
-  // A zone by its name; one that nothing is in says nothing.
+  // A public zone by its name; one that nothing is in says nothing.
   const std::string in_zone = "DTSTART;TZID=Europe/Berlin:20260101T000000\r\n";
   std::string other_zone = zone;
   other_zone.replace(other_zone.find("+0200"), 5, "+0300");
@@ -77,6 +78,51 @@ TEST(CalendarMeaning, is_another_where_anything_of_it_is) {
   for (const auto& [a, b, what] : others) EXPECT_EQ(between(calendar(a), calendar(b)), what);
   EXPECT_EQ(between(calendar(in_zone, zone), calendar(in_zone)), "VTIMEZONE.TZID");
   EXPECT_EQ(between(calendar(""), "BEGIN:VCALENDAR"), "unreadable");
+}
+
+std::string private_zone(const std::string& observances, const std::string& more = "") {
+  return "BEGIN:VTIMEZONE\r\nTZID:Customized Time Zone\r\n" + more + observances + "END:VTIMEZONE\r\n";
+}
+const std::string winter =
+    "BEGIN:STANDARD\r\nDTSTART:16010101T030000\r\nTZOFFSETFROM:+0200\r\nTZOFFSETTO:+0100\r\n"
+    "RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10\r\nEND:STANDARD\r\n";
+const std::string summer =
+    "BEGIN:DAYLIGHT\r\nDTSTART:16010101T020000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200\r\n"
+    "RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=3\r\nEND:DAYLIGHT\r\n";
+
+TEST(CalendarMeaning, a_zone_of_a_private_name_is_what_its_rules_say) {
+  const std::string in_it = "DTSTART;TZID=Customized Time Zone:20260101T000000\r\n";
+  const std::string zone_text = private_zone(winter + summer);
+  const auto with = [&](const std::string& zone_written) {
+    return between(calendar(in_it, zone_text), calendar(in_it, zone_written));
+  };
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    std::string text = zone_text;
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return with(text.replace(at, from.size(), to));
+  };
+  // Written otherwise.
+  EXPECT_EQ(with(private_zone(summer + winter, "LAST-MODIFIED:20260101T000000Z\r\nX-LIC-LOCATION:Europe/Berlin\r\n")), "");
+  EXPECT_EQ(changed("TZOFFSETTO:+0100\r\n", "TZNAME:CET\r\nTZOFFSETTO:+010000\r\n"), "");
+  EXPECT_EQ(changed("RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10", "RRULE:BYMONTH=10;BYDAY=-1SU;FREQ=YEARLY;INTERVAL=1"), "");
+  // Another zone.
+  EXPECT_EQ(changed("TZOFFSETFROM:+0200", "TZOFFSETFROM:+0300"), "STANDARD.TZOFFSETFROM");
+  EXPECT_EQ(changed("TZOFFSETTO:+0100", "TZOFFSETTO:+010030"), "STANDARD.TZOFFSETTO");
+  EXPECT_EQ(changed("DTSTART:16010101T030000", "DTSTART:16010101T040000"), "STANDARD.DTSTART");
+  EXPECT_EQ(changed("BYMONTH=3", "BYMONTH=4"), "DAYLIGHT.RRULE");
+  EXPECT_EQ(changed("RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=3", "RDATE:20260329T020000"), "DAYLIGHT.RDATE DAYLIGHT.RRULE");
+  EXPECT_NE(with(private_zone(winter)), "");
+  EXPECT_NE(with(private_zone("")), "");
+  EXPECT_NE(with(""), "");
+}
+
+TEST(CalendarMeaning, only_names_of_the_database_are_public) {
+  for (const char* name : {"Europe/Berlin", "America/Argentina/Buenos_Aires", "UTC", "Etc/GMT+5", "Africa/Abidjan", "Zulu"})
+    EXPECT_TRUE(is_public_zone(name)) << name;
+  for (const char* name : {"", " ", "Europe", "Berlin", "Europe/Berlin ", "Europe/Berlin Europe/Brussels", "Europe/Atlantis",
+                           "/example.org/Europe/Berlin", "W. Europe Standard Time", "europe/berlin"})
+    EXPECT_FALSE(is_public_zone(name)) << name;
 }
 
 TEST(CalendarMeaning, of_the_collection_is_that_of_its_own_lines_folded_anew) {

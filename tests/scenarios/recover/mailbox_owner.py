@@ -46,6 +46,19 @@ class Owner:
     def append(self, folder, content, flags="", at=None):
         self.ok(self.imap.append(quoted(folder), f"({flags})", imaplib.Time2Internaldate(at or time.time()), content))
 
+    def append_as_it_is(self, folder, content):
+        """Whether the server takes it. append() of the library makes CRLF of all line ends."""
+        self.imap.literal = content
+        return self.imap._simple_command("APPEND", quoted(folder), "()", imaplib.Time2Internaldate(1_700_000_000))[0] == "OK"
+
+    def contents_in_order(self, folder):
+        self.select(folder, True)
+        return [part[1] for part in self.ok(self.imap.fetch("1:*", "(BODY.PEEK[])")) if isinstance(part, tuple)]
+
+    def delete(self, folder):
+        self.imap.unselect()
+        self.ok(self.imap.delete(quoted(folder)))
+
     def select(self, folder, readonly=False):
         return int(self.ok(self.imap.select(quoted(folder), readonly))[0])
 

@@ -434,7 +434,8 @@ Status DavMailbox::fetch(const Folder& folder, const std::vector<std::string>& i
   return flush();
 }
 
-// By multiget; what that does not give is asked for alone.
+// By multiget; what that does not give is asked for alone. So is all of it where the answer is no XML: a server that keeps a
+// content which XML has no place for (a NUL) may write it there as it is, and hides the others with it.
 Status DavMailbox::fetch_some(const Folder& folder, const std::map<std::string, std::string>& wanted, const Sink& sink,
                               const Deadline& deadline) {
   std::vector<std::string> paths;
@@ -454,8 +455,11 @@ Status DavMailbox::fetch_some(const Folder& folder, const std::map<std::string, 
   if (!answer) return answer.error();
   if (answer->status == 404 || passes_by_itself(answer->status)) return error_of(answer->status);
   if (answer->status == 207 && !answer->is_too_long) {
-    ASSIGN_OR_RETURN(dav::Multistatus found, dav::read_multistatus(answer->body, {.bytes_max = settings_.answer_bytes_max}));
-    for (dav::Resource& resource : found.resources) {
+    Result<dav::Multistatus> found = dav::read_multistatus(answer->body, {.bytes_max = settings_.answer_bytes_max});
+    if (!found && found.error().kind != ErrorKind::corrupt) return found.error();
+    std::vector<dav::Resource> resources;
+    if (found) resources = std::move(found->resources);
+    for (dav::Resource& resource : resources) {
       const auto asked = missing.find(std::string(dav::name_in_path(resource.path)));
       if (asked == missing.end()) continue;  // nobody asked for it, or it came before
       const bool is_gone = resource.status == 404 || resource.status == 410;
