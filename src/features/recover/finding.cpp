@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "base/utf8.h"
+#include "core/access/keeping.h"
 
 namespace mailhold::recover {
 namespace {
@@ -67,6 +68,30 @@ std::string shown(std::string_view text) {
   return safe;
 }
 
+// Nothing: it has none. Dates of mail stand in the book; those of other items are in their contents, which the index has read.
+std::optional<Milliseconds> date_of(const ItemRow& item, const search::Hit& hit) {
+  if (item.form == mailboxes::ContentForm::mime) return item.head.received_at;
+  return hit.received != 0 ? std::optional(hit.received) : std::nullopt;
+}
+
+bool is_within(std::optional<Milliseconds> date, const search::ParsedQuery& query) {
+  if (query.from == 0 && query.until == 0) return true;
+  return date && *date >= query.from && (query.until == 0 || *date < query.until);
+}
+
+json::object shown_item(const FoundItem& found) {
+  json::object shown_one{{"type", std::string(access::item_type_name(static_cast<std::uint8_t>(found.item.head.type)))},
+                         {"folder", shown(mailboxes::path_text(found.folder))},
+                         {"bytes", found.item.bytes},
+                         {"mailbox", found.mailbox.text()},
+                         {"item", found.item.id.text()}};
+  if (found.item.form == mailboxes::ContentForm::mime)
+    shown_one["received_at"] = to_iso8601(found.date);
+  else if (found.date != 0)
+    shown_one["date"] = to_iso8601(found.date);
+  return shown_one;
+}
+
 }  // namespace
 
 Status Finding::look_up(const View& view, const search::Hit& hit, const search::ParsedQuery& query, std::set<Id>& known,
@@ -75,9 +100,9 @@ Status Finding::look_up(const View& view, const search::Hit& hit, const search::
   for (ItemRow& item : items) {
     const auto folder = view.folders.find(item.folder);
     if (folder == view.folders.end() || !mailboxes::is_below(folder->second, mailboxes::parse_path(query.folder))) continue;
-    const Milliseconds received = item.head.received_at;
-    if (received < query.from || (query.until != 0 && received >= query.until)) continue;
-    if (known.insert(item.id).second) found.items.push_back({view.mailbox.id, folder->second, std::move(item)});
+    const std::optional<Milliseconds> date = date_of(item, hit);
+    if (!is_within(date, query) || !known.insert(item.id).second) continue;
+    found.items.push_back({view.mailbox.id, folder->second, std::move(item), date.value_or(0)});
   }
   return done();
 }
@@ -119,12 +144,7 @@ Result<std::string> Finding::answer(std::string_view text, const Deadline& deadl
   ASSIGN_OR_RETURN(const Asked asked, asked_of(book_, text, deadline));
   ASSIGN_OR_RETURN(const FoundItems found, find(asked.mailboxes, asked.query, asked.moment, asked.limit, deadline));
   json::array list;
-  for (const FoundItem& each : found.items)
-    list.push_back(json::object{{"received_at", to_iso8601(each.item.head.received_at)},
-                                {"folder", shown(mailboxes::path_text(each.folder))},
-                                {"bytes", each.item.bytes},
-                                {"mailbox", each.mailbox.text()},
-                                {"item", each.item.id.text()}});
+  for (const FoundItem& each : found.items) list.push_back(shown_item(each));
   return json::serialize(json::object{{"items", std::move(list)}, {"more", found.more}, {"complete", found.complete}});
 }
 

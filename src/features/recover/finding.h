@@ -20,10 +20,11 @@ struct FoundItem {
   Id mailbox;
   mailboxes::FolderPath folder;
   ItemRow item;
+  Milliseconds date = 0;  // when mail was received; of events, tasks and contacts their own date (scanning/item_text.h), 0: none
 };
 
 struct FoundItems {
-  std::vector<FoundItem> items;  // the newest first
+  std::vector<FoundItem> items;  // the newest first, those without a date last
   bool more = false;             // there are further ones
   bool complete = true;          // everything that was backed up has been looked at: nothing waits to be indexed
 };
@@ -34,7 +35,7 @@ class Finding {
       : book_(book), search_(search), indexing_(indexing), rules_(rules) {}
 
   // In these mailboxes, which are one tenant's. `moment` 0: of each, its last sync. invalid_input: says where in the query.
-  // Without the ledger nothing is looked for.
+  // Without the ledger nothing is looked for. What has no date is neither after nor before any.
   Result<FoundItems> find(const std::vector<Mailbox>& mailboxes, std::string_view query, Milliseconds moment, std::uint32_t limit,
                           const Deadline& deadline);
 

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "features/recover/backup_metrics.h"
+#include "features/search/query.h"
 
 namespace mailhold::recover {
 namespace {
@@ -15,6 +16,16 @@ constexpr auto mailbox_time = 4h;
 constexpr std::uint32_t rows_at_once = 4096;
 constexpr std::size_t batch_documents = 128;
 constexpr std::size_t batch_bytes = 4U << 20;
+
+std::optional<scanning::TextForm> text_form_of(mailboxes::ContentForm form) {
+  switch (form) {
+    case mailboxes::ContentForm::mime: return scanning::TextForm::message;
+    case mailboxes::ContentForm::icalendar: return scanning::TextForm::icalendar;
+    case mailboxes::ContentForm::vcard: return scanning::TextForm::vcard;
+    case mailboxes::ContentForm::exchange_stream: break;
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -52,12 +63,23 @@ void Indexing::work(const std::stop_token& stop) {
   }
 }
 
-Status Indexing::take_in(const Mailbox& mailbox, const Deadline& deadline) {
+// Behind what the next items are to be taken in.
+Result<search::Cursor> Indexing::cursor_of(const Mailbox& mailbox, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::vector<search::Cursor> cursors, parts_.search.cursors(mailbox.tenant, deadline));
-  search::Cursor cursor{mailbox.id, 0, {}};
+  const search::Cursor beginning{mailbox.id, 0, {}};
+  search::Cursor cursor = beginning;
   for (const search::Cursor& each : cursors) {
     if (each.mailbox == mailbox.id) cursor = each;
   }
+  if (mailbox.kind != mailboxes::MailboxKind::dav || cursor.since == 0) return cursor;
+  // An index that was made when only mail was read passed over events and contacts: its cursor is behind them, and it has none.
+  ASSIGN_OR_RETURN(const std::vector<search::Hit> known,
+                   parts_.search.find(mailbox.tenant, search::everything_in(mailbox.id, 1), deadline));
+  return known.empty() ? beginning : cursor;
+}
+
+Status Indexing::take_in(const Mailbox& mailbox, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(search::Cursor cursor, cursor_of(mailbox, deadline));
   for (;;) {
     ASSIGN_OR_RETURN(const std::vector<ItemRow> items,
                      parts_.book.items_after(mailbox, cursor.since, cursor.item, mailbox.synced_at, rows_at_once, deadline));
@@ -89,11 +111,12 @@ Status Indexing::send(const Mailbox& mailbox, const std::vector<ItemRow>& items,
   return done();
 }
 
-// Nothing: there is no such content any more, or it is no message.
+// Nothing: there is no such content any more, or its form is none whose text is read.
 Result<std::optional<search::Document>> Indexing::document_of(const ItemRow& item, const Mailbox& mailbox,
                                                               const Deadline& deadline) {
   std::optional<search::Document> none;
-  if (item.form != mailboxes::ContentForm::mime) return none;
+  const auto form = text_form_of(item.form);
+  if (!form) return none;
   const Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline, item.content_ids->is_of());
   if (!content && content.error().is_temporary()) return content.error();
   if (!content) {
@@ -101,12 +124,13 @@ Result<std::optional<search::Document>> Indexing::document_of(const ItemRow& ite
     return none;
   }
   Result<scanning::ExtractedText> text =
-      parts_.scanners.extract(item.tenant, *content, Deadline::after(message_time, deadline.stop));
+      parts_.scanners.extract(item.tenant, *form, *content, Deadline::after(message_time, deadline.stop));
   if (!text && text.error().kind != ErrorKind::limit_exceeded) return text.error();
   search::Document document{mailbox.id, item.message, item.head.received_at, false, {}};
   document.has_unreadable = !text || text->documents_unread > 0;
   if (text) {
     count_documents(text->documents_read, text->documents_unread);
+    if (*form != scanning::TextForm::message) document.received = text->date;
     document.has_attachment = text->has_attachment;
     document.texts = {std::move(text->senders), std::move(text->recipients),       std::move(text->subject),
                       std::move(text->body),    std::move(text->attachment_names), std::move(text->attachment_text)};

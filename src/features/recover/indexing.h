@@ -1,6 +1,6 @@
 // Indexing: gives the texts of what was backed up to search, mailbox by mailbox, as soon as a sync is over, until stop(). The
-// index says how far it got; so nothing is kept here, and an index that was lost is made again. Texts are taken out of
-// messages in scannerd's workers. Any thread.
+// index says how far it got; so nothing is kept here, and an index that was lost is made again. Texts are taken out of mail,
+// events, tasks and contacts in scannerd's workers. Any thread.
 #pragma once
 
 #include <condition_variable>
@@ -36,6 +36,7 @@ class Indexing {
 
  private:
   void work(const std::stop_token& stop);
+  Result<search::Cursor> cursor_of(const Mailbox& mailbox, const Deadline& deadline);
   Result<std::optional<search::Document>> document_of(const ItemRow& item, const Mailbox& mailbox, const Deadline& deadline);
   Status send(const Mailbox& mailbox, const std::vector<ItemRow>& items, const Deadline& deadline);
 

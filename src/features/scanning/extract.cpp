@@ -1,10 +1,9 @@
 #include "features/scanning/extract.h"
 
-#include <algorithm>
-
 #include "base/text.h"
-#include "base/utf8.h"
 #include "features/scanning/documents/rich_text.h"
+#include "features/scanning/item_text.h"
+#include "features/scanning/text_collector.h"
 #include "formats/html/html_text.h"
 #include "formats/mime/message.h"
 #include "formats/mime/parameters.h"
@@ -21,10 +20,9 @@ constexpr std::size_t part_bytes_max = 4U << 20;  // of one part, looked at for 
 class Extraction {
  public:
   Extraction(std::string_view bytes, DocumentPrograms* programs)
-      : bytes_(bytes), message_(mime::parse(bytes, {500, 30, 5000})), documents_(programs) {}
+      : bytes_(bytes), message_(mime::parse(bytes, {500, 30, 5000})), collector_(programs) {}
 
   ExtractedText run() {
-    text_.complete = true;
     if (message_.parts.empty()) return std::move(text_);
     add_fields(text_.senders, message_.parts.front(), {"from", "sender", "reply-to"});
     add_fields(text_.recipients, message_.parts.front(), {"to", "cc", "bcc"});
@@ -39,20 +37,7 @@ class Extraction {
   }
 
  private:
-  // Cuts at a character. False: text beyond the limit is left out.
-  bool append(std::string& to, std::string_view text, std::size_t bytes_max) {
-    for (std::size_t at = 0; at < text.size();) {
-      const char32_t c = next_code_point(text, at);
-      if (to.size() + 4 > bytes_max) {
-        text_.complete = false;
-        return false;
-      }
-      const bool is_control = (c < 0x20 && c != '\n') || (c >= 0x7F && c < 0xA0);
-      append_utf8(to, is_control ? U' ' : c);
-    }
-    if (to.size() < bytes_max) to += '\n';
-    return true;
-  }
+  void append(std::string& to, std::string_view text, std::size_t bytes_max) { collector_.append(to, text, bytes_max); }
 
   void add_fields(std::string& to, const mime::Part& part, std::initializer_list<std::string_view> names) {
     for (const std::string_view name : names) {
@@ -91,7 +76,7 @@ class Extraction {
 
   void add_content(const mime::Part& part, std::string_view decoded) {
     if (!part.is_text() || is_rich_text(decoded)) {
-      if (add_document(decoded, mime::decode_header_text(name_of(part), field_bytes_max))) return;
+      if (collector_.add_document(decoded, mime::decode_header_text(name_of(part), field_bytes_max))) return;
       // Images and the like hold no words; of other kinds nobody has read them.
       text_.complete = text_.complete && (part.type.starts_with("image/") || part.type.starts_with("audio/"));
       return;
@@ -107,28 +92,23 @@ class Extraction {
            attached ? extracted_attachment_bytes_max : extracted_body_bytes_max);
   }
 
-  // False: it is none.
-  bool add_document(std::string_view bytes, std::string_view name) {
-    const std::size_t used = text_.attachment_text.size();
-    const std::size_t left = extracted_attachment_bytes_max - std::min(used, extracted_attachment_bytes_max);
-    const std::optional<DocumentText> document = documents_.read(bytes, name, left);
-    if (!document) return false;
-    const std::string& text = document->text;
-    const bool fits = text.empty() || append(text_.attachment_text, text, extracted_attachment_bytes_max);
-    const bool whole = fits && document->whole;
-    text_.complete = text_.complete && whole;
-    ++(whole ? text_.documents_read : text_.documents_unread);
-    return true;
-  }
-
   const std::string_view bytes_;
   mime::Message message_;
-  Documents documents_;
-  ExtractedText text_;
+  TextCollector collector_;
+  ExtractedText& text_ = collector_.text;
 };
 
 }  // namespace
 
 ExtractedText extract_text(std::string_view message, DocumentPrograms* programs) { return Extraction(message, programs).run(); }
+
+ExtractedText extract_text(TextForm form, std::string_view content, DocumentPrograms* programs) {
+  switch (form) {
+    case TextForm::message: return extract_text(content, programs);
+    case TextForm::icalendar: return extract_calendar_text(content, programs);
+    case TextForm::vcard: return extract_card_text(content);
+  }
+  return {};
+}
 
 }  // namespace mailhold::scanning

@@ -10,8 +10,9 @@ namespace mailhold::scanning {
 namespace {
 
 constexpr auto kind = static_cast<std::uint8_t>(FrameKind::extract);
-constexpr std::uint16_t version = 2;
+constexpr std::uint16_t version = 3;
 constexpr std::uint64_t time_max = 3'600'000;
+constexpr std::uint64_t year_10000 = 253'402'300'800'000;
 
 Error malformed(const char* what) { return {ErrorKind::corrupt, std::string("extraction frame: ") + what}; }
 
@@ -26,7 +27,7 @@ bool is_clean(std::string_view text, std::size_t bytes_max) {
 std::string encode_extract(const ExtractCall& call) {
   ByteWriter writer;
   writer.u8(kind).u16(version).raw(call.tenant.bytes()).u64(static_cast<std::uint64_t>(call.time_left.count()));
-  return writer.u8(call.reads_documents ? 1 : 0).text(call.content).take();
+  return writer.u8(call.reads_documents ? 1 : 0).u8(static_cast<std::uint8_t>(call.form)).text(call.content).take();
 }
 
 Result<ExtractCall> parse_extract(std::string_view frame) {
@@ -37,9 +38,13 @@ Result<ExtractCall> parse_extract(std::string_view frame) {
   call.time_left = std::chrono::milliseconds(std::min<std::uint64_t>(reader.u64(), time_max));
   const std::uint8_t documents = reader.u8();
   call.reads_documents = documents == 1;
+  const std::uint8_t form = reader.u8();
+  call.form = static_cast<TextForm>(form);
   call.content = reader.text();
   RETURN_IF_ERROR(reader.finish());
   if (documents > 1) return malformed("a flag that is none");
+  if (form < static_cast<std::uint8_t>(TextForm::message) || form > static_cast<std::uint8_t>(TextForm::vcard))
+    return malformed("a form that is none");
   return call;
 }
 
@@ -47,7 +52,7 @@ std::string encode_extracted(const ExtractedText& text) {
   ByteWriter writer;
   writer.u8(kind).u8(text.complete ? 1 : 0).u8(text.has_attachment ? 1 : 0).text(text.senders).text(text.recipients);
   writer.text(text.subject).text(text.body).text(text.attachment_names).text(text.attachment_text);
-  return writer.u32(text.documents_read).u32(text.documents_unread).take();
+  return writer.u32(text.documents_read).u32(text.documents_unread).u64(static_cast<std::uint64_t>(text.date)).take();
 }
 
 Result<ExtractedText> parse_extracted(std::string_view frame) {
@@ -71,7 +76,10 @@ Result<ExtractedText> parse_extracted(std::string_view frame) {
   }
   text.documents_read = reader.u32();
   text.documents_unread = reader.u32();
+  const std::uint64_t date = reader.u64();
   RETURN_IF_ERROR(reader.finish());
+  if (date >= year_10000) return malformed("a date that is none");
+  text.date = static_cast<Milliseconds>(date);
   if (std::max(text.documents_read, text.documents_unread) > extracted_documents_max) return malformed("too many documents");
   return text;
 }

@@ -15,9 +15,11 @@ class Echo final : public scanning::DocumentPrograms {
 
 std::vector<std::string> fuzz_seeds() {
   scanning::ExtractedText text{
-      true, true, "Ann <ann@a.example>\n", "bob@b.example\n", "Bericht für März\n", "body\n", "a.txt\n", "text\n", 1, 2};
+      true, true,      "Ann <ann@a.example>\n", "bob@b.example\n", "Bericht für März\n", "body\n", "a.txt\n", "text\n", 1,
+      2,    86'400'000};
   return {scanning::encode_extracted(text), scanning::encode_extracted({}),
-          scanning::encode_extract({Id::random(), "Subject: x\r\n\r\ny\r\n", std::chrono::milliseconds(100)}),
+          scanning::encode_extract(
+              {Id::random(), scanning::TextForm::message, "Subject: x\r\n\r\ny\r\n", std::chrono::milliseconds(100)}),
           "Subject: x\r\nContent-Type: application/pdf\r\n\r\n%PDF-1.4 y\r\n"};
 }
 

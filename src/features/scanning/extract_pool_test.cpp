@@ -58,7 +58,7 @@ class WorkersWithPrograms final : public WorkerSource {
 
 Result<ExtractedText> extract(std::unique_ptr<WorkerSource> source, const std::string& content) {
   ScannerPool pool(std::move(source), {});
-  return pool.extract(Id::random(), content, soon());
+  return pool.extract(Id::random(), TextForm::message, content, soon());
 }
 
 class ExtractPool : public testing::Test {

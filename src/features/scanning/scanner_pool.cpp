@@ -114,7 +114,7 @@ class ScannerPool::Workers {
     return killed;
   }
 
-  Result<ExtractedText> extract(const Id& tenant, std::string_view content, const Deadline& deadline) {
+  Result<ExtractedText> extract(const Id& tenant, TextForm form, std::string_view content, const Deadline& deadline) {
     if (content.size() > settings_.limits.message_bytes_max)
       return Error{ErrorKind::limit_exceeded, "the message is bigger than is scanned"};
     std::size_t new_workers = 0;
@@ -123,7 +123,7 @@ class ScannerPool::Workers {
       if (worker.served == 0) ++new_workers;
       // What ended the others may be a document; the rest of the message shall have its text.
       const bool reads_documents = new_workers < settings_.attempts_max;
-      RETURN_IF_ERROR(worker.channel->send(encode_extract({tenant, content, attempt.left(), reads_documents}), attempt));
+      RETURN_IF_ERROR(worker.channel->send(encode_extract({tenant, form, content, attempt.left(), reads_documents}), attempt));
       return take_text(worker, attempt, programs);
     };
     ASSIGN_OR_RETURN(std::optional<ExtractedText> result, with_worker<ExtractedText>(tenant, converse, deadline));
@@ -299,8 +299,8 @@ Result<ScanResult> ScannerPool::scan(const ScanRequest& request, Answers& answer
 Result<Comparison> ScannerPool::compare(const CompareRequest& request, const Deadline& deadline) {
   return workers_->compare(request, deadline);
 }
-Result<ExtractedText> ScannerPool::extract(const Id& tenant, std::string_view content, const Deadline& deadline) {
-  return workers_->extract(tenant, content, deadline);
+Result<ExtractedText> ScannerPool::extract(const Id& tenant, TextForm form, std::string_view content, const Deadline& deadline) {
+  return workers_->extract(tenant, form, content, deadline);
 }
 PoolCounts ScannerPool::counts() const { return workers_->counts(); }
 

@@ -71,10 +71,10 @@ class ScannerPool {
   // The result of compare_contents in a worker of request.tenant. Contents that killed every worker they were given are not
   // readable. Errors as scan; limit_exceeded: one of the contents is longer than compared_bytes_max.
   Result<Comparison> compare(const CompareRequest& request, const Deadline& deadline);
-  // The text of a message, out of a worker of that tenant. One that killed all workers but the last has its documents left
-  // alone by that; one that killed every worker comes back without text, as incomplete and with an unread document. Errors as
-  // above; unavailable also while no document program can be started though there is one.
-  Result<ExtractedText> extract(const Id& tenant, std::string_view content, const Deadline& deadline);
+  // The text of a content of that form, out of a worker of that tenant. One that killed all workers but the last has its
+  // documents left alone by that; one that killed every worker comes back without text, as incomplete and with an unread
+  // document. Errors as above; unavailable also while no document program can be started though there is one.
+  Result<ExtractedText> extract(const Id& tenant, TextForm form, std::string_view content, const Deadline& deadline);
 
   PoolCounts counts() const;
 

@@ -137,7 +137,7 @@ bool serve_extract(ipc::Channel& channel, std::string_view frame, const Id& tena
   if (!call || call->tenant != tenant) return false;
   limit_cpu(settings.cpu_max);
   ProgramsOverChannel programs(channel, call->time_left);
-  const ExtractedText text = extract_text(call->content, call->reads_documents ? &programs : nullptr);
+  const ExtractedText text = extract_text(call->form, call->content, call->reads_documents ? &programs : nullptr);
   limit_cpu(std::chrono::seconds(0));
   return !programs.failed() && bool(channel.send(encode_extracted(text), Deadline::after(call->time_left)));
 }

@@ -14,7 +14,7 @@ namespace mailhold::search {
 
 inline constexpr std::size_t document_text_bytes_max = 1U << 20;  // all texts of one together
 
-// The texts of a message, UTF-8. Words in them count; what stands between does not.
+// The texts of a message, an event, a task or a contact, UTF-8. Words in them count; what stands between does not.
 struct Texts {
   std::string senders;  // names and addresses
   std::string recipients;
@@ -30,8 +30,8 @@ struct Texts {
 
 struct Document {
   Id mailbox;
-  Id message;  // the content; the same in many mailboxes
-  Milliseconds received = 0;
+  Id message;                 // the content; the same in many mailboxes
+  Milliseconds received = 0;  // of what is no mail: its own date; 0: none
   bool has_attachment = false;
   Texts texts;
   bool has_unreadable = false;  // a document among the attachments, whose text is not all there

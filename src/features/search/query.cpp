@@ -177,4 +177,6 @@ Question ParsedQuery::question(Id mailbox, std::uint32_t limit) const {
 
 Result<ParsedQuery> parse_query(std::string_view text) { return Parser(text).run(); }
 
+Question everything_in(Id mailbox, std::uint32_t limit) { return {quoted(mark_of(mailbox)), 0, 0, limit}; }
+
 }  // namespace mailhold::search

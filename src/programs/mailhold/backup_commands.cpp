@@ -219,7 +219,7 @@ Status find(Console& console, const Command& command, const Typed& typed) {
   sent.options.push_back({"mailbox", ""});
   ASSIGN_OR_RETURN(const std::string request, request_of(sent, asked));
   ASSIGN_OR_RETURN(const std::string answer, console.ask(request));
-  console.print(answer, {"received_at", "folder", "bytes", "mailbox", "item"});
+  console.print(answer, {"type", "received_at", "date", "folder", "bytes", "mailbox", "item"});
   return done();
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A backup and a restore are killed, or lose their disk, at scripted points: tests/peers/backup_kill_points does it and says what did not hold."""
+"""Backups and restores of mail, calendars and contacts, a release, an export and an import are killed, or lose their disk, at scripted points: tests/peers/backup_kill_points does it and says what did not hold."""
 import os
 import pathlib
 import re
@@ -18,6 +18,10 @@ class KillPoints(unittest.TestCase):
         print(done.stdout.splitlines()[-1] if done.stdout else done.stderr[-2000:], flush=True)
         self.assertEqual(done.returncode, 0, done.stdout[-2000:] + done.stderr[-2000:])
         self.assertGreaterEqual(int(re.search(r"points held: (\d+)", done.stdout)[1]), POINTS * 9 // 10)
+        # What a worker says of a disk that failed it was looked at often enough.
+        self.assertGreaterEqual(int(re.findall(r"failed and said so: (\d+)", done.stdout)[-1]), POINTS // 10)
+        kinds = set(re.findall(r"^([a-z-]+): ", done.stdout, re.MULTILINE))
+        self.assertLessEqual({"first", "second", "restore", "release", "dav-first", "dav-second", "dav-restore", "export", "import"}, kinds)
 
 
 if __name__ == "__main__":

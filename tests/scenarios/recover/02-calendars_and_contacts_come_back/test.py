@@ -150,6 +150,39 @@ class CalendarsComeBack(MailboxWorld):
         since, type(self).read_so_far = getattr(self, "read_so_far", 0), len(log)
         return [" ".join(each) for each in re.findall(r"(\w+) request for '([^']*)'", log[since:])]
 
+    def find(self, *words):
+        """["event 2026-03-02"], as answered, once everything is indexed."""
+        answers = []
+        wait_for("a complete answer", lambda: answers.append(self.mailhold.cli("backup", "find", BEA, *words)) or answers[-1]["complete"])
+        self.assertFalse(answers[-1]["more"], answers[-1])
+        return [f"{item['type']} {item.get('date', '-')[:10]}" for item in answers[-1]["items"]]
+
+    def test_2b_they_are_found_by_words_people_and_dates_and_put_back_by_a_query(self):
+        owner, mail = self.owner, f"{NEEDLES['address']}@example.test"
+        weekly, contact = "event 2026-03-02", "contact -"
+        self.assertEqual(self.find(f'to:"{mail}"'), [weekly, contact])  # who is invited, and whose card it is
+        self.assertEqual(self.find(f"from:{BEA}"), [weekly])
+        self.assertEqual(self.find("subject:verschoben"), [weekly], "one occurrence of its own is of the series")
+        self.assertEqual(self.find(f'"{NEEDLES["name"]}"'), [contact] * 9)
+        self.assertEqual(self.find("rene dupre"), [contact])
+        self.assertEqual(self.find("from:anne berlin"), [contact])
+        self.assertEqual(self.find("steuer"), ["task 2026-04-01"])
+        self.assertEqual(self.find("has:attachment"), ["event 2026-06-01"])
+        self.assertEqual(self.find("after:2026-06-30 before:2026-07-02"), ["event 2026-07-01"])
+        self.assertEqual(self.find("subject:neu"), ["event 2026-04-05"])
+        self.assertEqual(self.find("subject:neu", "--at", self.first_moment), [])
+        gone = f'subject:"{NEEDLES["summary"]} 4"'
+        self.assertEqual((self.find(gone), self.find(gone, "--at", self.first_moment)), ([], ["event 2026-03-05"]))
+        self.assertEqual(self.find("has:unreadable"), [])
+        for item in ("work/weekly.ics", "friends/photo3.vcf", "friends/c1.vcf"):
+            owner.delete(item)
+        code, report = self.restore("start", BEA, "--query", f'to:"{mail}"')
+        self.assertEqual((code, report["exact"], report["restored"]), (0, True, 2), report)
+        self.assertFalse(any(b"UID:c1\r\n" in content for content in owner.picture()[FRIENDS].values()), "what was not asked for stays away")
+        code, report = self.restore("start", BEA, "--query", f'"{NEEDLES["name"]} 1"')
+        self.assertEqual((code, report["restored"]), (0, 1), report)
+        self.assert_same(owner.picture(), self.now)
+
     def test_3_destroyed_calendars_and_contacts_come_back_exactly(self):
         owner = self.owner
         with self.assertRaisesRegex(CommandFailed, "--key"):
@@ -402,11 +435,12 @@ class CalendarsComeBack(MailboxWorld):
         finder = Finder(NEEDLES | {"account": BEA})
         self.mailhold.stop()
         found = set()
-        for path in (self.mailhold.data / "backup").rglob("*"):
+        for path in [*(self.mailhold.data / "backup").rglob("*"), *(self.mailhold.data / "search").rglob("*")]:
             if path.is_file():
                 data = re.sub(rb"\0{4096,}", b"\0" * 4096, path.read_bytes())  # what was preallocated
                 found |= {(path.name, *hit) for hit in finder.find_deep(data) | finder.find(str(path).encode())}
         self.assertGreater((self.mailhold.data / "backup/backup.db").stat().st_size, 100_000)
+        self.assertTrue(list((self.mailhold.data / "search").rglob("manifest")))
         self.assertEqual(found, set())
 
 

@@ -152,7 +152,7 @@ class WordIsFound(ConnectionWorld):
         few = self.mailhold.cli("backup", "find", BEA, "filler", "--limit", 3)
         self.assertEqual((len(few["items"]), few["more"]), (3, True))
         self.assertEqual(self.find("nobodywrotethis"), [])
-        self.assertEqual(set(self.ask_for("soup")["items"][0]), {"received_at", "folder", "bytes", "mailbox", "item"})  # nothing of the content
+        self.assertEqual(set(self.ask_for("soup")["items"][0]), {"type", "received_at", "folder", "bytes", "mailbox", "item"})  # nothing of the content
         type(self).first_moment = self.mailbox()["synced_at"]
 
     def test_1b_words_inside_documents(self):
