@@ -2,7 +2,6 @@
 
 #include "base/metrics.h"
 #include "base/text.h"
-#include "fakes/backup_rules.h"
 #include "fakes/cut_mail.h"
 #include "fakes/stored_zip.h"
 
