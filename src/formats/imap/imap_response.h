@@ -55,14 +55,14 @@ struct ListedFolder {
 };
 
 struct Response {
-  enum class Kind { condition, continuation, capability, list, exists, fetch, search, vanished, other };
+  enum class Kind { condition, continuation, capability, list, exists, recent, expunge, fetch, search, vanished, other };
   Kind kind = Kind::other;
   std::string tag{};  // of the command that it ends; empty: untagged
   Condition condition = Condition::none;
   std::string code{};                       // of "[UIDVALIDITY 3857529045]": in capital letters
   std::vector<std::string> code_words{};    // what follows it
   std::string text{};                       // for people
-  std::uint32_t number = 0;                 // exists
+  std::uint32_t number = 0;                 // exists, recent, expunge
   std::vector<std::string> capabilities{};  // capability, and the code CAPABILITY
   ListedFolder folder{};
   FetchedMessage message{};

@@ -246,6 +246,8 @@ Status read_untagged(Cursor& cursor, Response& response, const ParserLimits& lim
     const std::string what = upper(cursor.word());
     response.number = *number;
     if (what == "EXISTS") response.kind = Response::Kind::exists;
+    if (what == "RECENT") response.kind = Response::Kind::recent;
+    if (what == "EXPUNGE") response.kind = Response::Kind::expunge;
     if (what == "FETCH") return read_fetch(cursor, response, limits.content_bytes_dropped);
   }
   return done();
