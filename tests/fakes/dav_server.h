@@ -45,6 +45,7 @@ class FakeDavServer final : public mailboxes::SessionSource {
     bool has_sync = true;
     bool has_ctag = true;
     bool has_multiget = true;
+    bool tells_types = true;        // of items
     bool keeps_connections = true;  // else each answer is the last of its session
     bool tells_full_urls = false;
     bool tells_etag_of_put = true;
@@ -173,8 +174,14 @@ class FakeDavServer final : public mailboxes::SessionSource {
     return out;
   }
   std::string item_properties(const FakeDavItem& item) const {
+    const bool is_task = item.content.find("BEGIN:VTODO") != std::string::npos;
+    const bool is_event = item.content.find("BEGIN:VEVENT") != std::string::npos;
+    const std::string type = is_task    ? "text/calendar;component=VTODO"
+                             : is_event ? "text/calendar;component=VEVENT"
+                                        : "text/vcard";
     return "<d:getetag>" + etag_of(item) + "</d:getetag><d:getcontentlength>" + std::to_string(item.content.size()) +
-           "</d:getcontentlength><d:resourcetype/>";
+           "</d:getcontentlength><d:resourcetype/>" +
+           (ways.tells_types ? "<d:getcontenttype>" + type + "</d:getcontenttype>" : "");
   }
 
   Answer handle(const http::Request& request) {

@@ -67,6 +67,9 @@ class FakeImapServer final : public mailboxes::SessionSource {
     std::int64_t drops_behind_messages = -1;  // so many of one APPEND have come; takes none and hangs up, once
     std::string refused_text;                 // an APPEND with a message that holds it is answered NO
     std::string wrong_uids;                   // what APPENDUID names instead of where the messages went
+    bool refuses_idle = false;                // says NO to it
+    bool ignores_idle = false;                // gives no answer to it
+    bool ignores_done = false;                // gives no answer to the end of it
   };
 
   FakeImapServer(
@@ -89,8 +92,20 @@ class FakeImapServer final : public mailboxes::SessionSource {
     if (is_away) return Error{ErrorKind::unavailable, "the server is away"};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) std::abort();
     purposes.emplace_back(purpose);
-    sessions_.emplace_back([this, socket = ends[1]] { Session(*this, net::stream_over(socket)).serve(); });
+    sessions_.emplace_back([this, socket = ends[1]] { Session(*this, socket).serve(); });
     return ipc::OwnedFd(ends[0]);
+  }
+
+  // To everybody who idles, whatever folder is open; with the mutex held.
+  void tell_idlers(const std::string& lines) {
+    for (Session* each : idlers_) each->push(lines);
+  }
+  void drop_idlers() {  // the same
+    for (Session* each : idlers_) each->end();
+  }
+  std::size_t idlers() {
+    const std::lock_guard lock(mutex);
+    return idlers_.size();
   }
 
   std::map<std::string, FakeFolder> folders;
@@ -102,13 +117,21 @@ class FakeImapServer final : public mailboxes::SessionSource {
   std::mutex mutex;  // guards all of the above while a session runs
 
  private:
+  class Session;
   bool has(std::string_view capability) const {
     return (" " + capabilities_ + " ").find(" " + std::string(capability) + " ") != std::string::npos;
   }
 
   class Session {
    public:
-    Session(FakeImapServer& server, std::unique_ptr<net::Stream> stream) : server_(server), stream_(std::move(stream)) {}
+    Session(FakeImapServer& server, int socket) : server_(server), socket_(socket), stream_(net::stream_over(socket)) {}
+    ~Session() {
+      const std::lock_guard lock(server_.mutex);
+      server_.idlers_.erase(this);
+    }
+    void end() const { ::shutdown(socket_, SHUT_RDWR); }
+    // From another thread, while this one waits for what its client says.
+    void push(const std::string& lines) { (void)stream_->write_all(lines, soon()); }
 
     void serve() {
       say("* PREAUTH [CAPABILITY " + server_.capabilities_ + "] hello\r\n");
@@ -116,6 +139,11 @@ class FakeImapServer final : public mailboxes::SessionSource {
         auto line = read_line();
         if (!line) return;
         const std::lock_guard lock(server_.mutex);
+        if (server_.idlers_.contains(this)) {
+          if (*line == "DONE" && !server_.faults.ignores_done) ok();
+          server_.idlers_.erase(this);
+          continue;
+        }
         const std::size_t space = line->find(' ');
         tag_ = line->substr(0, space);
         handle(line->substr(space + 1));
@@ -207,6 +235,11 @@ class FakeImapServer final : public mailboxes::SessionSource {
         ok();
       } else if (takes("UID STORE ")) {
         store(command);
+      } else if (takes("IDLE")) {
+        if (server_.faults.ignores_idle) return;
+        if (server_.faults.refuses_idle) return say(tag_ + " NO not here\r\n");
+        say("+ idling\r\n");
+        server_.idlers_.insert(this);
       } else if (takes("EXPUNGE")) {
         for (std::size_t i = folder_->messages.size(); i-- > 0;)
           if (folder_->messages[i].flags.contains("\\Deleted")) folder_->remove(i);
@@ -281,7 +314,8 @@ class FakeImapServer final : public mailboxes::SessionSource {
     }
 
     void append(std::string command) {
-      FakeFolder& folder = server_.folders[take_name(command)];
+      const std::string name = take_name(command);
+      FakeFolder& folder = server_.folders[name];
       const auto messages = take_messages(std::move(command));
       if (!messages) return hang_up();
       Faults& wrong = server_.faults;
@@ -300,6 +334,7 @@ class FakeImapServer final : public mailboxes::SessionSource {
         folder.add(std::move(message.content), std::move(message.flags)).date =
             wrong.ignores_dates ? "02-Jan-2026 00:00:00 +0000" : message.date;
       }
+      if (name == "INBOX") server_.tell_idlers("* " + std::to_string(folder.messages.size()) + " EXISTS\r\n");
       if (std::exchange(wrong.drops_after_append, false)) return hang_up();
       std::string uids = std::to_string(first) + (count > 1 ? ":" + std::to_string(folder.uid_next - 1) : "");
       if (!wrong.wrong_uids.empty()) uids = wrong.wrong_uids;
@@ -353,6 +388,7 @@ class FakeImapServer final : public mailboxes::SessionSource {
     }
 
     FakeImapServer& server_;
+    const int socket_;
     std::unique_ptr<net::Stream> stream_;
     std::string input_, tag_;
     FakeFolder* folder_ = nullptr;
@@ -362,6 +398,7 @@ class FakeImapServer final : public mailboxes::SessionSource {
   std::string capabilities_;
   std::uint32_t next_validity_ = 2000;
   std::vector<std::thread> sessions_;
+  std::set<Session*> idlers_;
 };
 
 }  // namespace mailhold

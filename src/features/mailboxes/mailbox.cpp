@@ -18,6 +18,11 @@ std::optional<MailboxKind> parse_kind(std::string_view name) {
   return std::nullopt;
 }
 
+ItemTypes types_of(MailboxKind kind) {
+  if (kind == MailboxKind::imap) return {ItemType::mail};
+  return {ItemType::event, ItemType::contact, ItemType::task, ItemType::note};
+}
+
 std::string_view item_name(std::string_view id) {
   const std::size_t end = id.rfind('\n');
   return end == std::string_view::npos ? std::string_view() : id.substr(0, end);
@@ -67,6 +72,10 @@ Status MailboxTarget::add_all(const Folder& folder, const Additions& additions, 
 
 Result<std::string> MailboxTarget::replace(const Folder&, const std::string&, const Item&, const Deadline&) {
   return Error{ErrorKind::unsupported, "items have no names here, under which their contents could change"};
+}
+
+Result<std::unique_ptr<MailboxWatch>> MailboxSource::watch(const Deadline&) {
+  return Error{ErrorKind::unsupported, "the server tells nothing by itself"};
 }
 
 Result<std::optional<std::uint64_t>> MailboxSource::count(const Folder&, const Deadline&) {

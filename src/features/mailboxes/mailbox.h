@@ -19,6 +19,8 @@
 #include "base/deadline.h"
 #include "base/id.h"
 #include "base/result.h"
+#include "features/mailboxes/item_types.h"
+#include "features/mailboxes/mailbox_watch.h"
 #include "platform/ipc/channel.h"
 
 namespace mailhold::mailboxes {
@@ -27,8 +29,7 @@ namespace mailhold::mailboxes {
 enum class MailboxKind : std::uint8_t { imap = 1, dav = 2 };
 std::string_view name_of(MailboxKind kind);  // "imap"
 std::optional<MailboxKind> parse_kind(std::string_view name);
-
-enum class ItemType : std::uint8_t { mail = 1, event = 2, contact = 3, task = 4, note = 5 };
+ItemTypes types_of(MailboxKind kind);  // that such a mailbox can hold
 
 enum class SpecialUse : std::uint8_t { none = 0, inbox, all, archive, drafts, flagged, junk, sent, trash };
 std::string_view name_of(SpecialUse use);  // "sent"; empty for none
@@ -59,6 +60,7 @@ struct ItemHead {
   std::vector<std::string> flags{};       // sorted; of mail: "\\Seen", "$Forwarded"
   std::vector<std::string> categories{};  // sorted
   std::uint64_t bytes_claimed = 0;        // a hint, and no more: servers are wrong about it
+  bool type_is_told = true;               // else it is a guess, of what the folder is for
 };
 
 // Some sources give an item a name in its folder, under which its content may change: their ids are NAME '\n' VERSION. A folder
@@ -94,6 +96,8 @@ class MailboxSource {
   virtual ~MailboxSource() = default;
 
   virtual Result<std::vector<Folder>> folders(const Deadline& deadline) = 0;
+  // What a folder can hold, as the last folders() told.
+  virtual ItemTypes holds(const Folder&) const { return {ItemType::mail}; }
 
   // The next step from `mark`; from an empty mark everything is new. A mark the source no longer knows is answered as an
   // empty one would be, with `present` at the last step. At most `limit` items in a step, as far as the protocol can.
@@ -118,6 +122,10 @@ class MailboxSource {
 
   // Everything in the folder now, without contents.
   virtual Result<std::vector<ItemHead>> list(const Folder& folder, const Deadline& deadline) = 0;
+
+  // From now on the session does nothing but watch, until the watch is destroyed; what changes after this returned is told.
+  // The source is of no use any more, also after an error. unsupported: the source tells nothing by itself.
+  virtual Result<std::unique_ptr<MailboxWatch>> watch(const Deadline& deadline);
 };
 
 // A session that may write. It can add, mark, and put another content under a name; it never deletes.

@@ -193,6 +193,31 @@ TEST_P(MailboxContract, a_folder_that_is_gone_is_not_found) {
       << changes.error().detail;
 }
 
+TEST_P(MailboxContract, a_watch_tells_that_something_came_or_says_that_there_is_none) {
+  auto watcher = account->session();
+  auto watch = watcher->watch(soon());
+  if (!watch) {
+    EXPECT_EQ(watch.error().kind, ErrorKind::unsupported) << watch.error().detail;
+    return;
+  }
+  ASSERT_TRUE((*watch)->look());
+  EXPECT_GT((*watch)->look_by(), std::chrono::steady_clock::now());
+  auto folders = session->folders(soon());
+  ASSERT_TRUE(folders);
+  const auto inbox =
+      std::find_if(folders->begin(), folders->end(), [](const Folder& each) { return each.use == SpecialUse::inbox; });
+  ASSERT_NE(inbox, folders->end());
+  ASSERT_TRUE(session->add(*inbox, letter("it came"), soon()));
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(40);
+  while (std::chrono::steady_clock::now() < give_up) {
+    const auto changed = (*watch)->look();
+    ASSERT_TRUE(changed) << changed.error().detail;
+    if (*changed) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  FAIL() << "nothing was told";
+}
+
 // The fake server, with and without what good servers have.
 class FakeAccount final : public TestAccount {
  public:
@@ -215,7 +240,7 @@ class FakeAccount final : public TestAccount {
 };
 std::unique_ptr<TestAccount> modern() {
   return std::make_unique<FakeAccount>(
-      "IMAP4rev1 ENABLE UIDPLUS LITERAL+ MULTIAPPEND CONDSTORE QRESYNC SPECIAL-USE LIST-EXTENDED");
+      "IMAP4rev1 ENABLE UIDPLUS LITERAL+ MULTIAPPEND CONDSTORE QRESYNC SPECIAL-USE LIST-EXTENDED IDLE");
 }
 std::unique_ptr<TestAccount> one_by_one() {
   return std::make_unique<FakeAccount>("IMAP4rev1 ENABLE UIDPLUS LITERAL+ CONDSTORE QRESYNC SPECIAL-USE LIST-EXTENDED");

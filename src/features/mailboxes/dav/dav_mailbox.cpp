@@ -91,21 +91,33 @@ std::string version_of(std::string etag) {
 
 std::string_view version_in(std::string_view id) { return id.substr(item_name(id).size() + 1); }
 
-ItemType type_of(const dav::Resource& resource, ItemType otherwise) {
-  if (!resource.content_type || otherwise == ItemType::contact) return otherwise;
-  const std::string type = to_lower(*resource.content_type);
+constexpr ItemTypes types_of_calendars{ItemType::event, ItemType::task, ItemType::note};
+
+// Of an item of a calendar; nothing where the server does not say.
+std::optional<ItemType> type_of(const dav::Resource& resource) {
+  const std::string type = to_lower(resource.content_type.value_or(""));
   if (type.find("component=vtodo") != std::string::npos) return ItemType::task;
   if (type.find("component=vjournal") != std::string::npos) return ItemType::note;
-  return type.find("component=vevent") != std::string::npos ? ItemType::event : otherwise;
+  if (type.find("component=vevent") != std::string::npos) return ItemType::event;
+  return std::nullopt;
 }
 
-ItemType type_of(const std::vector<std::string>& components) {
-  const auto has = [&](std::string_view name) {
-    return std::any_of(components.begin(), components.end(),
-                       [&](const std::string& each) { return equals_ignoring_case(each, name); });
-  };
-  if (components.empty() || has("VEVENT")) return ItemType::event;
-  return has("VTODO") ? ItemType::task : has("VJOURNAL") ? ItemType::note : ItemType::event;
+// Of a calendar; without any components, or with none that is known: all of them (RFC 4791 section 5.2.3).
+ItemTypes types_of(const std::vector<std::string>& components) {
+  std::uint8_t bits = 0;
+  for (const std::string& each : components) {
+    if (equals_ignoring_case(each, "VEVENT")) bits |= ItemTypes{ItemType::event}.bits();
+    if (equals_ignoring_case(each, "VTODO")) bits |= ItemTypes{ItemType::task}.bits();
+    if (equals_ignoring_case(each, "VJOURNAL")) bits |= ItemTypes{ItemType::note}.bits();
+  }
+  return bits == 0 ? types_of_calendars : ItemTypes::from_bits(bits);
+}
+
+ItemType first_of(ItemTypes types) {
+  for (const ItemType type : {ItemType::event, ItemType::task, ItemType::note}) {
+    if (types.has(type)) return type;
+  }
+  return ItemType::contact;
 }
 
 // XML takes the CR of line ends away (section 2.11) where a server does not write it as &#13;. RFC 5545 and RFC 6350 have it in
@@ -209,7 +221,8 @@ Result<std::vector<Folder>> DavMailbox::folders(const Deadline& deadline) {
       Collection collection;
       collection.folder.id = resource.path.ends_with('/') ? resource.path : resource.path + "/";
       collection.kind = resource.is_calendar ? CollectionKind::calendar : CollectionKind::address_book;
-      collection.type = resource.is_calendar ? type_of(resource.components) : ItemType::contact;
+      collection.holds = resource.is_calendar ? types_of(resource.components) : ItemTypes{ItemType::contact};
+      collection.type = first_of(collection.holds);
       std::string name = shown_name(resource.display_name.value_or(""));
       if (name.empty()) name = shown_name(dav::decoded(dav::name_in_path(resource.path)));
       collection.folder.path = {std::string(resource.is_calendar ? calendars_name : address_books_name), std::move(name)};
@@ -236,6 +249,12 @@ const DavMailbox::Collection* DavMailbox::collection_of(const Folder& folder) co
   return found == collections_.end() ? nullptr : &*found;
 }
 
+ItemTypes DavMailbox::holds(const Folder& folder) const {
+  if (form_of(folder) == ContentForm::vcard) return {ItemType::contact};
+  const Collection* collection = collection_of(folder);
+  return collection == nullptr ? types_of_calendars : collection->holds;
+}
+
 ContentForm DavMailbox::form_of(const Folder& folder) const {
   const bool is_contacts = !folder.path.empty() && folder.path.front() == address_books_name;
   return is_contacts ? ContentForm::vcard : ContentForm::icalendar;
@@ -255,13 +274,13 @@ std::optional<ItemHead> DavMailbox::head_of(const dav::Resource& resource, const
   if (resource.is_collection || resource.path == folder.id || resource.path.ends_with('/')) return std::nullopt;
   const std::string_view name = dav::name_in_path(resource.path);
   if (name.empty()) return std::nullopt;
-  const Collection* collection = collection_of(folder);
+  const ItemTypes possible = holds(folder);
   ItemHead head;
   head.id = id_of(name, version_of(resource.etag.value_or("")));
-  const ItemType usual = form_of(folder) == ContentForm::vcard ? ItemType::contact
-                         : collection == nullptr               ? ItemType::event
-                                                               : collection->type;
-  head.type = type_of(resource, usual);
+  const bool is_contact = possible == ItemTypes{ItemType::contact};
+  const std::optional<ItemType> told = is_contact ? ItemType::contact : type_of(resource);
+  head.type = told.value_or(first_of(possible));
+  head.type_is_told = told.has_value();
   head.bytes_claimed = resource.length.value_or(0);
   return head;
 }

@@ -33,6 +33,7 @@ class DavMailbox final : public ScratchTarget {
   static Result<std::unique_ptr<DavMailbox>> open(DavSession::Dial dial, const DavSettings& settings, const Deadline& deadline);
 
   Result<std::vector<Folder>> folders(const Deadline& deadline) override;
+  ItemTypes holds(const Folder& folder) const override;
   Result<Changes> changes(const Folder& folder, std::string_view mark, std::size_t limit, const Deadline& deadline) override;
   Status fetch(const Folder& folder, const std::vector<std::string>& ids, const Sink& sink, const Deadline& deadline) override;
   Result<std::vector<ItemHead>> list(const Folder& folder, const Deadline& deadline) override;
@@ -52,7 +53,8 @@ class DavMailbox final : public ScratchTarget {
   struct Collection {
     Folder folder;
     dav::CollectionKind kind = dav::CollectionKind::calendar;
-    ItemType type = ItemType::event;
+    ItemType type = ItemType::event;  // of what it is for
+    ItemTypes holds;
   };
   // The state of a collection as the server tells it now.
   struct State {

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "features/mailboxes/imap/imap_append.h"
+#include "features/mailboxes/imap/imap_watch.h"
 #include "formats/imap/folder_name.h"
 
 namespace mailhold::mailboxes {
@@ -270,6 +271,10 @@ Status ImapMailbox::read_on(ImapMark& mark, std::size_t limit, Changes& changes,
                    uids_of("FETCH 1:" + std::to_string(opened_->count) + " (UID)", deadline));
   for (const std::uint32_t uid : uids) changes.present->push_back(item_id(mark.uid_validity, uid));
   return done();
+}
+
+Result<std::unique_ptr<MailboxWatch>> ImapMailbox::watch(const Deadline& deadline) {
+  return ImapWatch::open(std::move(session_), {}, deadline);
 }
 
 Result<std::optional<std::uint64_t>> ImapMailbox::count(const Folder& folder, const Deadline& deadline) {

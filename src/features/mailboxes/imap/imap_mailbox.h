@@ -21,6 +21,8 @@ class ImapMailbox final : public ScratchTarget {
   Status fetch(const Folder& folder, const std::vector<std::string>& ids, const Sink& sink, const Deadline& deadline) override;
   Result<std::optional<std::uint64_t>> count(const Folder& folder, const Deadline& deadline) override;
   Result<std::vector<ItemHead>> list(const Folder& folder, const Deadline& deadline) override;
+  // By IDLE, of INBOX alone.
+  Result<std::unique_ptr<MailboxWatch>> watch(const Deadline& deadline) override;
   Result<Folder> make_folder(const FolderPath& path, const Deadline& deadline) override;
   Result<std::string> add(const Folder& folder, const Item& item, const Deadline& deadline) override;
   Status add_all(const Folder& folder, const Additions& additions, const Deadline& deadline) override;

@@ -74,11 +74,53 @@ Result<imap::Response> ImapSession::next(const Deadline& deadline) {
     wait.at = std::min(wait.at, deadline.at);
     auto bytes = stream_->read_some(wait);
     if (!bytes) return fail(bytes.error()).error();
-    if (bytes->empty()) return fail({ErrorKind::unavailable, "the server closed the session"}).error();
-    if (const Status received = reader_.receive(*bytes); !received) {
-      return fail({ErrorKind::corrupt, received.error().detail}).error();
-    }
+    RETURN_IF_ERROR(receive(*bytes));
   }
+}
+
+Status ImapSession::receive(const std::string& bytes) {
+  if (bytes.empty()) return fail({ErrorKind::unavailable, "the server closed the session"});
+  bytes_received_ += bytes.size();
+  if (const Status received = reader_.receive(bytes); !received) return fail({ErrorKind::corrupt, received.error().detail});
+  return done();
+}
+
+namespace {
+
+// For what is so short that it is written at once, or never.
+Deadline at_once() { return Deadline::after(std::chrono::milliseconds(0)); }
+
+}  // namespace
+
+Result<std::string> ImapSession::begin_idle() {
+  if (failure_) return *failure_;
+  const std::string tag = next_tag();
+  if (const Status sent = stream_->write_all(tag + " IDLE\r\n", at_once()); !sent) return fail(sent.error()).error();
+  return tag;
+}
+
+Status ImapSession::end_idle() {
+  if (failure_) return *failure_;
+  if (const Status sent = stream_->write_all("DONE\r\n", at_once()); !sent) return fail(sent.error());
+  return done();
+}
+
+Result<std::vector<imap::Response>> ImapSession::take_if_ready() {
+  if (failure_) return *failure_;
+  ASSIGN_OR_RETURN(const std::optional<std::string> bytes, stream_->read_if_ready());
+  if (bytes) RETURN_IF_ERROR(receive(*bytes));
+  std::vector<imap::Response> responses;
+  while (std::optional<imap::Response> response = reader_.next()) {
+    if (response->condition == imap::Condition::bye) return fail(ended_by(*response, "the server said BYE")).error();
+    responses.push_back(std::move(*response));
+  }
+  return responses;
+}
+
+Result<imap::Response> ImapSession::wait_for_any(const Deadline& deadline) {
+  ASSIGN_OR_RETURN(imap::Response response, next(deadline));
+  if (response.condition == imap::Condition::bye) return fail(ended_by(response, "the server said BYE")).error();
+  return response;
 }
 
 Result<imap::Response> ImapSession::await(const std::string& tag, const Take& take, const Deadline& deadline) {

@@ -51,11 +51,20 @@ class ImapSession {
   };
   Result<std::string> send_with_literals(const std::string& command, const std::vector<Part>& parts, const Deadline& deadline);
 
+  // For IDLE (RFC 2177), in which the server speaks when it likes; no other command is under way then. These never wait.
+  Result<std::string> begin_idle();  // its tag, which the caller looks out for
+  Status end_idle();
+  // All that one look at the socket gives; empty if nothing is there now. unavailable: also BYE.
+  Result<std::vector<imap::Response>> take_if_ready();
+  Result<imap::Response> wait_for_any(const Deadline& deadline);  // one of them; waits
+  std::uint64_t bytes_received() const { return bytes_received_; }
+
  private:
   ImapSession(std::unique_ptr<net::Stream> stream, ImapSessionSettings settings)
       : stream_(std::move(stream)), settings_(settings), reader_(settings.limits) {}
   Status greet(const Deadline& deadline);
   Result<imap::Response> next(const Deadline& deadline);
+  Status receive(const std::string& bytes);
   void learn(const std::vector<std::string>& capabilities);
   std::string next_tag() { return "m" + std::to_string(++commands_); }
   Status fail(Error error);
@@ -67,6 +76,7 @@ class ImapSession {
   bool is_utf8_ = false;
   bool has_qresync_ = false;
   std::uint64_t commands_ = 0;
+  std::uint64_t bytes_received_ = 0;
   std::map<std::string, std::optional<imap::Response>> sent_;  // commands under way, with their end if it came early
   std::optional<Error> failure_;
 };
