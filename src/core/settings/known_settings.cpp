@@ -76,6 +76,8 @@ constexpr auto all = std::to_array<KnownSetting>({
     {"backup.every_seconds", number, "900", "Wait between the end of a mailbox's sync and its next one."},
     {"search.tenants_max", number, "8", "Tenants whose search index is open at once, each in a process of its own."},
     {"backup.sessions_max", number, "2", "Mailboxes that are read or restored at once."},
+    {"backup.watches_max", number, "128",
+     "Mailboxes read continuously that are watched at once, each over a session of its own; 0: none."},
     {"backup.proof_hour", number, "2", "Hour (UTC) of the nightly proof that mailboxes come back; 24: none."},
     {"backup.proof_items", number, "20", "Items of a mailbox that the nightly proof puts back and compares."},
     {"backup.retention_seconds", number, "3600", "Wait between two looks for versions of items that are kept long enough."},

@@ -17,6 +17,7 @@
 #include "features/mailboxes/mailbox.h"
 #include "features/recover/content_claims.h"
 #include "features/recover/content_ids.h"
+#include "features/recover/schedule.h"
 #include "platform/records/records.h"
 
 namespace mailhold::recover {
@@ -31,6 +32,8 @@ struct Mailbox {
   mailboxes::MailboxKind kind = mailboxes::MailboxKind::imap;
   Id connection;          // it is read over, with purpose backup.read
   Id restore_connection;  // restores write over, with purpose restore.write; may be the same
+  Schedule schedule;
+  mailboxes::ItemTypes types = mailboxes::ItemTypes::all();  // that are read
   bool paused = false;
   MailboxState state = MailboxState::waiting;
   std::string reason;          // why it needs attention, and what to do
@@ -53,6 +56,7 @@ struct FolderRow {
   Id tenant;
   mailboxes::Folder folder;
   std::string mark;
+  mailboxes::ItemTypes types = mailboxes::ItemTypes::all();  // that the mark speaks of: others were left out
   std::vector<PendingItem> pending;
   Milliseconds since = 0;
   std::optional<Milliseconds> until;

@@ -128,4 +128,11 @@ void show_restores(Metrics& all, std::uint64_t waiting) {
       .set(static_cast<double>(waiting));
 }
 
+void show_watches(Metrics& all, const Watches::Counts& watches) {
+  all.gauge("mailhold_backup_watches_wanted", "Mailboxes that are to be read continuously and could be watched.")
+      .set(static_cast<double>(watches.wanted));
+  all.gauge("mailhold_backup_watches_open", "Of them, such as are watched; the others are read every minute.")
+      .set(static_cast<double>(watches.open));
+}
+
 }  // namespace mailhold::recover

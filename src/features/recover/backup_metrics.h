@@ -23,5 +23,6 @@ void show_waiting(std::uint64_t contents);  // that are over, after a run that l
 // Sets the gauges of all mailboxes as they are now.
 void show_mailboxes(Metrics& metrics, const std::vector<Backups::View>& views, Milliseconds now);
 void show_restores(Metrics& metrics, std::uint64_t waiting);
+void show_watches(Metrics& metrics, const Watches::Counts& watches);
 
 }  // namespace mailhold::recover

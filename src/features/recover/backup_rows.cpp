@@ -7,10 +7,11 @@ namespace mailhold::recover {
 namespace {
 
 constexpr std::uint8_t row_version = 1;
+constexpr std::uint8_t chosen_folder_version = 2;  // of a folder of which not all is read
 // 1 named its folder and message itself, and had no short numbers; 2 ended with the SHA-256 of the content.
 constexpr std::uint8_t item_version = 3;
 constexpr std::uint8_t item_version_with_sha256 = 2;
-constexpr std::uint8_t mailbox_version = 2;  // 1 had no kind: all were IMAP
+constexpr std::uint8_t mailbox_version = 3;  // 1 had no kind: all were IMAP; 2 no schedule and no types
 
 Error unknown_version() { return {ErrorKind::corrupt, "a row of a backup of an unknown version"}; }
 
@@ -33,6 +34,8 @@ std::string write_mailbox(const Mailbox& mailbox) {
   writer.u8(mailbox.paused ? 1 : 0).u8(static_cast<std::uint8_t>(mailbox.state)).text(mailbox.reason);
   writer.u64(static_cast<std::uint64_t>(mailbox.synced_at)).u64(static_cast<std::uint64_t>(mailbox.tried_at));
   writer.u64(mailbox.items).u64(mailbox.unreadable).u8(static_cast<std::uint8_t>(mailbox.kind));
+  writer.u8(static_cast<std::uint8_t>(mailbox.schedule.reading)).u32(static_cast<std::uint32_t>(mailbox.schedule.every.count()));
+  writer.u8(mailbox.types.bits());
   return writer.take();
 }
 
@@ -51,6 +54,16 @@ Status read_mailbox(std::string_view bytes, Mailbox& mailbox) {
   mailbox.items = reader.u64();
   mailbox.unreadable = reader.u64();
   mailbox.kind = version == 1 ? mailboxes::MailboxKind::imap : static_cast<mailboxes::MailboxKind>(reader.u8());
+  mailbox.schedule = {};
+  mailbox.types = mailboxes::ItemTypes::all();
+  if (version >= 3) {
+    mailbox.schedule.reading = static_cast<Reading>(reader.u8());
+    mailbox.schedule.every = std::chrono::seconds(reader.u32());
+    mailbox.types = mailboxes::ItemTypes::from_bits(reader.u8());
+  }
+  if (mailbox.schedule.reading > Reading::continuous || mailbox.types.is_none()) return unknown_version();
+  const bool is_in_limits = mailbox.schedule.every >= every_min && mailbox.schedule.every <= every_max;
+  if (mailbox.schedule.reading == Reading::every && !is_in_limits) return unknown_version();
   if (mailbox.kind != mailboxes::MailboxKind::imap && mailbox.kind != mailboxes::MailboxKind::dav) return unknown_version();
   if (mailbox.state < MailboxState::waiting || mailbox.state > MailboxState::needs_attention) return unknown_version();
   return reader.finish();
@@ -58,17 +71,20 @@ Status read_mailbox(std::string_view bytes, Mailbox& mailbox) {
 
 std::string write_folder_row(const FolderRow& folder) {
   ByteWriter writer;
-  writer.u8(row_version).raw(folder.mailbox.bytes()).text(folder.folder.id);
+  const bool is_all = folder.types == mailboxes::ItemTypes::all();
+  writer.u8(is_all ? row_version : chosen_folder_version).raw(folder.mailbox.bytes()).text(folder.folder.id);
   write_texts(writer, folder.folder.path);
   writer.u8(static_cast<std::uint8_t>(folder.folder.use)).u8(folder.folder.holds_items ? 1 : 0).text(folder.mark);
   writer.u32(static_cast<std::uint32_t>(folder.pending.size()));
   for (const PendingItem& item : folder.pending) writer.text(item.source_id).u8(item.too_large ? 1 : 0);
+  if (!is_all) writer.u8(folder.types.bits());
   return writer.take();
 }
 
 Status read_folder_row(std::string_view bytes, FolderRow& folder) {
   ByteReader reader(bytes);
-  if (reader.u8() != row_version) return unknown_version();
+  const std::uint8_t version = reader.u8();
+  if (version < row_version || version > chosen_folder_version) return unknown_version();
   const Id mailbox = Id::from_bytes(reader.raw(Id::size));
   folder.folder.id = reader.text();
   folder.folder.path = read_texts(reader);
@@ -80,6 +96,7 @@ Status read_folder_row(std::string_view bytes, FolderRow& folder) {
     item.too_large = reader.u8() != 0;
     folder.pending.push_back(std::move(item));
   }
+  folder.types = version == row_version ? mailboxes::ItemTypes::all() : mailboxes::ItemTypes::from_bits(reader.u8());
   if (mailbox != folder.mailbox) return Error{ErrorKind::corrupt, "a folder that lies in another mailbox"};
   if (folder.folder.use > mailboxes::SpecialUse::trash) return unknown_version();
   return reader.finish();

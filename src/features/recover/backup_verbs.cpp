@@ -86,11 +86,15 @@ json::object shown_mailbox(const Backups::View& view) {
                    {"kind", std::string(mailboxes::name_of(mailbox.kind))},
                    {"state", mailbox.paused ? "paused" : std::string(name_of(mailbox.state))},
                    {"items", mailbox.items},
+                   {"schedule", text_of(mailbox.schedule)},
+                   {"types", text_of(mailbox.types)},
                    {"connection", mailbox.connection.text()},
                    {"restore_connection", mailbox.restore_connection.text()}};
   if (!mailbox.reason.empty()) one["reason"] = shown(mailbox.reason);
   if (mailbox.synced_at != 0) one["synced_at"] = to_iso8601(mailbox.synced_at);
   if (mailbox.tried_at != 0) one["tried_at"] = to_iso8601(mailbox.tried_at);
+  if (!view.watch.empty()) one["watch"] = view.watch;
+  if (view.next_sync_at) one["next_sync_at"] = to_iso8601(*view.next_sync_at);
   one["proof"] = shown_proof(view.proof);
   if (view.lost > 0) one["lost"] = view.lost;
   if (view.running) {
@@ -164,6 +168,58 @@ json::object shown_report(Id job, const RestoreReport& report, std::chrono::seco
   return one;
 }
 
+// How a mailbox is to be read from now on, as far as the request says so. invalid_input if it contradicts itself, or if a mailbox
+// of this kind cannot be read so.
+Status take_schedule(const json::object& request, Mailbox& mailbox) {
+  const std::string every = text_of(request, "every"), types = text_of(request, "types");
+  const bool continuous = flag_of(request, "continuous"), usual = flag_of(request, "default");
+  if ((every.empty() ? 0 : 1) + (continuous ? 1 : 0) + (usual ? 1 : 0) > 1) {
+    const std::string what = "a mailbox is read in one way: every, continuous or default";
+    return Error{ErrorKind::invalid_input, what, what};
+  }
+  if (usual) mailbox.schedule = {};
+  if (continuous) mailbox.schedule = {Reading::continuous};
+  if (!every.empty()) {
+    ASSIGN_OR_RETURN(const std::chrono::seconds time, parse_every(every));
+    mailbox.schedule = {Reading::every, time};
+  }
+  if (types.empty()) return done();
+  ASSIGN_OR_RETURN(mailbox.types, parse_types(types, mailbox.kind));
+  return done();
+}
+
+// Of one mailbox, or of all of a tenant that are read at all: nothing is changed where one of them cannot be read so.
+Result<json::object> set_schedule(Backups& backups, const json::object& request, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const Id tenant, id_of(request, "tenant", false));
+  const auto asks = [&request](const char* name) { return request.contains(name); };
+  if (!asks("every") && !asks("continuous") && !asks("default") && !asks("types")) {
+    const std::string what = "say how it is to be read: every, continuous, default or types";
+    return Error{ErrorKind::invalid_input, what, what};
+  }
+  if (tenant.is_none() != asks("mailbox")) {
+    const std::string what = "name one mailbox, or the tenant of all that are meant";
+    return Error{ErrorKind::invalid_input, what, what};
+  }
+  Id only;
+  if (tenant.is_none()) {
+    ASSIGN_OR_RETURN(only, mailbox_of(backups, request, deadline));
+  }
+  ASSIGN_OR_RETURN(const auto views, backups.list(deadline));
+  std::vector<Id> meant;
+  for (const Backups::View& view : views) {
+    Mailbox mailbox = view.mailbox;
+    if (tenant.is_none() ? mailbox.id != only : mailbox.tenant != tenant || mailbox.connection.is_none()) continue;
+    const std::string what = "it was imported, and is read no more";
+    if (mailbox.connection.is_none()) return Error{ErrorKind::denied, what, what};
+    RETURN_IF_ERROR(take_schedule(request, mailbox));
+    meant.push_back(mailbox.id);
+  }
+  if (meant.empty()) return Error{ErrorKind::not_found, "no such mailbox", "no such mailbox"};
+  for (const Id id : meant)
+    RETURN_IF_ERROR(backups.change(id, [&request](Mailbox& row) { (void)take_schedule(request, row); }, deadline));
+  return json::object{{"done", true}, {"mailboxes", meant.size()}};
+}
+
 Result<json::object> mailbox_verb(Backups& backups, std::string_view verb, const json::object& request,
                                   const Deadline& deadline) {
   if (verb == "mailbox.list") {
@@ -189,9 +245,11 @@ Result<json::object> mailbox_verb(Backups& backups, std::string_view verb, const
       if (!known) return Error{ErrorKind::invalid_input, which, which};
       mailbox.kind = *known;
     }
+    RETURN_IF_ERROR(take_schedule(request, mailbox));
     ASSIGN_OR_RETURN(const Id id, backups.add(std::move(mailbox), deadline));
     return json::object{{"mailbox", id.text()}};
   }
+  if (verb == "mailbox.schedule") return set_schedule(backups, request, deadline);
   ASSIGN_OR_RETURN(const Id mailbox, mailbox_of(backups, request, deadline));
   if (verb == "mailbox.pause" || verb == "mailbox.resume") {
     const bool pause = verb == "mailbox.pause";

@@ -18,13 +18,23 @@ constexpr auto under_way = std::chrono::steady_clock::time_point::max();  // a s
 
 }  // namespace
 
+Backups::Backups(BackupSettings settings, Parts parts)
+    : settings_(settings),
+      parts_(std::move(parts)),
+      pauses_(settings.every),
+      watches_(settings.watches,
+               {[this](const Mailbox& mailbox, const Deadline& deadline) { return open_watch(mailbox, deadline); },
+                [this](Id mailbox, std::chrono::seconds time) { read_within(mailbox, time); }}) {}
+
 void Backups::start() {
+  watches_.start();
   for (std::size_t i = 0; i < std::max<std::size_t>(settings_.sessions_max, 1); ++i)
     threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
 }
 
 void Backups::stop() {
   for (std::jthread& each : threads_) each.request_stop();
+  watches_.stop();
   wake_.notify_all();
   threads_.clear();
 }
@@ -36,6 +46,7 @@ void Backups::work(const std::stop_token& stop) {
       return asked_;
     }();
     take_up_restores();
+    take_up_watches();
     if (const auto job = next_job()) {
       (*job)(stop);
       continue;
@@ -55,11 +66,10 @@ std::optional<std::function<void(const std::stop_token&)>> Backups::next_job() {
   if (const auto proof = next_proof(*mailboxes))
     return [this, proof = *proof](const std::stop_token& stop) { prove_one(proof, stop); };
   for (const Mailbox& mailbox : *mailboxes) {
-    const auto due = due_.find(mailbox.id);
     if (mailbox.paused || mailbox.connection.is_none()) continue;  // without one: an import
     // Not while its scratch folders are there: they are no part of the mailbox.
     if (running_.contains(mailbox.id) || is_being_proved(mailbox.id) || let_go_.contains(mailbox.id)) continue;
-    if (due != due_.end() && due->second > std::chrono::steady_clock::now()) continue;
+    if (due(mailbox) > std::chrono::steady_clock::now()) continue;
     running_[mailbox.id] = {};
     due_[mailbox.id] = under_way;
     return [this, mailbox](const std::stop_token& stop) { sync_one(mailbox, stop); };
@@ -135,23 +145,19 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   count_sync(progress, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun),
              static_cast<bool>(status));
   if (!status) log_warning("backup", "mailbox " + mailbox.id.text() + ": " + std::string(name_of(status.error().kind)));
-  const std::chrono::seconds wait = wait_after(mailbox.id, status, progress.items_new > 0, rest.get());
+  const std::chrono::seconds wait = wait_after(mailbox, status, progress.items_new > 0, rest.get());
   std::string reason = status ? "" : source ? reason_of_sync(status.error()) : reason_without_session(status.error());
   if (!status && status.error().is_temporary()) reason += "; tried again in " + std::to_string(wait.count()) + " s";
   if (!stop.stop_requested()) finish_sync(mailbox.id, moment, status, reason, progress);
   const std::lock_guard lock(mutex_);
   running_.erase(mailbox.id);
-  // Whoever asked for another sync meanwhile gets it.
+  // Whoever asked for another sync meanwhile gets it. A change that a watch saw meanwhile, and another schedule, wait where the
+  // server wants to be left alone.
   const auto due = due_.find(mailbox.id);
-  if (due != due_.end() && due->second == under_way) due->second = std::chrono::steady_clock::now() + wait;
-}
-
-// For how long the mailbox is left alone.
-std::chrono::seconds Backups::wait_after(Id mailbox, const Status& status, bool got_on, std::chrono::seconds rest) {
-  const std::lock_guard lock(mutex_);
-  if (!status && status.error().is_temporary()) return pauses_.next(mailbox, got_on, rest);
-  pauses_.forget(mailbox);
-  return settings_.every;
+  const bool was_asked_for = due != due_.end() && due->second == Moment::min();
+  const bool is_planned = due == due_.end() || due->second != under_way;
+  const bool must_rest = !status && status.error().is_temporary();
+  if (must_rest ? !was_asked_for : !is_planned) due_[mailbox.id] = std::chrono::steady_clock::now() + wait;
 }
 
 void Backups::finish_sync(Id mailbox, Milliseconds moment, const Status& status, const std::string& reason,
@@ -211,8 +217,10 @@ Result<std::vector<Backups::View>> Backups::list(const Deadline& deadline) {
     proofs[i].is_over = proving == proving_.end() || only_cleans;
     if (proving != proving_.end()) proofs[i].job = proving->second;
     const std::uint64_t lost_items = lost[mailboxes[i].id];
+    const auto next = next_sync_at(mailboxes[i]);
+    std::string watch = watches_.shown(mailboxes[i].id);
     views.push_back({std::move(mailboxes[i]), running == running_.end() ? std::nullopt : std::optional(running->second),
-                     std::move(proofs[i]), lost_items});
+                     std::move(proofs[i]), std::move(watch), next, lost_items});
   }
   return views;
 }
@@ -236,13 +244,14 @@ bool Backups::let_go(Id mailbox) {
   });
   if (running_.contains(mailbox) || proving_.contains(mailbox) || is_restored) return false;
   let_go_.insert(mailbox);
+  watches_.leave(mailbox);
   return true;
 }
 
 Status Backups::sync_soon(Id mailbox, const Deadline& deadline) {
   RETURN_IF_ERROR(parts_.book.mailbox(mailbox, deadline));
   const std::lock_guard lock(mutex_);
-  due_.erase(mailbox);
+  due_[mailbox] = Moment::min();
   look_again();
   return done();
 }
@@ -250,9 +259,13 @@ Status Backups::sync_soon(Id mailbox, const Deadline& deadline) {
 Status Backups::change(Id mailbox, const std::function<void(Mailbox&)>& change, const Deadline& deadline) {
   const std::lock_guard lock(changing_);
   if (is_let_go(mailbox)) return Error{ErrorKind::not_found, "the mailbox is being removed", "the mailbox is being removed"};
-  ASSIGN_OR_RETURN(Mailbox row, parts_.book.mailbox(mailbox, deadline));
+  ASSIGN_OR_RETURN(const Mailbox before, parts_.book.mailbox(mailbox, deadline));
+  Mailbox row = before;
   change(row);
-  return parts_.book.put_mailbox(row, deadline);
+  RETURN_IF_ERROR(parts_.book.put_mailbox(row, deadline));
+  watches_.want(row);
+  plan_anew(before, row);
+  return done();
 }
 
 Result<Id> Backups::add(Mailbox mailbox, const Deadline& deadline) {

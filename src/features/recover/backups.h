@@ -11,6 +11,7 @@
 #include "features/recover/pauses.h"
 #include "features/recover/proof.h"
 #include "features/recover/restore_permits.h"
+#include "features/recover/watches.h"
 
 namespace mailhold::recover {
 
@@ -23,6 +24,9 @@ struct BackupSettings {
   int proof_hour = -1;  // UTC; within it each mailbox has a minute of its own. Below 0, and above 23: no nightly proofs
   std::size_t proof_items = proof_items_default;
   std::chrono::seconds patience = patience_default;
+  WatchSettings watches{};
+  // A mailbox that is watched is read so often nevertheless: a watch does not see every folder.
+  std::chrono::seconds watched_every{300};
 };
 
 class Backups {
@@ -38,7 +42,7 @@ class Backups {
     std::function<Status(const ProofRecord&, const Deadline&)> report_proof = [](const auto&, const auto&) { return done(); };
     RestorePermits* permits = nullptr;  // none: nothing is restored
   };
-  Backups(BackupSettings settings, Parts parts) : settings_(settings), parts_(parts), pauses_(settings.every) {}
+  Backups(BackupSettings settings, Parts parts);
   ~Backups() { stop(); }
 
   void start();
@@ -48,8 +52,10 @@ class Backups {
   struct View {
     Mailbox mailbox;
     std::optional<SyncProgress> running;
-    ProofRecord proof;       // is_over is false while one runs or waits for its turn
-    std::uint64_t lost = 0;  // items whose content cannot be read any more
+    ProofRecord proof;                         // is_over is false while one runs or waits for its turn
+    std::string watch;                         // of one that is read continuously: as Watches::shown
+    std::optional<Milliseconds> next_sync_at;  // nothing: it runs, or is due, or does not come by itself
+    std::uint64_t lost = 0;                    // items whose content cannot be read any more
   };
   Result<std::vector<View>> list(const Deadline& deadline);
 
@@ -57,6 +63,7 @@ class Backups {
   bool let_go(Id mailbox);
 
   Status sync_soon(Id mailbox, const Deadline& deadline);  // not_found
+  // What the next sync goes by. Another schedule counts from the last sync on; other types are read soon.
   Status change(Id mailbox, const std::function<void(Mailbox&)>& change, const Deadline& deadline);
   Result<Id> add(Mailbox mailbox, const Deadline& deadline);
 
@@ -80,6 +87,7 @@ class Backups {
   Status verify(Id job, const Deadline& deadline);
   Result<RestoreReport> restore_report(Id job, const Deadline& deadline);
   std::chrono::seconds patience() const { return settings_.patience; }
+  Watches::Counts watches() { return watches_.counts(); }
   // That wait for their server now.
   std::uint64_t restores_waiting();
 
@@ -120,7 +128,15 @@ class Backups {
   Result<std::unique_ptr<mailboxes::MailboxTarget>> open(const Mailbox& mailbox, Use use, mailboxes::SessionSource& sessions,
                                                          const Deadline& deadline,
                                                          mailboxes::DavSession::HearRest hear_rest = {});
-  std::chrono::seconds wait_after(Id mailbox, const Status& status, bool got_on, std::chrono::seconds rest);
+  using Moment = std::chrono::steady_clock::time_point;
+  std::chrono::seconds wait_after(const Mailbox& mailbox, const Status& status, bool got_on, std::chrono::seconds rest);
+  std::chrono::seconds wait_between(const Mailbox& mailbox);         // its syncs
+  Moment due(const Mailbox& mailbox);                                // with mutex_ held
+  std::optional<Milliseconds> next_sync_at(const Mailbox& mailbox);  // with mutex_ held
+  void plan_anew(const Mailbox& before, const Mailbox& after);
+  void read_within(Id mailbox, std::chrono::seconds time);
+  Result<Watches::Opened> open_watch(const Mailbox& mailbox, const Deadline& deadline);
+  void take_up_watches();
   Result<Id> begin_restore(RestoreRequest request, const Deadline& deadline);
   Result<std::unique_ptr<mailboxes::ScratchTarget>> open_scratch(const Mailbox& mailbox, const Deadline& deadline,
                                                                  mailboxes::DavSession::HearRest hear_rest);
@@ -149,8 +165,8 @@ class Backups {
   std::mutex mutex_;
   std::mutex changing_;  // of rows of mailboxes, which are read and written again
   std::condition_variable_any wake_;
-  std::map<Id, std::chrono::steady_clock::time_point> due_;  // guarded by mutex_, as all below; mailboxes without one are due
-  Pauses pauses_;                                            // by mailbox of syncs, by job of restores and proofs
+  std::map<Id, Moment> due_;  // guarded by mutex_, as all below; see due()
+  Pauses pauses_;             // by mailbox of syncs, by job of restores and proofs
   std::map<Id, SyncProgress> running_;
   std::set<Id> let_go_;
   std::map<Id, RestoreReport> restoring_;
@@ -158,12 +174,14 @@ class Backups {
   std::deque<WaitingRestore> waiting_;
   std::set<Id> written_;  // mailboxes that a restore works on
   bool took_up_restores_ = false;
-  std::uint64_t asked_ = 0;  // how often there was something new to do
+  bool took_up_watches_ = false;  // guarded by changing_
+  std::uint64_t asked_ = 0;       // how often there was something new to do
   bool took_up_proofs_ = false;
   std::deque<WaitingProof> proofs_waiting_;
   std::map<Id, Id> proving_;                // by mailbox, its job; waiting ones too
   std::map<Id, Milliseconds> proof_begun_;  // when the last one of a mailbox began
   std::vector<std::jthread> threads_;
+  Watches watches_;  // its lock is taken within mutex_
 };
 
 }  // namespace mailhold::recover

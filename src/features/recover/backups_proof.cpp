@@ -111,6 +111,7 @@ void Backups::prove_one(WaitingProof wanted, const std::stop_token& stop) {
   const Deadline deadline = Deadline::after(proof_time, stop);
   if (wanted.begun_at == 0) wanted.begun_at = parts_.clock.now();
   WantedRest rest;
+  const auto watch_is_aside = watches_.step_aside(wanted.mailbox);
   const auto mailbox = parts_.book.mailbox(wanted.mailbox, deadline);
   auto record = mailbox ? parts_.book.proof(*mailbox, deadline) : Result<ProofRecord>(mailbox.error());
   Status status = record ? done() : Status(record.error());

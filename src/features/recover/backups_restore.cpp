@@ -97,6 +97,7 @@ void Backups::restore_one(const WaitingRestore& waiting, const std::stop_token& 
       return end_restore(waiting, std::move(report));
     }
   }
+  const auto watch_is_aside = watches_.step_aside(written_by(report.request));
   const std::optional<BrokenOff> broken_off = carry_out(waiting, report, deadline);
   if (!stop.stop_requested()) {
     if (!broken_off || !put_off(waiting, report, *broken_off)) end_restore(waiting, std::move(report));

@@ -316,10 +316,78 @@ TEST_F(DavRecoverTest, broken_off_anywhere_and_begun_again_it_puts_nothing_there
   EXPECT_EQ(there(), before);
 }
 
+TEST_F(DavRecoverTest, only_chosen_types_are_read_and_what_is_there_of_others_stays) {
+  using mailboxes::ItemType;
+  const auto task = [](const std::string& subject) {
+    return "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VTODO\r\nUID:" + subject + "\r\nSUMMARY:" + subject +
+           "\r\nEND:VTODO\r\nEND:VCALENDAR\r\n";
+  };
+  const auto kept = [&](const std::string& folder, const std::string& content) {
+    return backed_up(now)[folder].contains({content, {}});
+  };
+  for (const bool has_sync : {true, false}) {
+    SCOPED_TRACE(has_sync);
+    dav.ways.has_sync = has_sync;
+    mailbox.id = Id::random();
+    work().items.clear();
+    for (const char* name : {"t1", "t2", "t3"}) work().put(std::string(name) + ".ics", task(name));
+    for (const char* name : {"e1", "e2"}) work().put(std::string(name) + ".ics", event(name));
+
+    // Contacts alone: there is no other folder.
+    mailbox.types = {ItemType::contact};
+    ASSERT_TRUE(sync());
+    EXPECT_EQ(backed_up(now), (Picture{{"Address books/Friends", there()["Address books/Friends"]}}));
+    EXPECT_EQ(progress.folders, 1U);
+
+    // Then all. Then tasks are left out: what becomes of them is not seen, and nothing of them is taken for gone.
+    mailbox.types = mailboxes::ItemTypes::all();
+    ASSERT_TRUE(sync());
+    EXPECT_EQ(backed_up(now), there());
+    mailbox.types = {ItemType::event};
+    ASSERT_TRUE(sync());
+    EXPECT_EQ(progress.items_gone + progress.items_new, 0U);
+    EXPECT_EQ(backed_up(now), there());
+    work().remove("t1.ics");
+    work().put("t2.ics", task("t2, later"));
+    work().put("t4.ics", task("t4"));
+    work().remove("e1.ics");
+    work().put("e2.ics", event("e2, later"));
+    friends().remove("c0.vcf");
+    for (int again = 0; again < 2; ++again) {
+      ASSERT_TRUE(sync());
+      EXPECT_EQ(progress.items_new, again == 0 ? 1U : 0U);
+      EXPECT_EQ(progress.items_gone, again == 0 ? 2U : 0U);
+      EXPECT_TRUE(kept("Calendars/Work", task("t1")));
+      EXPECT_TRUE(kept("Calendars/Work", task("t2")));
+      EXPECT_TRUE(kept("Calendars/Work", task("t3")));
+      EXPECT_FALSE(kept("Calendars/Work", task("t4")));
+      EXPECT_FALSE(kept("Calendars/Work", event("e1")));
+      EXPECT_TRUE(kept("Calendars/Work", event("e2, later")));
+      EXPECT_FALSE(kept("Calendars/Work", event("e2")));
+      EXPECT_TRUE(kept("Address books/Friends", contact("c0")));
+    }
+    // Chosen again: all that was missed is caught up with.
+    mailbox.types = mailboxes::ItemTypes::all();
+    ASSERT_TRUE(sync());
+    EXPECT_EQ(backed_up(now), there());
+    friends().put("c0.vcf", contact("c0"));
+  }
+}
+
+TEST_F(DavRecoverTest, an_item_whose_type_nobody_tells_is_not_left_out) {
+  dav.ways.tells_types = false;
+  mailbox.types = {mailboxes::ItemType::task};
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now)["Calendars/Work"], there()["Calendars/Work"]);
+  work().remove("e1.ics");
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now)["Calendars/Work"], there()["Calendars/Work"]);
+}
+
 TEST_F(DavRecoverTest, a_row_of_the_version_before_is_of_imap) {
   std::string row = write_mailbox(mailbox);
   row[0] = 1;
-  row.pop_back();
+  row.resize(row.size() - 7);  // kind, schedule and types
   Mailbox read;
   read.kind = mailboxes::MailboxKind::dav;
   ASSERT_TRUE(read_mailbox(row, read));

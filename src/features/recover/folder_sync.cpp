@@ -6,6 +6,8 @@ namespace mailhold::recover {
 
 using mailboxes::Changes;
 using mailboxes::ItemHead;
+using mailboxes::ItemType;
+using mailboxes::ItemTypes;
 
 namespace {
 
@@ -21,19 +23,44 @@ Status FolderSync::load(const Deadline& deadline) {
     std::string id = item.head.id;
     known_.insert_or_assign(std::move(id), std::move(item));
   }
+  // A mark says nothing of items that were left out when it was made: with other types everything is listed once.
+  const ItemTypes types = chosen_.is_all ? ItemTypes::all() : chosen_.types;
+  if (row_.types != types) {
+    row_.types = types;
+    row_.mark.clear();
+    row_.pending.clear();
+  }
   for (const PendingItem& item : row_.pending) pending_[item.source_id] = item.too_large;
   return done();
 }
 
+// Items of types that are not chosen. One whose type the server does not tell is not left out: it could be what was chosen.
+void FolderSync::leave_out_others(std::vector<ItemHead>& heads) const {
+  if (chosen_.is_all) return;
+  std::erase_if(heads, [&](const ItemHead& head) { return head.type_is_told && !chosen_.types.has(head.type); });
+  for (ItemHead& head : heads) {
+    for (const ItemType type : {ItemType::event, ItemType::task, ItemType::note}) {
+      if (!chosen_.types.has(head.type) && chosen_.types.has(type)) head.type = type;
+    }
+  }
+}
+
+// What was backed up before its type was taken out of the choice stays as it is.
+bool FolderSync::is_read(const std::string& id) const {
+  const auto known = known_.find(id);
+  return chosen_.is_all || known == known_.end() || chosen_.types.has(known->second.head.type);
+}
+
 Status FolderSync::step(bool& more, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const Changes changes, source_.changes(row_.folder, row_.mark, run_.settings.step_items, deadline));
+  ASSIGN_OR_RETURN(Changes changes, source_.changes(row_.folder, row_.mark, run_.settings.step_items, deadline));
   if (changes.mark.size() > mailboxes::mark_bytes_max) return Error{ErrorKind::corrupt, "the source gives a mark without end"};
   if (changes.more && changes.mark == row_.mark) return Error{ErrorKind::corrupt, "the source does not come to an end"};
+  leave_out_others(changes.items);
   FolderStep step;
   step.moment = run_.moment;
   replaced_.clear();
   Status taken = take(changes, step, deadline);
-  const bool counts_otherwise = taken && changes.count && *changes.count != known_.size() + pending_.size();
+  const bool counts_otherwise = taken && chosen_.is_all && changes.count && *changes.count != known_.size() + pending_.size();
   if (!changes.more && counts_otherwise && !was_reconciled_) taken = reconcile(step, deadline);
   if (!taken) {
     // Why it broke off is what the caller must know; what cannot be kept now is fetched again.
@@ -69,16 +96,18 @@ Status FolderSync::keep_part(FolderStep step, const Deadline& deadline) {
 Status FolderSync::take(const Changes& changes, FolderStep& step, const Deadline& deadline) {
   for (const std::string& id : changes.gone) {
     const std::string_view name = mailboxes::item_name(id);
-    if (!name.empty() && id.size() == name.size() + 1)
-      take_other_versions(name, {}, step);
-    else
-      take_gone(id, step);
+    const bool is_any_version = !name.empty() && id.size() == name.size() + 1;
+    const std::vector<std::string> gone = is_any_version ? versions_of(name) : std::vector<std::string>{id};
+    if (is_any_version && !gone.empty()) replaced_.emplace(name);
+    for (const std::string& each : gone) {
+      if (is_read(each)) take_gone(each, step);
+    }
   }
   if (changes.present) {
     const std::set<std::string> present(changes.present->begin(), changes.present->end());
     std::vector<std::string> gone;
     for (const auto& [id, item] : known_) {
-      if (!present.contains(id)) gone.push_back(id);
+      if (!present.contains(id) && is_read(id)) gone.push_back(id);
     }
     for (const auto& [id, too_large] : pending_) {
       if (!present.contains(id)) gone.push_back(id);
@@ -98,7 +127,8 @@ Status FolderSync::take(const Changes& changes, FolderStep& step, const Deadline
     // What was not given the last time is asked for again, with its flags of now.
     const bool can_be_read = std::any_of(pending_.begin(), pending_.end(), [](const auto& each) { return !each.second; });
     if (can_be_read) {
-      ASSIGN_OR_RETURN(const std::vector<ItemHead> heads, source_.list(row_.folder, deadline));
+      ASSIGN_OR_RETURN(std::vector<ItemHead> heads, source_.list(row_.folder, deadline));
+      leave_out_others(heads);
       for (const ItemHead& head : heads) {
         const auto found = pending_.find(head.id);
         if (found != pending_.end() && !found->second) wanted.push_back(head);
@@ -236,17 +266,21 @@ void FolderSync::take_gone(const std::string& source_id, FolderStep& step) {
   known_.erase(found);
 }
 
-// Every version of the name but one.
-void FolderSync::take_other_versions(std::string_view name, std::string_view except, FolderStep& step) {
+std::vector<std::string> FolderSync::versions_of(std::string_view name) const {
   const std::string begin = std::string(name) + "\n";
-  std::vector<std::string> gone;
+  std::vector<std::string> versions;
   const auto collect = [&](const auto& ids) {
-    for (auto at = ids.lower_bound(begin); at != ids.end() && at->first.starts_with(begin); ++at) {
-      if (at->first != except) gone.push_back(at->first);
-    }
+    for (auto at = ids.lower_bound(begin); at != ids.end() && at->first.starts_with(begin); ++at) versions.push_back(at->first);
   };
   collect(known_);
   collect(pending_);
+  return versions;
+}
+
+// Every version of the name but one.
+void FolderSync::take_other_versions(std::string_view name, std::string_view except, FolderStep& step) {
+  std::vector<std::string> gone = versions_of(name);
+  std::erase(gone, except);
   if (!gone.empty()) replaced_.emplace(name);
   for (const std::string& id : gone) take_gone(id, step);
 }

@@ -10,16 +10,22 @@ namespace mailhold::recover {
 
 class FolderSync {
  public:
+  // Types of items that are read of a folder.
+  struct Chosen {
+    mailboxes::ItemTypes types;
+    bool is_all = true;  // that the folder can hold
+  };
   // Of the whole sync; folders that are read side by side have it in common.
   struct Run {
     BackupBook& book;
     const SyncSettings& settings;
     const Milliseconds moment;
+    const std::map<Id, Chosen>& chosen;        // by folder
     std::atomic<std::uint64_t> next_item = 0;  // number of the next new item
   };
 
   FolderSync(Run& run, mailboxes::MailboxSource& source, KeepingQueue& queue, std::uint32_t day, FolderRow row)
-      : run_(run), source_(source), queue_(queue), day_(day), row_(std::move(row)) {}
+      : run_(run), source_(source), queue_(queue), day_(day), row_(std::move(row)), chosen_(run.chosen.at(row_.id)) {}
 
   // Reads what is known of the folder.
   Status load(const Deadline& deadline);
@@ -31,6 +37,8 @@ class FolderSync {
 
  private:
   using Content = mailboxes::MailboxSource::Content;
+  void leave_out_others(std::vector<mailboxes::ItemHead>& heads) const;
+  bool is_read(const std::string& id) const;
   Status take(const mailboxes::Changes& changes, FolderStep& step, const Deadline& deadline);
   Status keep_part(FolderStep step, const Deadline& deadline);
   Status reconcile(FolderStep& step, const Deadline& deadline);
@@ -40,6 +48,7 @@ class FolderSync {
   void take_kept(std::vector<KeepingQueue::Kept> kept, FolderStep& step);
   void take_changed(const ItemRow& known, const mailboxes::ItemHead& head, FolderStep& step);
   void take_gone(const std::string& source_id, FolderStep& step);
+  std::vector<std::string> versions_of(std::string_view name) const;
   void take_other_versions(std::string_view name, std::string_view except, FolderStep& step);
   std::vector<PendingItem> pending() const;
 
@@ -48,6 +57,7 @@ class FolderSync {
   KeepingQueue& queue_;
   const std::uint32_t day_;  // under whose key its items and contents are kept
   FolderRow row_;
+  const Chosen chosen_;
   SyncProgress progress_;
   std::map<std::string, ItemRow> known_;               // by the source's id; what is there now
   std::map<std::string, mailboxes::ItemHead> unread_;  // listed, without content yet

@@ -17,9 +17,10 @@ struct MailboxSync::State {
   Report report;
   std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
   std::mutex mutex{};
-  SyncProgress progress{};          // guarded by mutex, as all below, while folders are read
-  std::deque<FolderRow> waiting{};  // that nobody reads yet
-  std::optional<Error> failure{};   // the first one
+  SyncProgress progress{};                    // guarded by mutex, as all below, while folders are read
+  std::deque<FolderRow> waiting{};            // that nobody reads yet
+  std::map<Id, FolderSync::Chosen> chosen{};  // not changed while folders are read
+  std::optional<Error> failure{};             // the first one
 
   Status run(const Deadline& deadline);
   std::optional<FolderRow> next_folder();
@@ -29,6 +30,7 @@ struct MailboxSync::State {
   Status give_back(Id folder, const Deadline& deadline);
   bool is_for_one_session(const Error& error) const;
   Status count_expected(const std::vector<FolderRow>& folders, const Deadline& deadline);
+  FolderSync::Chosen chosen_of(const mailboxes::Folder& folder) const;
   Result<std::vector<FolderRow>> update_folders(const Deadline& deadline);
 };
 
@@ -39,12 +41,22 @@ MailboxSync::~MailboxSync() = default;
 Status MailboxSync::run(const Deadline& deadline) { return state_->run(deadline); }
 const SyncProgress& MailboxSync::progress() const { return state_->progress; }
 
-// Brings the rows of folders up to what the source lists; the rows of those that are there.
+FolderSync::Chosen MailboxSync::State::chosen_of(const mailboxes::Folder& folder) const {
+  const mailboxes::ItemTypes holds = parts.source.holds(folder);
+  const mailboxes::ItemTypes types = holds & mailbox.types;
+  return {types, types == holds};
+}
+
+// Brings the rows of folders up to what the source lists; the rows of those that are there and hold what is chosen. Rows of
+// others stay as they are, gone or not.
 Result<std::vector<FolderRow>> MailboxSync::State::update_folders(const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::vector<mailboxes::Folder> listed, parts.source.folders(deadline));
   ASSIGN_OR_RETURN(std::vector<FolderRow> known, parts.book.folders_as_of(mailbox, moment, deadline));
   std::vector<FolderRow> rows;
+  std::erase_if(known, [&](const FolderRow& row) { return chosen_of(row.folder).types.is_none(); });
   for (const mailboxes::Folder& folder : listed) {
+    const FolderSync::Chosen types = chosen_of(folder);
+    if (types.types.is_none()) continue;
     const auto found = std::find_if(known.begin(), known.end(), [&](const FolderRow& row) { return row.folder.id == folder.id; });
     FolderRow row;
     if (found != known.end()) {
@@ -62,6 +74,7 @@ Result<std::vector<FolderRow>> MailboxSync::State::update_folders(const Deadline
       row.since = moment;
       RETURN_IF_ERROR(parts.book.put_folder(row, deadline));
     }
+    chosen[row.id] = types;
     rows.push_back(std::move(row));
   }
   for (const FolderRow& gone : known) RETURN_IF_ERROR(parts.book.close_folder(gone, moment, deadline));
@@ -168,7 +181,7 @@ Status MailboxSync::State::run(const Deadline& deadline) {
     if (const Status counted = count_expected(rows, deadline); !counted && counted.error().is_temporary()) return counted;
   }
   waiting.assign(rows.begin(), rows.end());
-  FolderSync::Run run{parts.book, settings, moment};
+  FolderSync::Run run{parts.book, settings, moment, chosen};
   {
     std::jthread second;
     if (parts.open_second && rows.size() > 1 && progress.items_expected >= settings.long_sync_items) {

@@ -23,7 +23,8 @@ class Pauses {
   // After a try of the job that was broken off. `got_on`: it brought something; `rest`: for how long the server wants to be left
   // alone, zero if it did not say. Never below `rest`.
   std::chrono::seconds next(Id job, bool got_on, std::chrono::seconds rest);
-  void forget(Id job) { failures_.erase(job); }  // it came to its end
+  void forget(Id job) { failures_.erase(job); }               // it came to its end
+  bool has(Id job) const { return failures_.contains(job); }  // its last try was broken off
 
  private:
   const std::chrono::seconds longest_;

@@ -12,12 +12,37 @@ namespace {
 
 namespace json = boost::json;
 
+// How a mailbox is to be read, as far as it was typed.
+void add_schedule(const Typed& typed, json::object& request) {
+  for (const char* name : {"every", "types"}) {
+    if (typed.has(name)) request[name] = typed.one(name);
+  }
+  for (const char* name : {"continuous", "default"}) {
+    if (typed.has(name)) request[name] = true;
+  }
+}
+
 Status add_mailbox(Console& console, const Typed& typed) {
   ASSIGN_OR_RETURN(const std::string tenant, console.tenant_id(typed.one("tenant")));
   json::object request{
       {"verb", "mailbox.add"}, {"tenant", tenant}, {"name", typed.one("name")}, {"connection", typed.one("connection")}};
   if (typed.has("restore-connection")) request["restore_connection"] = typed.one("restore-connection");
   if (typed.has("kind")) request["kind"] = typed.one("kind");
+  add_schedule(typed, request);
+  ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(request)));
+  console.print(answer);
+  return done();
+}
+
+// One mailbox, or all of a tenant.
+Status set_schedule(Console& console, const Typed& typed) {
+  json::object request{{"verb", "mailbox.schedule"}};
+  if (typed.has("mailbox")) request["mailbox"] = typed.one("mailbox");
+  if (typed.has("tenant")) {
+    ASSIGN_OR_RETURN(const std::string tenant, console.tenant_id(typed.one("tenant")));
+    request["tenant"] = tenant;
+  }
+  add_schedule(typed, request);
   ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(request)));
   console.print(answer);
   return done();
@@ -30,7 +55,8 @@ Status list_mailboxes(Console& console, const Typed& typed) {
     request["tenant"] = tenant;
   }
   ASSIGN_OR_RETURN(const std::string answer, console.ask(json::serialize(request)));
-  console.print(answer, {"name", "kind", "state", "items", "progress", "synced_at", "reason", "mailbox"});
+  console.print(answer, {"name", "kind", "state", "items", "progress", "synced_at", "schedule", "watch", "next_sync_at", "reason",
+                         "mailbox"});
   return done();
 }
 
@@ -219,6 +245,9 @@ Status prove(Console& console, const Command& command, const Typed& typed) {
 std::vector<Command> backup_commands() {
   const Option mailbox{"mailbox", "Name or id of the mailbox", true, Form::position};
   const Option at{"at", "As of this moment (UTC); without it: the last sync", false, Form::time};
+  const Option every{"every", "Read it so long after its last sync, as in 15m, 6h or 1d (60s to 7d)"};
+  const Option continuous{"continuous", "Read it as soon as something changes in it", false, Form::flag};
+  const Option types{"types", "Only items of these types, as in event,task: mail, event, contact, task, note; all"};
   const Option job{"restore", "Id of the restore", true, Form::position};
   const std::vector<Option> what{
       {"folder", "Only this folder and what is below it, as in Projects/2026"},
@@ -299,7 +328,10 @@ std::vector<Command> backup_commands() {
         {"name", "What you call it, such as its address", true},
         {"kind", "imap for mail, which it is if nothing is said; dav for calendars and contacts"},
         {"connection", "Id of a connection with purpose backup.read", true},
-        {"restore-connection", "Id of a connection with purpose restore.write, if it is another one"}},
+        {"restore-connection", "Id of a connection with purpose restore.write, if it is another one"},
+        every,
+        continuous,
+        types},
        "mailhold mailbox add --tenant example --name alice@example.com --connection 8a…",
        add_mailbox},
       {"mailbox",
@@ -308,6 +340,17 @@ std::vector<Command> backup_commands() {
        {{"tenant", "Only of this tenant (name or id)"}},
        "",
        list_mailboxes},
+      {"mailbox",
+       "schedule",
+       "Say when a mailbox is read, and which types of items",
+       {{"mailbox", "Name or id of the mailbox", false, Form::position},
+        {"tenant", "All mailboxes of this tenant (name or id)"},
+        every,
+        continuous,
+        {"default", "As all others: backup.every_seconds after its last sync", false, Form::flag},
+        types},
+       "mailhold mailbox schedule alice@example.com --every 6h",
+       set_schedule},
       {"mailbox", "pause", "Sync it no more until it is resumed", {mailbox}, "", {}},
       {"mailbox", "resume", "Sync it again", {mailbox}, "", {}},
       {"backup", "run", "Sync a mailbox now", {mailbox}, "", {}},

@@ -76,6 +76,7 @@ recover::BackupSettings backup_settings(const Settings& settings) {
   chosen.proof_items =
       static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("backup.proof_items"), 1, recover::proof_items_max));
   chosen.patience = std::chrono::seconds(std::clamp<std::int64_t>(settings.number("backup.patience_seconds"), 0, 31 * 86'400));
+  chosen.watches.watches_max = static_cast<std::size_t>(std::clamp<std::int64_t>(settings.number("backup.watches_max"), 0, 512));
   return chosen;
 }
 
@@ -131,6 +132,7 @@ Status serve(ipc::Daemon& daemon) {
     const auto views = backups.list(Deadline::after(10s));
     if (views) recover::show_mailboxes(metrics(), *views, system_clock().now());  // sealed: as they were
     recover::show_restores(metrics(), backups.restores_waiting());
+    recover::show_watches(metrics(), backups.watches());
   });
   backups.start();
   indexing.start();
