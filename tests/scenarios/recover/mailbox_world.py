@@ -1,6 +1,7 @@
 """The base of the scenarios about backups: what an operator does with mailboxes, on a Mailhold whose workerd is the real one."""
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -46,6 +47,11 @@ class MailboxWorld(ConnectionWorld):
 
     def ledger(self, kind):
         return [entry["event"] for entry in self.ledger_entries(self.tenant) if entry["event"].get("t") == kind]
+
+    def metric(self, series):
+        told = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "metrics"], capture_output=True, text=True, check=True).stdout
+        found = re.search(rf"^{re.escape(series)} (\S+)$", told, re.MULTILINE)
+        return float(found[1]) if found else 0.0
 
     def resume(self, connection):
         """Two people: one asks, the other signs."""

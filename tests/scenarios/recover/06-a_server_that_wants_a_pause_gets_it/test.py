@@ -164,11 +164,6 @@ class AServerWantsAPause(MailboxWorld):
     def show(self, job):
         return self.mailhold.cli("restore", "show", job)
 
-    def metric(self, series):
-        told = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "metrics"], capture_output=True, text=True, check=True).stdout
-        found = re.search(rf"^{re.escape(series)} (\S+)$", told, re.MULTILINE)
-        return float(found[1]) if found else 0.0
-
     def test_4_a_restore_goes_on_where_dovecot_throttled_it_though_workerd_was_killed(self):
         self.leave_alone(ANN)
         owner = Owner(self.peers.imaps_port, ANN, self.users[ANN])
