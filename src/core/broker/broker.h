@@ -6,6 +6,7 @@
 // Design: docs/flows/use-of-a-secret.md
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -128,6 +129,7 @@ class Broker {
                    const access::Operation* permit);
   bool still_counts(const OpenConnection& request, const access::Connection& opened, const Deadline& deadline);
   void end_sessions(Id connection);
+  void end_sessions_of_secret(Id connection);
   Result<std::string> answer_verb(std::string_view json, const Deadline& deadline);
   struct Destination {
     std::string host;
@@ -143,6 +145,7 @@ class Broker {
   const BrokerSettings settings_;
   const Parts parts_;
   std::mutex rules_mutex_;  // held while a connection changes, and while a restore is judged by connections and allowed
+  std::atomic<std::uint64_t> secrets_taken_ = 0;  // destroyed or replaced where sessions end with that
   std::mutex mutex_;
   struct Watch;
   std::vector<std::unique_ptr<Watch>> watches_;  // guarded by mutex_; one for each open session

@@ -13,6 +13,12 @@
 
 namespace mailhold::broker {
 
+// Whether a session did not come about because the server takes the account's secret for a wrong one. By the words of those who
+// sign in, which are the same for all mail servers.
+inline bool is_refused_credential(const Error& error) {
+  return error.kind == ErrorKind::denied && error.detail.ends_with("server refused the credential");
+}
+
 class BrokerClient {
  public:
   explicit BrokerClient(std::shared_ptr<ipc::Client> brokerd) : brokerd_(std::move(brokerd)) {}

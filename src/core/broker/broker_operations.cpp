@@ -35,6 +35,8 @@ Result<std::string> Broker::carry_out(const Signed& order, const Deadline& deadl
   }
   if (operation.type == "secret.remove") {
     RETURN_IF_ERROR(parts_.keys.destroy_secret(operation.tenant, subject, deadline));
+    // What was signed in with it ends; mail that is under way over a route is not sent twice for that.
+    if (subject_of(operation) == "connection") end_sessions_of_secret(subject);
     return std::string("{}");
   }
   if (operation.type.starts_with("route.")) return carry_out_on_route(order, subject, deadline);
@@ -175,10 +177,12 @@ Result<std::string> Broker::set_secret(const access::Operation& operation, std::
   ASSIGN_OR_RETURN(const std::string name, operation.argument(argument));
   ASSIGN_OR_RETURN(const Id subject, Id::parse(name));
   std::string policy;
+  bool is_sent_in_each_request = false;
   if (argument == "connection") {
     ASSIGN_OR_RETURN(const access::Connection connection, parts_.connections.find(subject, deadline));
     if (connection.tenant != operation.tenant) return Error{ErrorKind::not_found, "no such connection of this tenant"};
     policy = access::secret_policy_of(connection);
+    is_sent_in_each_request = connection.kind == access::ConnectionKind::http;
   } else {
     ASSIGN_OR_RETURN(const access::RouteTable table, parts_.routes.table(deadline));
     const access::Route* route = table.route(subject);
@@ -190,6 +194,8 @@ Result<std::string> Broker::set_secret(const access::Operation& operation, std::
     return Error{ErrorKind::invalid_input, "the sealed secret is not the one that was signed for"};
   ASSIGN_OR_RETURN(const std::uint64_t version,
                    parts_.keys.put_secret({operation.tenant, subject, policy, std::string(box)}, deadline));
+  // Whoever goes on opens another session, with the new one.
+  if (is_sent_in_each_request) end_sessions_of_secret(subject);
   return "{\"version\":" + std::to_string(version) + "}";
 }
 

@@ -91,6 +91,12 @@ void Broker::end_sessions(Id connection) {
   }
 }
 
+// Also those that are being opened, which may have been given the secret before.
+void Broker::end_sessions_of_secret(Id connection) {
+  ++secrets_taken_;
+  end_sessions(connection);
+}
+
 Status Broker::check_use(const access::Connection& connection, const OpenConnection& request, const std::string& role,
                          const access::Operation* permit) {
   if (connection.workers.empty()) return check_connection_use(connection, request, {}, permit);
@@ -106,6 +112,7 @@ bool Broker::still_counts(const OpenConnection& request, const access::Connectio
 }
 
 Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, const std::string& role, const Deadline& deadline) {
+  const std::uint64_t secrets_taken = secrets_taken_;
   ASSIGN_OR_RETURN(const access::Connection connection, parts_.connections.find(request.connection, deadline));
   ledger::Entry refusal{connection.tenant, connection.id, "use.refused", {}};
   refusal.fields["purpose"] = request.purpose;
@@ -182,8 +189,8 @@ Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, cons
   outcome.fields["address"] = address;
   RETURN_IF_ERROR(record(outcome, deadline));
   watch(std::move(open));
-  // Suspended, changed or withdrawn meanwhile: whoever did that found no session to end.
-  if (!still_counts(request, connection, deadline)) end_sessions(connection.id);
+  // Suspended, changed or withdrawn meanwhile: whoever did that found no session to end. So where any secret was taken.
+  if (!still_counts(request, connection, deadline) || secrets_taken_ != secrets_taken) end_sessions(connection.id);
   return std::move(worker->first);
 }
 

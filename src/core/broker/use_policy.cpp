@@ -64,7 +64,8 @@ Status check_connection_use(const access::Connection& connection, const OpenConn
   if (permit != nullptr && !is_for(*permit, connection, request)) return denied("what was signed for is something else");
   // Who signed for another mailbox knew of the suspension, and suspending it once more withdraws the permit. To end a suspension
   // takes two people, so what one has signed does not.
-  if (connection.suspended && (permit == nullptr || !is_into_another(*permit))) return denied("the connection is suspended");
+  if (connection.suspended && (permit == nullptr || !is_into_another(*permit)))
+    return denied("the connection is suspended: mailhold connection resume, which takes a second person");
   if (!contains(connection.purposes, request.purpose)) return denied("the connection is not for this purpose");
   if (request.purpose == restore_purpose && permit == nullptr)
     return denied("restore.write takes a permit: each restore is signed for (mailhold restore start)");

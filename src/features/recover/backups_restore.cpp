@@ -1,6 +1,7 @@
 // Restores among the other work: how they are asked for, what must have been signed, and what comes of them.
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/broker/broker_client.h"
 #include "features/recover/backup_metrics.h"
 #include "features/recover/backups.h"
 #include "features/recover/failure_reasons.h"
@@ -21,7 +22,7 @@ Error nobody_allows() { return {ErrorKind::unsupported, "nobody is there who all
 // Why nothing more can be put there, or read back.
 std::string reason_without_target(const Error& error, const RestoreRequest& request) {
   if (error.is_temporary()) return reason_without_session(error);
-  const bool is_of_brokerd = error.kind == ErrorKind::denied && error.for_peer.empty();
+  const bool is_of_brokerd = error.kind == ErrorKind::denied && error.for_peer.empty() && !broker::is_refused_credential(error);
   return (is_of_brokerd ? "no session: " + error.detail : reason_without_session(error)) + "; when that is mended, " +
          how_to_sign_again(request);
 }

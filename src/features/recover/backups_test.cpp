@@ -82,14 +82,24 @@ class BackupsTest : public RecoverFixture {
 TEST_F(BackupsTest, a_mailbox_becomes_current_and_what_stops_it_is_named) {
   ASSERT_TRUE(becomes(MailboxState::current));
   EXPECT_EQ(shown().items, 17U);
-  refuse(Error{ErrorKind::denied, "the connection is suspended"});
-  ASSERT_TRUE(backups->sync_soon(mailbox.id, soon()));
-  ASSERT_TRUE(becomes(MailboxState::needs_attention));
-  EXPECT_NE(shown().reason.find("suspended"), std::string::npos) << shown().reason;
-  refuse(std::nullopt);
-  ASSERT_TRUE(backups->sync_soon(mailbox.id, soon()));
-  ASSERT_TRUE(becomes(MailboxState::current));
-  EXPECT_TRUE(shown().reason.empty());
+  const struct {
+    Error error;
+    const char *why, *what_to_do;
+  } stops[] = {{{ErrorKind::denied, "brokerd: the connection is suspended"}, "suspended", "mailhold connection check"},
+               {{ErrorKind::denied, "brokerd: authd: server refused the credential"}, "refused", "mailhold secret set"},
+               {{ErrorKind::not_found, "brokerd: authd: keyd: the connection has no secret"}, "no secret", "mailhold secret set"},
+               {{ErrorKind::limit_exceeded, "brokerd: the connection has reached its cap items_hour"}, "items_hour", "for now"}};
+  for (const auto& [error, why, what_to_do] : stops) {
+    refuse(error);
+    ASSERT_TRUE(backups->sync_soon(mailbox.id, soon()));
+    ASSERT_TRUE(becomes(MailboxState::needs_attention));
+    EXPECT_NE(shown().reason.find(why), std::string::npos) << shown().reason;
+    EXPECT_NE(shown().reason.find(what_to_do), std::string::npos) << shown().reason;
+    refuse(std::nullopt);
+    ASSERT_TRUE(backups->sync_soon(mailbox.id, soon()));
+    ASSERT_TRUE(becomes(MailboxState::current));
+    EXPECT_TRUE(shown().reason.empty());
+  }
 }
 
 TEST_F(BackupsTest, what_passes_by_itself_keeps_the_state_and_is_named) {

@@ -1,6 +1,7 @@
 #include "features/recover/failure_reasons.h"
 
 #include "base/clock.h"
+#include "core/broker/broker_client.h"
 
 namespace mailhold::recover {
 namespace {
@@ -16,10 +17,12 @@ std::string said_by_server(const Error& error) {
 std::string reason_without_session(const Error& error) {
   if (error.is_temporary()) return "not reached: " + error.detail;
   if (!error.for_peer.empty()) return error.for_peer;
+  if (broker::is_refused_credential(error)) return "no session: " + error.detail + ": enter it again (mailhold secret set)";
   switch (error.kind) {
     case ErrorKind::limit_exceeded: return "the connection is used up for now: " + error.detail;
     case ErrorKind::corrupt: return "the connection's secret does not open: enter it again (mailhold secret set)";
-    case ErrorKind::not_found: return "the connection or its secret is missing: " + error.detail;
+    case ErrorKind::not_found:
+      return "the connection or its secret is missing: " + error.detail + "; enter it again (mailhold secret set)";
     default: return "no session: " + error.detail + "; see mailhold connection check";
   }
 }
