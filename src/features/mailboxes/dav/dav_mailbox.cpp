@@ -26,6 +26,7 @@ Error error_of(int status) {
   const std::string what = "the server answers " + std::to_string(status);
   switch (status) {
     case 401:
+      return {ErrorKind::denied, what, "the server refuses the account's secret (401): enter it again (mailhold secret set)"};
     case 403: return {ErrorKind::denied, what};
     case 404:
     case 410: return {ErrorKind::not_found, what};
@@ -133,6 +134,7 @@ Result<std::unique_ptr<DavMailbox>> DavMailbox::open(DavSession::Dial dial, cons
 Result<dav::Multistatus> DavMailbox::multistatus_of(const Result<DavAnswer>& answer) const {
   if (!answer) return answer.error();
   if (answer->status != 207) return error_of(answer->status);
+  if (answer->is_too_long) return Error{ErrorKind::limit_exceeded, "the server's answer is too long"};
   return dav::read_multistatus(answer->body, {.bytes_max = settings_.answer_bytes_max});
 }
 
@@ -430,9 +432,9 @@ Status DavMailbox::fetch_some(const Folder& folder, const std::map<std::string, 
                     .body = dav::write_multiget(is_contacts ? CollectionKind::address_book : CollectionKind::calendar, paths),
                     .answer_bytes_max = settings_.answer_bytes_max},
                    deadline);
-  if (!answer && answer.error().kind != ErrorKind::limit_exceeded) return answer.error();
-  if (answer && (answer->status == 404 || passes_by_itself(answer->status))) return error_of(answer->status);
-  if (answer && answer->status == 207) {
+  if (!answer) return answer.error();
+  if (answer->status == 404 || passes_by_itself(answer->status)) return error_of(answer->status);
+  if (answer->status == 207 && !answer->is_too_long) {
     ASSIGN_OR_RETURN(dav::Multistatus found, dav::read_multistatus(answer->body, {.bytes_max = settings_.answer_bytes_max}));
     for (dav::Resource& resource : found.resources) {
       const auto asked = missing.find(std::string(dav::name_in_path(resource.path)));
@@ -455,12 +457,13 @@ Status DavMailbox::fetch_one(const Folder& folder, const std::string& name, cons
   Result<DavAnswer> answer = session_.ask(
       {.method = "GET", .path = folder.id + name, .fields = {}, .body = {}, .answer_bytes_max = settings_.item_bytes_max},
       deadline);
-  if (!answer && answer.error().kind == ErrorKind::limit_exceeded) {
+  const bool is_not_allowed = !answer && answer.error().kind == ErrorKind::denied && session_.is_open();
+  if (is_not_allowed) return done();  // not given
+  if (!answer) return answer.error();
+  if (answer->is_too_long) {
     sink.too_large(id, settings_.item_bytes_max);
     return done();
   }
-  if (!answer && answer.error().kind == ErrorKind::denied) return done();  // not given
-  if (!answer) return answer.error();
   if (passes_by_itself(answer->status)) return error_of_item(answer->status);
   if (answer->status != 200 || answer->body.empty()) return done();
   if (!answer->etag.empty() && answer->etag != version_in(id)) return done();

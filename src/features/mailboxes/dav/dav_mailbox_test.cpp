@@ -271,6 +271,38 @@ TEST_F(DavMailboxTest, contents_come_in_few_questions_and_large_ones_alone) {
   EXPECT_EQ(asked("GET"), 2U);
 }
 
+// A cap, a suspension, a secret that is gone: what says nothing of an item must not be put down to one.
+TEST_F(DavMailboxTest, a_session_that_does_not_come_about_ends_the_reading) {
+  server.ways.keeps_connections = false;
+  for (int i = 0; i < 6; ++i) work().put("e" + std::to_string(i) + ".ics", event("e"));
+  const auto heads = mailbox->list(folder, soon());
+  ASSERT_TRUE(heads);
+  std::vector<std::string> ids;
+  for (const ItemHead& head : *heads) ids.push_back(head.id);
+  for (const ErrorKind kind : {ErrorKind::limit_exceeded, ErrorKind::denied, ErrorKind::not_found}) {
+    for (const bool has_multiget : {true, false}) {
+      server.ways.has_multiget = has_multiget;
+      std::size_t sessions_left = 100, given = 0, too_large = 0;
+      const auto dial = [&](const Deadline& deadline) -> Result<std::unique_ptr<net::Stream>> {
+        if (sessions_left-- == 0) return Error{kind, "no session", "no session"};
+        ASSIGN_OR_RETURN(ipc::OwnedFd socket, server.open_http(Id(), Id(), "backup.read", deadline));
+        return net::stream_over(socket.release());
+      };
+      const auto opened = DavMailbox::open(dial, {.contents_at_once = 2}, soon());
+      ASSERT_TRUE(opened);
+      sessions_left = 2;
+      MailboxSource::Sink sink;
+      sink.take = [&](const MailboxSource::Content&) -> Status { return ++given, done(); };
+      sink.too_large = [&](const std::string&, std::uint64_t) { ++too_large; };
+      const Status fetched = (*opened)->fetch(folder, ids, sink, soon());
+      ASSERT_FALSE(fetched) << has_multiget;
+      EXPECT_EQ(fetched.error().kind, kind);
+      EXPECT_EQ(given, has_multiget ? 4U : 1U);
+      EXPECT_EQ(too_large, 0U);
+    }
+  }
+}
+
 TEST_F(DavMailboxTest, never_writes_over_what_is_there) {
   work().put("a.ics", event("of today"));
   const auto added = mailbox->add(folder, item_of("a", false), soon());

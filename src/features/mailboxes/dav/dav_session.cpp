@@ -14,7 +14,7 @@ constexpr std::size_t refusal_bytes_max = 200;
 // What stands between us and the server answered in its place.
 Error refusal_of(int status, const std::string& why) {
   const std::string reason = why.substr(0, std::min(why.find('\n'), refusal_bytes_max));
-  if (status == 429) return {ErrorKind::limit_exceeded, reason};
+  if (status == 429) return {ErrorKind::limit_exceeded, reason, "the connection is used up for now: " + reason};
   const std::string what = "the connection does not let it pass: " + reason;
   return {ErrorKind::denied, what, what};
 }
@@ -62,7 +62,10 @@ Result<DavAnswer> DavSession::exchange(const DavRequest& request, bool& has_begu
     has_begun = true;
     if (const Status read = reader.receive(*bytes); !read) return Error{ErrorKind::corrupt, read.error().detail};
     answer.body += reader.take_body();
-    if (answer.body.size() > request.answer_bytes_max) return Error{ErrorKind::limit_exceeded, "the server's answer is too long"};
+    if (answer.body.size() > request.answer_bytes_max) {
+      answer.is_too_long = true;
+      break;
+    }
   }
   answer.body += reader.take_body();
   answer.status = reader.head().status;
@@ -72,7 +75,7 @@ Result<DavAnswer> DavSession::exchange(const DavRequest& request, bool& has_begu
   const auto rest =
       is_too_much ? http::parse_retry_after(reader.head().field("retry-after"), system_clock().now(), rest_max) : std::nullopt;
   if (rest && hear_rest_) hear_rest_(*rest);
-  if (!reader.may_be_kept()) stream_.reset();
+  if (answer.is_too_long || !reader.may_be_kept()) stream_.reset();
   if (!reader.head().field("x-refused-by").empty()) return refusal_of(answer.status, answer.body);
   return answer;
 }

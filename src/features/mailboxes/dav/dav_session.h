@@ -27,6 +27,7 @@ struct DavAnswer {
   std::string body{};
   std::string etag, location;
   bool was_repeated = false;  // the server may have taken it the first time
+  bool is_too_long = false;   // than it may be: the body is a part of it, and the session is over
 };
 
 inline constexpr std::chrono::seconds rest_max{3600};  // longer ones are asked for again
@@ -38,9 +39,10 @@ class DavSession {
   using HearRest = std::function<void(std::chrono::seconds rest)>;
   explicit DavSession(Dial dial, HearRest hear_rest = {}) : dial_(std::move(dial)), hear_rest_(std::move(hear_rest)) {}
 
-  // Whatever the server answers. Errors: those of `dial`; unavailable, timed_out; corrupt: no HTTP; limit_exceeded: the answer is
-  // longer than it may be, or the connection reached a cap; denied: the connection does not allow the request.
+  // Whatever the server answers. Errors: those of `dial`; unavailable, timed_out; corrupt: no HTTP; limit_exceeded: the
+  // connection reached a cap; denied: the connection does not allow the request, and then the session is open still.
   Result<DavAnswer> ask(const DavRequest& request, const Deadline& deadline);
+  bool is_open() const { return stream_ != nullptr; }
 
  private:
   Result<DavAnswer> exchange(const DavRequest& request, bool& has_begun, const Deadline& deadline);
