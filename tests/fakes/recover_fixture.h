@@ -51,7 +51,7 @@ class RecoverFixture : public store::StoreFixture {
     now += hour;
     const auto source = session(false);
     if (source == nullptr) return Error{ErrorKind::unavailable, "no session"};
-    MailboxSync run({*book, *store, keys, *source, open_second}, mailbox, now, sync_settings, {});
+    MailboxSync run({*book, *store, keys, *source, open_second, nullptr, scratch}, mailbox, now, sync_settings, {});
     const Status status = run.run(soon());
     progress = run.progress();
     return status;
@@ -125,6 +125,7 @@ class RecoverFixture : public store::StoreFixture {
   mailboxes::ImapSessionSettings session_settings;
   SyncSettings sync_settings{.step_items = 4, .batch_bytes = 8000, .single_tries_max = 50};
   decltype(MailboxSync::Parts::open_second) open_second = {};
+  Id scratch;  // that a proof left
   std::size_t read_back_items = 100;
   SyncProgress progress;
   Milliseconds now = on_day(store::first_day);

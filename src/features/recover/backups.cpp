@@ -124,7 +124,9 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
     const auto open_second = [&](const Deadline& until) {
       return open(mailbox, Use::sync, parts_.sessions, until, rest.hearer());
     };
-    const MailboxSync::Parts parts{parts_.book, parts_.store, parts_.keys, **source, open_second, &rest};
+    const auto proof = parts_.book.proof(mailbox, deadline);
+    const Id scratch = proof ? proof->scratch : Id();
+    const MailboxSync::Parts parts{parts_.book, parts_.store, parts_.keys, **source, open_second, &rest, scratch};
     MailboxSync sync(parts, mailbox, moment, {}, [&](const SyncProgress& so_far) {
       const std::lock_guard lock(mutex_);
       running_[mailbox.id] = so_far;

@@ -30,6 +30,7 @@ struct MailboxSync::State {
   bool is_for_one_session(const Error& error) const;
   Status count_expected(const std::vector<FolderRow>& folders, const Deadline& deadline);
   Result<std::vector<FolderRow>> update_folders(const Deadline& deadline);
+  bool is_left_by_a_proof(const mailboxes::Folder& folder) const;
 };
 
 MailboxSync::MailboxSync(Parts parts, Mailbox mailbox, Milliseconds moment, SyncSettings settings, Report report)
@@ -39,12 +40,19 @@ MailboxSync::~MailboxSync() = default;
 Status MailboxSync::run(const Deadline& deadline) { return state_->run(deadline); }
 const SyncProgress& MailboxSync::progress() const { return state_->progress; }
 
+// Calendars have a number behind the name.
+bool MailboxSync::State::is_left_by_a_proof(const mailboxes::Folder& folder) const {
+  return !parts.scratch.is_none() && !folder.path.empty() &&
+         folder.path.back().starts_with(mailboxes::scratch_name(parts.scratch));
+}
+
 // Brings the rows of folders up to what the source lists; the rows of those that are there.
 Result<std::vector<FolderRow>> MailboxSync::State::update_folders(const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::vector<mailboxes::Folder> listed, parts.source.folders(deadline));
   ASSIGN_OR_RETURN(std::vector<FolderRow> known, parts.book.folders_as_of(mailbox, moment, deadline));
   std::vector<FolderRow> rows;
   for (const mailboxes::Folder& folder : listed) {
+    if (is_left_by_a_proof(folder)) continue;
     const auto found = std::find_if(known.begin(), known.end(), [&](const FolderRow& row) { return row.folder.id == folder.id; });
     FolderRow row;
     if (found != known.end()) {

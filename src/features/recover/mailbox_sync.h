@@ -45,6 +45,7 @@ class MailboxSync {
     // A second session, for a long first sync. Where there is none, or it ends by what passes, all of it goes over the first.
     std::function<Result<std::unique_ptr<mailboxes::MailboxTarget>>(const Deadline& deadline)> open_second = {};
     const WantedRest* rest = nullptr;  // what both sessions hear; a server that asks for rest means both
+    Id scratch = {};                   // of a proof that could not take its folders away: they are no part of the mailbox
   };
   using Report = std::function<void(const SyncProgress&)>;  // after every step
 

@@ -113,6 +113,20 @@ TEST_F(ProofTest, broken_off_anywhere_the_next_one_takes_away_what_was_left) {
   EXPECT_EQ(at_server(), before);
 }
 
+TEST_F(ProofTest, a_sync_leaves_out_what_a_proof_could_not_take_away) {
+  const std::string name = mailboxes::scratch_name(Id::random());
+  scratch = Id::parse(name.substr(name.size() - 32)).value();
+  for (const std::string& folder : {name, "INBOX/" + name}) server.folders[folder].add(letter("of a proof"));
+  const std::string others = mailboxes::scratch_name(Id::random());
+  server.folders[others].add(letter("somebody calls a folder so"));
+  ASSERT_TRUE(sync());
+  std::set<std::string> folders;
+  for (const FolderRow& each : book->folders_as_of(mailbox, now, soon()).value())
+    folders.insert(mailboxes::path_text(each.folder.path));
+  EXPECT_FALSE(folders.contains(name) || folders.contains("INBOX/" + name));
+  EXPECT_TRUE(folders.contains(others) && folders.contains("INBOX"));
+}
+
 TEST_F(ProofTest, without_a_session_or_a_backup_there_is_no_proof) {
   server.is_away = true;
   EXPECT_EQ(prove().error().kind, ErrorKind::unavailable);
