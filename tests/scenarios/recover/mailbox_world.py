@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 
 from connection_world import ConnectionWorld
@@ -43,6 +44,14 @@ class MailboxWorld(ConnectionWorld):
         done = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "--json", "backup", "prove", name or self.main], capture_output=True, text=True, stdin=subprocess.DEVNULL)
         self.assertTrue(done.stdout, done.stderr)
         return done.returncode, json.loads(done.stdout)
+
+    def versions(self, name):
+        """(versions, of which are over) of its items in the book of backups, whatever the mailbox says."""
+        rows = sqlite3.connect(f"file:{self.mailhold.data}/backup/backup.db?mode=ro", uri=True)
+        counts = rows.execute("SELECT count(*), count(until) FROM backup_items WHERE folder IN (SELECT number FROM backup_folders WHERE mailbox = ?)",
+                              (bytes.fromhex(self.mailbox(name)["mailbox"]),)).fetchone()
+        rows.close()
+        return counts
 
     def ledger(self, kind):
         return [entry["event"] for entry in self.ledger_entries(self.tenant) if entry["event"].get("t") == kind]
