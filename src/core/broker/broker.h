@@ -126,6 +126,7 @@ class Broker {
   Result<ipc::OwnedFd> answer_open(Method method, const ipc::Call& call, const Deadline& deadline);
   Status check_use(const access::Connection& connection, const OpenConnection& request, const std::string& role,
                    const access::Operation* permit);
+  Status check_place(const access::Connection& connection, const OpenConnection& request, const Deadline& deadline);
   bool still_counts(const OpenConnection& request, const access::Connection& opened, const Deadline& deadline);
   void end_sessions(Id connection);
   Result<std::string> answer_verb(std::string_view json, const Deadline& deadline);

@@ -53,15 +53,17 @@ Result<ipc::OwnedFd> BrokerClient::open(const OpenConnection& request, const Dea
 }
 
 Result<ipc::OwnedFd> BrokerClient::open_imap_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline,
-                                                     Id tenant, std::string_view permit) {
-  return open({connection, access::ConnectionKind::imap, std::string(purpose), job, tenant, std::string(permit)}, deadline);
+                                                     Id tenant, std::string_view permit, Id written) {
+  return open({connection, access::ConnectionKind::imap, std::string(purpose), job, tenant, std::string(permit), written},
+              deadline);
 }
 Result<ipc::OwnedFd> BrokerClient::open_pop3_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline) {
   return open({connection, access::ConnectionKind::pop3, std::string(purpose), job}, deadline);
 }
 Result<ipc::OwnedFd> BrokerClient::open_http_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline,
-                                                     Id tenant, std::string_view permit) {
-  return open({connection, access::ConnectionKind::http, std::string(purpose), job, tenant, std::string(permit)}, deadline);
+                                                     Id tenant, std::string_view permit, Id written) {
+  return open({connection, access::ConnectionKind::http, std::string(purpose), job, tenant, std::string(permit), written},
+              deadline);
 }
 Result<ipc::OwnedFd> BrokerClient::open_ldap_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline) {
   return open({connection, access::ConnectionKind::ldap, std::string(purpose), job}, deadline);

@@ -42,12 +42,13 @@ class BrokerClient {
   // denied: purpose, program, permit, suspended, the server is not who it must be or refused the credential; limit_exceeded: a
   // cap; unsupported: the connection is of another kind; not_found; unavailable: the ledger, keyd or the server. `tenant`, if
   // given, is whose data the session will carry: denied for a connection of another one. `permit` is the SHA-256 of the operation
-  // by which this use was signed for, which restore.write takes; denied: it counts no more, or is for something else.
+  // by which this use was signed for, which restore.write takes; denied: it counts no more, or is for something else. `written`,
+  // if given, is another connection: denied unless this one reads the account and the folders that that one writes to.
   Result<ipc::OwnedFd> open_imap_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline,
-                                         Id tenant = {}, std::string_view permit = {});
+                                         Id tenant = {}, std::string_view permit = {}, Id written = {});
   Result<ipc::OwnedFd> open_pop3_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline);
   Result<ipc::OwnedFd> open_http_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline,
-                                         Id tenant = {}, std::string_view permit = {});
+                                         Id tenant = {}, std::string_view permit = {}, Id written = {});
   Result<ipc::OwnedFd> open_ldap_session(Id connection, std::string_view purpose, Id job, const Deadline& deadline);
 
  private:

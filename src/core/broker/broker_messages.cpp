@@ -33,7 +33,8 @@ std::string encode(const OpenConnection& request) {
       .text(request.purpose)
       .raw(request.job.bytes())
       .raw(request.tenant.bytes())
-      .text(request.permit);
+      .text(request.permit)
+      .raw(request.written.bytes());
   return writer.take();
 }
 
@@ -46,6 +47,7 @@ Result<OpenConnection> parse_open_connection(std::string_view bytes) {
   request.job = Id::from_bytes(reader.raw(Id::size));
   request.tenant = Id::from_bytes(reader.raw(Id::size));
   request.permit = reader.text();
+  request.written = Id::from_bytes(reader.raw(Id::size));
   RETURN_IF_ERROR(reader.finish());
   if (!request.permit.empty() && request.permit.size() != hash_bytes)
     return Error{ErrorKind::corrupt, "a permit is named by a hash"};

@@ -54,6 +54,7 @@ struct OpenConnection {
   Id job;                // what the session is for; stands in the ledger
   Id tenant{};           // whose data the session will carry: denied for a connection of another one; none: not checked
   std::string permit{};  // SHA-256 of the operation by which it was signed for; empty: none
+  Id written{};          // another connection, whose account and folders this one must read: denied else; none: not checked
 };
 std::string encode(const OpenConnection& request);
 Result<OpenConnection> parse_open_connection(std::string_view bytes);  // corrupt

@@ -41,7 +41,7 @@ std::vector<std::string> fuzz_seeds() {
           encode(broker::WorkReport{id, id, "backup.expired", {{"items", 3}, {"bytes", 1000}}}),
           encode(broker::ExportMade{std::string(32, 'o'), std::string(32, 'm'), 3, 1, 1000}),
           encode(broker::RestoreMade{std::string(32, 'o'), 3, 1, 0, 1, 2, false, true}),
-          encode(broker::OpenConnection{id, access::ConnectionKind::imap, "restore.write", id, id, std::string(32, 'o')})};
+          encode(broker::OpenConnection{id, access::ConnectionKind::imap, "restore.write", id, id, std::string(32, 'o'), id})};
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -330,6 +330,27 @@ TEST_F(BrokerOperations, a_restore_to_its_own_place_takes_one_and_to_any_other_p
   EXPECT_NE(refused.error().detail.find("connection resume"), std::string::npos) << refused.error().detail;
 }
 
+TEST_F(BrokerOperations, what_was_written_over_a_connection_is_read_back_over_another_one_of_the_same_account_alone) {
+  const Id reading = add_connection(tenant_, {"backup.read"}, "ann", false),
+           writing = add_connection(tenant_, {"restore.write"}, "ann", true),
+           of_bob = add_connection(tenant_, {"restore.write"}, "bob", false);
+  const auto open = [&](Id written) {
+    return broker_
+        .open_connection({reading, access::ConnectionKind::imap, "backup.read", Id::random(), tenant_, {}, written}, "workerd",
+                         soon())
+        .error()
+        .kind;
+  };
+  EXPECT_EQ(open(of_bob), ErrorKind::denied);
+  EXPECT_EQ(open(Id::random()), ErrorKind::not_found) << "nobody knows what was written to";
+  EXPECT_EQ(recorded("use.refused"), 2U);
+  EXPECT_EQ(recorded("use.intent"), 0U);
+  // Both sessions are begun; that host has no address.
+  EXPECT_EQ(open(writing), ErrorKind::unavailable);
+  EXPECT_EQ(open({}), ErrorKind::unavailable);
+  EXPECT_EQ(recorded("use.intent"), 2U);
+}
+
 TEST_F(BrokerOperations, nothing_writes_a_restore_without_a_permit_and_the_refusal_is_recorded) {
   const Id connection = add_connection(tenant_, {"backup.read", "restore.write"}, "ann", false),
            other = add_connection(tenant_, {"backup.read", "restore.write"}, "bob", false);

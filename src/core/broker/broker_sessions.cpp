@@ -98,6 +98,14 @@ Status Broker::check_use(const access::Connection& connection, const OpenConnect
   return check_connection_use(connection, request, program, permit);
 }
 
+// What was written over one connection is looked for over another one where that is the same place.
+Status Broker::check_place(const access::Connection& connection, const OpenConnection& request, const Deadline& deadline) {
+  if (request.written.is_none()) return done();
+  ASSIGN_OR_RETURN(const access::Connection writing, parts_.connections.find(request.written, deadline));
+  if (is_own_place(connection, writing)) return done();
+  return Error{ErrorKind::denied, "the connection reads another account, or other folders, than were written to"};
+}
+
 // Whether what a session is being opened by was not taken back meanwhile.
 bool Broker::still_counts(const OpenConnection& request, const access::Connection& opened, const Deadline& deadline) {
   if (!request.permit.empty() && !parts_.permits.find(request.permit, deadline)) return false;
@@ -123,6 +131,7 @@ Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, cons
   }
   if (const Status allowed = check_use(connection, request, role, permit ? &*permit : nullptr); !allowed)
     return refuse(allowed.error());
+  if (const Status same = check_place(connection, request, deadline); !same) return refuse(same.error());
   if (const Status begun = parts_.usage.begin_session(connection, deadline); !begun) return refuse(begun.error());
 
   // Evidence before use: without a durable intent there is no receipt, and without one keyd opens nothing.

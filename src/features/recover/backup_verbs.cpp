@@ -154,6 +154,7 @@ json::object shown_report(Id job, const RestoreReport& report, std::chrono::seco
   if (!report.request.into.is_none()) one["into_mailbox"] = report.request.into.text();
   const std::string between = report.failure.empty() || report.not_read_back.empty() ? "" : "; ";
   if (const std::string why = report.failure + between + report.not_read_back; !why.empty()) one["failure"] = shown(why);
+  if (!report.not_read_back.empty()) one["not_read_back"] = shown(report.not_read_back);
   if (report.verified_at != 0) one["verified_at"] = to_iso8601(report.verified_at);
   if (report.waiting.until != 0) {
     one["waits_for"] = shown(report.waiting.whom);

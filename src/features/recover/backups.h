@@ -74,9 +74,10 @@ class Backups {
   using FindItems =
       std::function<Result<std::vector<Id>>(const Mailbox&, const std::string& query, Milliseconds, const Deadline&)>;
   Result<Id> restore(const std::string& operation, bool dry_run, const FindItems& find, const Deadline& deadline);
-  // Reads back again what that restore put there, by its permit; restore_report tells the outcome. denied while it runs, and
-  // where no session comes about. The report stays as it was then, and where it comes to no end later, which it says
-  // (RestoreReport::not_read_back).
+  // Reads back again what that restore put there, by its permit, or without one where the mailbox is read over a connection to
+  // the same place (reading_again.h); restore_report tells the outcome. denied while it runs, and where no session comes about.
+  // The report stays as it was then, and where it comes to no end later, or without the permit finds nothing at all, which it
+  // says (RestoreReport::not_read_back).
   Status verify(Id job, const Deadline& deadline);
   Result<RestoreReport> restore_report(Id job, const Deadline& deadline);
   std::chrono::seconds patience() const { return settings_.patience; }
@@ -109,14 +110,15 @@ class Backups {
   std::optional<BrokenOff> carry_out(const WaitingRestore& waiting, RestoreReport& report, const Deadline& deadline);
   void end_restore(const WaitingRestore& waiting, RestoreReport report);
   Status keep_report(Id job, const RestoreReport& report);
+  enum class Use { sync, restore, only_reads };  // only_reads: a dry run, or reading back
   Result<std::unique_ptr<mailboxes::MailboxTarget>> open_written(const RestoreRequest& request,
-                                                                 mailboxes::SessionSource& sessions, const Deadline& deadline,
+                                                                 mailboxes::SessionSource& sessions, Use use,
+                                                                 const Deadline& deadline,
                                                                  mailboxes::DavSession::HearRest hear_rest = {});
   // When to try again; nothing if that is not before `patience_ends`. With mutex_ held.
   std::optional<Milliseconds> next_try(Id job, const BrokenOff& end, Milliseconds patience_ends);
   // Whether it waits, durably, to go on by itself; else the report says that the time for that is over.
   bool put_off(const WaitingRestore& waiting, RestoreReport& report, const BrokenOff& end);
-  enum class Use { sync, restore, dry_run };
   Result<std::unique_ptr<mailboxes::MailboxTarget>> open(const Mailbox& mailbox, Use use, mailboxes::SessionSource& sessions,
                                                          const Deadline& deadline,
                                                          mailboxes::DavSession::HearRest hear_rest = {});

@@ -4,6 +4,7 @@
 #include "features/recover/backup_metrics.h"
 #include "features/recover/backups.h"
 #include "features/recover/failure_reasons.h"
+#include "features/recover/reading_again.h"
 
 namespace mailhold::recover {
 namespace {
@@ -26,6 +27,12 @@ std::string reason_without_target(const Error& error, const RestoreRequest& requ
          how_to_sign_again(request);
 }
 
+// Over the connection that the mailbox is read over, by now.
+constexpr std::string_view nothing_found =
+    "its permit counts no more, and over the connection that the mailbox is read over nothing of it is there: all of it has left "
+    "the "
+    "mailbox since, or that connection does not reach it";
+
 // What the last process did of a restore that may not go on: as far as it has noted that.
 std::string reason_to_end(const Error& error, const RestoreReport& report) {
   const std::uint64_t restored = report.count(Outcome::restored), flags_set = report.count(Outcome::flags_set),
@@ -41,7 +48,7 @@ std::string reason_to_end(const Error& error, const RestoreReport& report) {
 RestoreReport as_it_was(RestoreReport report) {
   auto before = parse_report(report.before);
   if (!before) return report;  // begun by a workerd that kept none
-  before->not_read_back = "it could not be read back again: " + report.failure;
+  before->not_read_back = "the report of this restore stays as it was, since it could not be read back again: " + report.failure;
   return std::move(*before);
 }
 
@@ -123,18 +130,22 @@ void Backups::try_again(const WaitingRestore& waiting, const std::stop_token& st
 }
 
 Result<std::unique_ptr<mailboxes::MailboxTarget>> Backups::open_written(const RestoreRequest& request,
-                                                                        mailboxes::SessionSource& sessions,
+                                                                        mailboxes::SessionSource& sessions, Use use,
                                                                         const Deadline& deadline,
                                                                         mailboxes::DavSession::HearRest hear_rest) {
   ASSIGN_OR_RETURN(const Mailbox mailbox, parts_.book.mailbox(written_by(request), deadline));
-  // What was signed for as a dry run gets sessions that only read.
-  return open(mailbox, request.dry_run ? Use::dry_run : Use::restore, sessions, deadline, std::move(hear_rest));
+  return open(mailbox, use, sessions, deadline, std::move(hear_rest));
 }
 
 // Into the report, with the reason if it came to no end; and whether that passes by itself.
 std::optional<Backups::BrokenOff> Backups::carry_out(const WaitingRestore& waiting, RestoreReport& report,
                                                      const Deadline& deadline) {
-  const auto sessions = parts_.permits->sessions(report.request.permit);
+  const bool verifies = waiting.work == RestoreWork::verify;
+  const auto by_permit = parts_.permits->sessions(report.request.permit);
+  SessionsToReadBack to_read_back(*parts_.permits, parts_.book, report.request);
+  mailboxes::SessionSource& sessions = verifies ? to_read_back : *by_permit;
+  // What was signed for as a dry run gets sessions that only read.
+  const Use use = verifies || report.request.dry_run ? Use::only_reads : Use::restore;
   const std::shared_ptr<RestoreMemory> memory = [&] {
     const std::lock_guard lock(mutex_);
     auto& known = memories_[waiting.job];
@@ -145,7 +156,7 @@ std::optional<Backups::BrokenOff> Backups::carry_out(const WaitingRestore& waiti
   WantedRest rest;
   std::optional<Error> not_opened;
   const auto open_target = [&](const Deadline& until) {
-    auto opened = open_written(report.request, *sessions, until, rest.hearer());
+    auto opened = open_written(report.request, sessions, use, until, rest.hearer());
     not_opened = opened ? std::nullopt : std::optional(opened.error());
     return opened;
   };
@@ -164,9 +175,9 @@ std::optional<Backups::BrokenOff> Backups::carry_out(const WaitingRestore& waiti
     noted = now;
   };
   Restore restore({parts_.book, parts_.store, open_target, parts_.meaning, memory, &rest});
-  const Status status =
-      waiting.work == RestoreWork::verify ? restore.verify(report, deadline) : restore.run(report, progress, deadline);
+  const Status status = verifies ? restore.verify(report, deadline) : restore.run(report, progress, deadline);
   report.failure.clear();
+  if (status && to_read_back.has_read_without_permit() && found_nothing(report)) report.failure = nothing_found;
   if (status) return std::nullopt;
   const bool is_without_session = not_opened && not_opened->detail == status.error().detail;
   report.failure = is_without_session ? reason_without_target(status.error(), report.request) : reason_of_restore(status.error());
@@ -281,9 +292,10 @@ Status Backups::verify(Id job, const Deadline& deadline) {
   if (!report.is_over || report.request.dry_run) return not_now;
   if (parts_.permits == nullptr) return nobody_allows();
   // First, so that what is known of the restore stays when its permit counts no more.
-  const auto sessions = parts_.permits->sessions(report.request.permit);
+  SessionsToReadBack sessions(*parts_.permits, parts_.book, report.request);
   // One that is turned away for now waits instead.
-  if (const auto opened = open_written(report.request, *sessions, deadline); !opened && !opened.error().is_temporary())
+  if (const auto opened = open_written(report.request, sessions, Use::only_reads, deadline);
+      !opened && !opened.error().is_temporary())
     return refused(opened.error().kind, reason_without_target(opened.error(), report.request));
   // A server takes its time to let anybody in: meanwhile another reading back may have begun, or ended.
   ASSIGN_OR_RETURN(report, restore_report(job, deadline));

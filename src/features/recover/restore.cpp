@@ -395,7 +395,7 @@ Status verify_item(const Restore::Parts& parts, TargetFolder& folder, const Item
   ASSIGN_OR_RETURN(const std::optional<ItemHead> there, folder.take_for(item, one.target_id, deadline));
   if (!there) {
     one.outcome = Outcome::differs;
-    one.detail = "it is not there";
+    one.detail = not_there;
   } else {
     ASSIGN_OR_RETURN(const std::string content,
                      content_difference({parts.store, parts.meaning}, folder, item, there->id, deadline));

@@ -48,6 +48,8 @@ enum class Outcome : std::uint8_t {
 };
 std::string_view name_of(Outcome outcome);
 
+inline constexpr std::string_view not_there = "it is not there";  // what differs of an item that was not found again
+
 struct RestoredItem {
   Id item;
   mailboxes::FolderPath folder;  // where it is now

@@ -40,6 +40,13 @@ class TwoServers final : public mailboxes::SessionSource {
   Gate& gate_;
 };
 
+// As brokerd answers for a connection that reads something else than was written to.
+class ElsewhereReading final : public mailboxes::SessionSource {
+  Result<ipc::OwnedFd> open(Id, Id, std::string_view, const Deadline&) override {
+    return Error{ErrorKind::denied, "the connection reads another account"};
+  }
+};
+
 class Permits final : public RestorePermits {
  public:
   explicit Permits(std::function<std::unique_ptr<mailboxes::SessionSource>(Id written)> sessions)
@@ -55,6 +62,11 @@ class Permits final : public RestorePermits {
     const std::lock_guard lock(mutex);
     return sessions_(operation == name && !is_withdrawn ? permit.connection : Id());
   }
+  std::unique_ptr<mailboxes::SessionSource> reading_sessions(Id written) override {
+    const std::lock_guard lock(mutex);
+    if (written != read_as_well) return std::make_unique<ElsewhereReading>();
+    return sessions_(Id());
+  }
   Status record(const RestoreReport& report, const Deadline&) override {
     const std::lock_guard lock(mutex);
     recorded.push_back(report);
@@ -66,6 +78,7 @@ class Permits final : public RestorePermits {
   Permit permit;
   bool is_withdrawn = false;
   int times_away = 0, begun = 0;
+  Id read_as_well;  // a connection; other ones read the account that it writes to
   std::vector<RestoreReport> recorded;
 
  private:
@@ -272,6 +285,56 @@ TEST_F(RestoreInto, is_read_back_again_while_its_permit_counts_and_what_is_known
   EXPECT_EQ(refused.at("error"), "denied") << boost::json::serialize(refused);
   EXPECT_NE(std::string(refused.at("said").as_string()).find("restore allow"), std::string::npos);
   EXPECT_TRUE(report_of(job).at("exact").as_bool());
+}
+
+// bob's mailbox is read over that connection too.
+TEST_F(RestoreInto, is_read_back_again_without_its_permit_over_the_connection_that_the_written_mailbox_is_read_over) {
+  bob.connection = bobs_connection;
+  ASSERT_TRUE(book->put_mailbox(bob, soon()));
+  permits.read_as_well = bobs_connection;
+  const std::string job(carry_out().at("restore").as_string());
+  withdraw();
+  const auto verified = [&] {
+    const auto answer = ask({{"verb", "restore.verify"}, {"restore", job}});
+    EXPECT_TRUE(answer.contains("restore")) << boost::json::serialize(answer);
+    return report_of(job);
+  };
+  EXPECT_TRUE(verified().at("exact").as_bool());
+  const Picture there = at_bobs();
+  {
+    const std::lock_guard lock(bobs.mutex);
+    bobs.folders["Restored from ann@example_test/Archive/2026"].remove(1);
+  }
+  auto report = verified();
+  EXPECT_FALSE(report.at("exact").as_bool());
+  EXPECT_EQ(report.at("not_as_it_was").as_array().size(), 1U);
+  EXPECT_FALSE(report.contains("failure"));
+  EXPECT_EQ(at_bobs().at("Restored from ann@example_test/INBOX"), there.at("Restored from ann@example_test/INBOX"));
+}
+
+TEST_F(RestoreInto, what_another_account_has_changes_nothing_of_a_report) {
+  bob.connection = bobs_connection;
+  ASSERT_TRUE(book->put_mailbox(bob, soon()));
+  const std::string job(carry_out().at("restore").as_string());
+  auto known = report_of(job);
+  withdraw();
+  // brokerd knows that it is another account.
+  const auto refused = ask({{"verb", "restore.verify"}, {"restore", job}});
+  EXPECT_EQ(refused.at("error"), "denied") << boost::json::serialize(refused);
+  EXPECT_NE(std::string(refused.at("said").as_string()).find("another account"), std::string::npos);
+  EXPECT_EQ(report_of(job), known);
+  // It does not, and nothing is found there: ann's mailbox instead of bob's.
+  bob.connection = mailbox.connection;
+  ASSERT_TRUE(book->put_mailbox(bob, soon()));
+  permits.read_as_well = bobs_connection;
+  EXPECT_TRUE(ask({{"verb", "restore.verify"}, {"restore", job}}).contains("restore"));
+  auto report = report_of(job);
+  for (const char* name : {"failure", "not_read_back"}) {
+    const std::string why(report.at(name).as_string());
+    for (const char* part : {"stays as it was", "nothing of it is there"}) EXPECT_NE(why.find(part), std::string::npos) << why;
+    report.erase(name);
+  }
+  EXPECT_EQ(report, known);
 }
 
 TEST_F(RestoreInto, mailboxes_that_do_not_fit_are_refused_before_anybody_signs_and_after) {

@@ -25,6 +25,9 @@ class RestorePermits {
   virtual Result<Permit> begin(const std::string& operation, const Deadline& deadline) = 0;
   // Sessions under the permit.
   virtual std::unique_ptr<mailboxes::SessionSource> sessions(const std::string& operation) = 0;
+  // Sessions that only read and take no permit: over connections that read the account and the folders which `written`, a
+  // connection, writes to. denied over others.
+  virtual std::unique_ptr<mailboxes::SessionSource> reading_sessions(Id written) = 0;
   // Into the ledger, with both mailboxes: what it came to.
   virtual Status record(const RestoreReport& report, const Deadline& deadline) = 0;
 };

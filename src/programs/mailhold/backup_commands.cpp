@@ -48,6 +48,11 @@ class PauseTeller {
   std::string told_;
 };
 
+// What to say of a restore that came to no end; of one that did, and could not be read back again later, the reason says that.
+std::string without_end(const json::object& report, const std::string& failure) {
+  return report.contains("not_read_back") ? failure : "the restore came to no end: " + failure;
+}
+
 // Waits for the end of a restore that the request begins and prints its report; an error unless everything is exactly as it was.
 Status await(Console& console, const json::object& begin) {
   ASSIGN_OR_RETURN(const std::string begun, console.ask(json::serialize(begin)));
@@ -69,7 +74,7 @@ Status await(Console& console, const json::object& begin) {
     console.print(answer);
     if (!console.json) std::cout << "each item: mailhold restore items " << job << "\n";
     if (const json::value* failure = report.if_contains("failure"))
-      return Error{ErrorKind::unavailable, "the restore came to no end: " + std::string(failure->as_string())};
+      return Error{ErrorKind::unavailable, without_end(report, std::string(failure->as_string()))};
     if (!report.at("exact").as_bool())
       return Error{ErrorKind::corrupt, json::serialize(report.at("not_as_it_was_in_all")) + " items are not as they were"};
     return done();
@@ -270,7 +275,7 @@ std::vector<Command> backup_commands() {
       "mailhold backup find alice@example.com 'invoice from:bob after:2026-01-01'",
       {}};
   finding.run = [plain = finding](Console& console, const Typed& typed) { return find(console, plain, typed); };
-  Command verifying{"restore", "verify", "Read everything of a restore back once more and compare, while its permit counts",
+  Command verifying{"restore", "verify", "Read everything of a restore back once more and compare; no signature is needed",
                     {job},     "",       {}};
   Command listing{"restore",
                   "items",

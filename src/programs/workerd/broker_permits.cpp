@@ -82,6 +82,10 @@ std::unique_ptr<mailboxes::SessionSource> BrokerRestorePermits::sessions(const s
   return std::make_unique<BrokerSessions>(brokerd_, hash ? *hash : std::string(32, '\0'));  // a name that is none opens nothing
 }
 
+std::unique_ptr<mailboxes::SessionSource> BrokerRestorePermits::reading_sessions(Id written) {
+  return std::make_unique<BrokerSessions>(brokerd_, std::string(), written);
+}
+
 Status BrokerRestorePermits::record(const recover::RestoreReport& report, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::string hash, hash_of(report.request.permit));
   using recover::Outcome;

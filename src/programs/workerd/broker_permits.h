@@ -23,6 +23,7 @@ class BrokerRestorePermits final : public recover::RestorePermits {
   explicit BrokerRestorePermits(broker::BrokerClient& brokerd) : brokerd_(brokerd) {}
   Result<Permit> begin(const std::string& operation, const Deadline& deadline) override;
   std::unique_ptr<mailboxes::SessionSource> sessions(const std::string& operation) override;
+  std::unique_ptr<mailboxes::SessionSource> reading_sessions(Id written) override;
   Status record(const recover::RestoreReport& report, const Deadline& deadline) override;
 
  private:

@@ -264,11 +264,22 @@ class MailboxComesBack(MailboxWorld):
         os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
         self.assertEqual(self.restore("verify", self.job)[0], 0)
         self.assert_each_write_was_signed_for(self.writing, self.mailbox()["mailbox"])
-        # Nothing can be read over it any more; what is known of the restore stays.
+        # What was signed counts no more: it is read back over the connection that the mailbox is read over, without a signature.
         self.suspend(self.writing)
+        code, report = self.restore("verify", self.job)
+        self.assertEqual((code, report["exact"]), (0, True), report)
+        file.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+        self.assertEqual(self.restore("verify", self.job)[0], 7)
+        file.write_bytes(whole)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+        self.assertEqual(self.restore("verify", self.job)[0], 0)
+        # Nor over that one: what is known of the restore stays.
+        self.suspend(self.reading)
         with self.assertRaisesRegex(CommandFailed, "sign for it again with mailhold restore start"):
             self.mailhold.cli("restore", "verify", self.job)
         self.assertTrue(self.mailhold.cli("restore", "show", self.job)["exact"])
+        self.resume(self.reading)
 
     def test_5b_it_goes_into_another_mailbox_when_two_people_have_signed_for_that_one(self):
         cli, key = self.mailhold.cli, self.mailhold.operator

@@ -331,7 +331,10 @@ class CalendarsComeBack(MailboxWorld):
         print(f"{taken} files of the collection came back", flush=True)
 
     def test_8_a_connection_that_does_not_fit_is_named(self):
+        # Without what was signed a restore is read back over the connection that is read.
         self.suspend(self.writing)
+        code, report = self.restore("verify", self.job)
+        self.assertEqual((code, [(each["folder"], each["outcome"]) for each in report["not_as_it_was"]]), (7, [("Calendars/Damals", "differs")]), report)
         self.suspend(self.reading)
         mailbox = self.sync()
         self.assertEqual(mailbox["state"], "needs attention")
