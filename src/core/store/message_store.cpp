@@ -1,6 +1,7 @@
 #include "core/store/message_store.h"
 
 #include "core/store/bundle.h"
+#include "core/store/inspection.h"
 #include "core/store/keep_batch.h"
 #include "core/store/object_shelf.h"
 #include "core/store/pack_space.h"
@@ -53,14 +54,24 @@ class PackedStore final : public MessageStore {
     return kept;
   }
 
-  Result<std::string> retrieve(Id tenant, Id message, const Deadline& deadline) override {
+  Result<std::string> retrieve(Id tenant, Id message, const Deadline& deadline, const IsOf& is_of) override {
     EpochKeys keys(keys_, deadline);
-    ASSIGN_OR_RETURN(const std::string content, shelf_.load_message(tenant, message, keys, deadline));
+    ASSIGN_OR_RETURN(const std::string content, shelf_.load_message(tenant, message, keys, deadline, {.is_of = is_of}));
     ASSIGN_OR_RETURN(const Recipe recipe, parse_recipe(content));
     const auto load = [&](Id part) { return shelf_.load_part(tenant, part, keys, deadline); };
     auto bytes = assemble(recipe, settings_.message_bytes_max, load);
     if (!bytes) return bytes.error().while_doing("message " + message.text());
     return bytes;
+  }
+
+  Status inspect(Id tenant, const std::vector<Id>& messages, const IsOf& is_of, const Found& found,
+                 const Deadline& deadline) override {
+    Inspection inspection(shelf_, settings_.message_bytes_max, keys_, is_of, deadline);
+    for (const Id& each : messages) {
+      ASSIGN_OR_RETURN(const Inspected one, inspection.look_at(tenant, each));
+      RETURN_IF_ERROR(found(one));
+    }
+    return done();
   }
 
   Result<std::uint64_t> expire_day(Id tenant, Epoch epoch, const Deadline& deadline) override {
@@ -95,7 +106,7 @@ class PackedStore final : public MessageStore {
     EpochKeys keys(keys_, deadline);
     ASSIGN_OR_RETURN(const EpochKey* const key, keys.get(tenant, epoch));
     OpenedWrap opened;
-    ASSIGN_OR_RETURN(const std::string content, shelf_.load_message(tenant, message, keys, deadline, &opened));
+    ASSIGN_OR_RETURN(const std::string content, shelf_.load_message(tenant, message, keys, deadline, {.opened = &opened}));
     ASSIGN_OR_RETURN(const Recipe recipe, parse_recipe(content));
     std::vector<WrapRow> wraps;
     const auto wrap_again = [&](OpenedWrap from) {

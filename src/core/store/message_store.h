@@ -75,6 +75,25 @@ struct Reclaimed {
   std::uint64_t moved = 0;  // objects that were written anew
 };
 
+// What stands against giving a message back. Only `damaged` says that something of it is lost.
+enum class Soundness : std::uint8_t {
+  whole,
+  damaged,           // the bytes at its place are its own and do not give it, or what they give is another message
+  not_in_records,    // nothing wraps it, or a part of it
+  key_missing,       // keyd has no key any more that a wrap of it names
+  key_does_not_fit,  // it has one of that name, and another one
+  bytes_missing,     // the segment or blob is not there
+  bytes_of_another,  // what lies at its place is not known to be its own: the place is wrong, or its seal's beginning damaged
+};
+
+struct Inspected {
+  Id message;
+  Soundness soundness = Soundness::whole;
+  std::uint64_t bytes = 0;  // of the message, if it is whole
+  std::string sha256 = {};  // of it, raw
+  std::string why = {};     // for logs, if it is not
+};
+
 class MessageStore {
  public:
   // Makes the schema if needed. The records, blobs and keys must outlive the store.
@@ -87,8 +106,19 @@ class MessageStore {
   // Errors: unavailable (disk, records or keyd away), limit_exceeded, not_found (the day's key was destroyed).
   virtual Result<std::vector<Kept>> keep(const std::vector<NewMessage>& messages, const Deadline& deadline) = 0;
 
-  // The exact bytes. not_found when it was never kept, or every epoch it was kept under has expired.
-  virtual Result<std::string> retrieve(Id tenant, Id message, const Deadline& deadline) = 0;
+  // Whether a message of that SHA-256 has that id. Any thread.
+  using IsOf = std::function<bool(Id message, std::string_view sha256)>;
+
+  // The exact bytes. not_found when it was never kept, or every epoch it was kept under has expired. What is damaged on the disk
+  // is read as far as that is possible: of a bundle the messages in front of the damage, and those behind it that `is_of` knows.
+  virtual Result<std::string> retrieve(Id tenant, Id message, const Deadline& deadline, const IsOf& is_of = {}) = 0;
+
+  // Reads messages as retrieve() does and tells of each whether it comes back, and else why not, in the order given; with `is_of`
+  // one that it does not know is damaged. Those of one bundle cost one reading of it where they follow each other. Ends with the
+  // first error of `found`, and with what passes: unavailable, timed_out, cancelled.
+  using Found = std::function<Status(const Inspected& one)>;
+  virtual Status inspect(Id tenant, const std::vector<Id>& messages, const IsOf& is_of, const Found& found,
+                         const Deadline& deadline) = 0;
 
   // Forgets the wraps of one tenant's epoch. What no other epoch holds can never be read again, whatever copy of the packs
   // exists; its space comes back with collect(). A bundle lives until the last epoch of all its messages goes. Returns how many
@@ -112,7 +142,6 @@ class MessageStore {
   // behind a damaged place is lost. A bundle stays with all that is in it where they may not be lost (denied), and where nothing
   // shows that it is damaged rather than that its bytes or keys are missing (corrupt).
   using MayLose = std::function<Result<bool>(const std::vector<Id>& unreadable)>;
-  using IsOf = std::function<bool(Id message, std::string_view sha256)>;
   struct Salvage {
     MayLose may_lose;
     IsOf is_of = {};
@@ -139,8 +168,8 @@ class MessageStore {
   // nearly empty.
   virtual Result<Reclaimed> collect(const Deadline& deadline) = 0;
 
-  // Writes the places and names anew from the packs and blobs. Wraps are not in them: they are the records' alone.
-  // Returns how many objects were found.
+  // Writes the places and names anew from the packs and blobs, one segment after the other; others may read and keep between two.
+  // Wraps are not in them: they are the records' alone. Returns how many objects were found. cancelled with the deadline's stop.
   virtual Result<std::uint64_t> rebuild(const Deadline& deadline) = 0;
 };
 

@@ -18,6 +18,41 @@ void note_members(const StoreRows::Found& bundle, std::vector<StoreRows::Found>&
   for (const Id& message : split_ids(bundle.name)) found.push_back({bundle.object, std::string(message.bytes()), ++member});
 }
 
+// Places of objects that were found, written to the rows a thousand at a time.
+class Places {
+ public:
+  Places(StoreRows& rows, const Deadline& deadline) : rows_(rows), deadline_(deadline) {}
+
+  // False if there is no going on: write() says why.
+  bool note(std::string_view bytes, const Place& place) {
+    if (deadline_.stop.stop_requested()) outcome_ = Error{ErrorKind::cancelled, "asked to stop"};
+    if (!outcome_) return false;
+    const Result<ObjectView> view = parse_object(bytes);
+    if (!view) log_error("store", view.error().detail);
+    if (!view) return true;
+    ++count_;
+    const StoreRows::Found object{{view->name.tenant, view->name.object, place}, std::string(view->name.name), 0};
+    if (view->name.kind == ObjectKind::bundle)
+      note_members(object, found_);
+    else
+      found_.push_back(object);
+    return found_.size() < places_at_once_max || write();
+  }
+  Status write() {
+    if (outcome_ && !found_.empty()) outcome_ = rows_.set_places(found_, deadline_);
+    found_.clear();
+    return outcome_;
+  }
+  std::uint64_t count() const { return count_; }
+
+ private:
+  StoreRows& rows_;
+  const Deadline& deadline_;
+  std::vector<StoreRows::Found> found_;
+  Status outcome_ = done();
+  std::uint64_t count_ = 0;
+};
+
 }  // namespace
 
 Result<Reclaimed> PackSpace::collect(const Deadline& deadline) {
@@ -94,45 +129,29 @@ Status PackSpace::collect_blobs(Reclaimed& reclaimed, const Deadline& deadline) 
 }
 
 Result<std::uint64_t> PackSpace::rebuild(const Deadline& deadline) {
-  const std::lock_guard lock(turn_);
-  std::uint64_t count = 0;
-  std::vector<StoreRows::Found> found;
-  Status outcome = done();
-  const auto note = [&](std::string_view bytes, const Place& place) {
-    Result<ObjectView> view = parse_object(bytes);
-    if (!view) {
-      log_error("store", view.error().detail);
-      return;
-    }
-    ++count;
-    const StoreRows::Found object{{view->name.tenant, view->name.object, place}, std::string(view->name.name), 0};
-    if (view->name.kind == ObjectKind::bundle)
-      note_members(object, found);
-    else
-      found.push_back(object);
-  };
-  const auto flush = [&](std::size_t at_least) {
-    if (found.size() >= at_least && outcome) outcome = rows_.set_places(found, deadline);
-    if (found.size() >= at_least) found.clear();
-  };
+  Places places(rows_, deadline);
   ASSIGN_OR_RETURN(const std::vector<segments::SegmentFile> files, shelf_.packs().list());
   for (const segments::SegmentFile& file : files) {
+    // What was found in a segment is in the rows before anything may be moved out of it.
+    const std::lock_guard lock(turn_);
     const auto visit = [&](const segments::Location& location, std::uint16_t, std::string_view payload) {
-      note(payload, {location.segment, location.offset, location.length});
-      flush(places_at_once_max);
-      return outcome ? segments::Visit::go_on : segments::Visit::stop;
+      return places.note(payload, {location.segment, location.offset, location.length}) ? segments::Visit::go_on
+                                                                                        : segments::Visit::stop;
     };
-    RETURN_IF_ERROR(shelf_.packs().scan_past_damage({file.number, 0}, visit, segments::Holes::may_hide_more));
+    const auto end = shelf_.packs().scan_past_damage({file.number, 0}, visit, segments::Holes::may_hide_more);
+    if (!end && end.error().kind == ErrorKind::not_found) continue;  // nothing lived in it any more
+    if (!end) return end.error();
+    RETURN_IF_ERROR(places.write());
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> names, blobs_.list("", deadline));
   for (const std::string& name : names) {
-    ASSIGN_OR_RETURN(const std::string bytes, blobs_.get(name, deadline));
-    note(bytes, {0, 0, static_cast<std::uint32_t>(bytes.size())});
-    flush(places_at_once_max);
+    const Result<std::string> bytes = blobs_.get(name, deadline);
+    if (!bytes && bytes.error().kind == ErrorKind::not_found) continue;
+    if (!bytes) return bytes.error();
+    if (!places.note(*bytes, {0, 0, static_cast<std::uint32_t>(bytes->size())})) break;
   }
-  flush(1);
-  if (!outcome) return outcome.error();
-  return count;
+  RETURN_IF_ERROR(places.write());
+  return places.count();
 }
 
 }  // namespace mailhold::store

@@ -18,7 +18,7 @@ Result<Meaning> meaning_of(const ContentComparer& comparer, TargetFolder& folder
   if (comparer.meaning == nullptr || !is_compared) return Meaning{};
   ASSIGN_OR_RETURN(const std::string there, folder.content_of(id, deadline));
   if (there.empty()) return Meaning{};
-  const Result<std::string> backed_up = comparer.store.retrieve(item.tenant, item.message, deadline);
+  const Result<std::string> backed_up = comparer.store.retrieve(item.tenant, item.message, deadline, item.content_ids->is_of());
   const bool is_to_come = !backed_up && (backed_up.error().is_temporary() || backed_up.error().kind == ErrorKind::cancelled);
   if (is_to_come) return backed_up.error();
   if (!backed_up || !item.has_content(crypto::sha256(*backed_up))) return Meaning{};

@@ -4,6 +4,7 @@
 // Design: docs/formats/mailbox_backup.md
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -20,6 +21,10 @@ class ContentIds {
   static Result<std::shared_ptr<const ContentIds>> of(Id tenant, store::StoreKeys& keys, const Deadline& deadline);
 
   Id id_of(std::string_view sha256) const;
+  // Whether a message has that SHA-256, as the store asks it. This must outlive what is given.
+  std::function<bool(Id message, std::string_view sha256)> is_of() const {
+    return [this](Id message, std::string_view sha256) { return id_of(sha256) == message; };
+  }
 
  private:
   explicit ContentIds(SecretText token_key) : token_key_(std::move(token_key)) {}

@@ -117,7 +117,7 @@ void Export::add_to_index(const FolderRow& folder, const ItemRow& item, const st
 
 // The exact bytes, or why there are none; an error only where it may be had later.
 Result<Export::Content> Export::content_of(const ItemRow& item, const Deadline& deadline) {
-  Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline);
+  Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline, item.content_ids->is_of());
   if (!content && !content.error().is_temporary()) {
     log_warning("backup", "export: item " + item.id.text() + " does not open: " + std::string(name_of(content.error().kind)));
     return Error{ErrorKind::corrupt, "the backup does not open"};

@@ -94,7 +94,7 @@ Result<std::optional<search::Document>> Indexing::document_of(const ItemRow& ite
                                                               const Deadline& deadline) {
   std::optional<search::Document> none;
   if (item.form != mailboxes::ContentForm::mime) return none;
-  const Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline);
+  const Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline, item.content_ids->is_of());
   if (!content && content.error().is_temporary()) return content.error();
   if (!content) {
     log_warning("search", "item " + item.id.text() + " has no content to index: " + std::string(name_of(content.error().kind)));

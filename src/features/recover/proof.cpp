@@ -146,7 +146,7 @@ Status Proof::add(mailboxes::ScratchTarget& target, const mailboxes::Folder& scr
                   ProofRecord& record, const Deadline& deadline) {
   ++record.items;
   record.bytes += item.bytes;
-  Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline);
+  Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline, item.content_ids->is_of());
   if (!content && content.error().is_temporary()) return content.error();
   if (!content || !item.has_content(crypto::sha256(*content))) {
     differs(record, item.id, content ? "the backup holds another content" : "the backup does not open");

@@ -272,7 +272,7 @@ class FolderRestore {
 
   // The content of an item; without it `one` says why.
   Result<std::optional<std::string>> backed_up(const ItemRow& item, RestoredItem& one, const Deadline& deadline) const {
-    Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline);
+    Result<std::string> content = parts_.store.retrieve(item.tenant, item.message, deadline, item.content_ids->is_of());
     const bool is_to_come = !content && (content.error().is_temporary() || content.error().kind == ErrorKind::cancelled);
     if (is_to_come) return content.error();
     if (content && item.has_content(crypto::sha256(*content))) return std::optional(std::move(*content));
