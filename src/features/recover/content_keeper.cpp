@@ -1,5 +1,6 @@
 #include "features/recover/content_keeper.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -126,6 +127,7 @@ Result<std::vector<ContentKeeper::KeptContent>> ContentKeeper::keep(
 Status ContentKeeper::keep_new(const std::vector<store::NewMessage>& messages, const Deadline& deadline) {
   if (messages.empty()) return done();
   ASSIGN_OR_RETURN(const std::vector<store::Kept> kept, store_.keep(messages, deadline));
+  std::vector<store::NewMessage> damaged;
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const Id message = messages[i].message;
     if (kept[i].bytes_written > 0) wrapped_.insert(message);
@@ -137,9 +139,31 @@ Status ContentKeeper::keep_new(const std::vector<store::NewMessage>& messages, c
       RETURN_IF_ERROR(store_.keep({messages[i]}, deadline));
       wrapped = done();
     }
+    if (!wrapped && wrapped.error().kind == ErrorKind::corrupt) {
+      damaged.push_back(messages[i]);
+      continue;
+    }
     RETURN_IF_ERROR(wrapped);
   }
-  return done();
+  return keep_instead_of_damaged(damaged, deadline);
+}
+
+// What is kept of them does not open, and here they are whole: the old ones go, where nothing else goes with them for good.
+Status ContentKeeper::keep_instead_of_damaged(const std::vector<store::NewMessage>& damaged, const Deadline& deadline) {
+  if (damaged.empty()) return done();
+  std::vector<Id> ids;
+  for (const store::NewMessage& each : damaged) ids.push_back(each.message);
+  const store::MessageStore::Salvage salvage{[](const std::vector<Id>&) -> Result<bool> { return false; }, ids_->is_of()};
+  ASSIGN_OR_RETURN(const auto salvaged, store_.release_from_damage(tenant_, ids, salvage, deadline));
+  std::vector<store::NewMessage> anew = damaged;
+  std::erase_if(anew, [&](const store::NewMessage& each) {
+    return std::ranges::any_of(salvaged.stay, [&](const auto& stay) { return stay.message == each.message; });
+  });
+  if (!anew.empty()) RETURN_IF_ERROR(store_.keep(anew, deadline));
+  if (salvaged.stay.empty()) return done();
+  return Error{ErrorKind::corrupt, salvaged.stay.front().why.detail,
+               "what is kept here of " + std::to_string(salvaged.stay.size()) +
+                   " of its items is damaged, or its key or place is wrong: see mailhold backup check"};
 }
 
 }  // namespace mailhold::recover

@@ -24,7 +24,8 @@ class ContentKeeper {
     std::uint64_t bytes = 0;
   };
   // All of them are durable, and wrapped under the day of `now`, when this returns. In the order given. Nobody releases them
-  // until rows_are_written().
+  // until rows_are_written(). What was kept before and is damaged is kept anew. corrupt if it can't be, because of what lies
+  // beside it, or does not open for another reason.
   Result<std::vector<KeptContent>> keep(const std::vector<mailboxes::MailboxSource::Content>& contents, const Deadline& deadline);
 
   // Rows name what was kept so far.
@@ -34,6 +35,7 @@ class ContentKeeper {
 
  private:
   Status keep_new(const std::vector<store::NewMessage>& messages, const Deadline& deadline);
+  Status keep_instead_of_damaged(const std::vector<store::NewMessage>& damaged, const Deadline& deadline);
 
   store::MessageStore& store_;
   store::StoreKeys& keys_;
