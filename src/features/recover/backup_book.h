@@ -179,6 +179,35 @@ class BackupBook {
   };
   Result<std::vector<NamingVersion>> versions_with(Id tenant, Id content, std::size_t limit, const Deadline& deadline);
 
+  // book_check.cpp. Every mailbox, also one whose row does not open.
+  struct MailboxToCheck {
+    Id id, tenant;
+    Result<Mailbox> row;
+  };
+  Result<std::vector<MailboxToCheck>> mailboxes_to_check(const Deadline& deadline);
+  // Every version of one mailbox, or of all mailboxes of a tenant, that began by a moment, folder by folder.
+  struct CheckScope {
+    Id owner;   // the mailbox, or the tenant
+    Id tenant;  // the tenant
+    Milliseconds moment = 0;
+  };
+  struct FolderToCheck {
+    std::int64_t number = 0;  // in this file
+    Id mailbox;
+  };
+  struct VersionToCheck {
+    Id item, content;
+    Milliseconds since = 0;
+    Result<std::optional<ItemRow>> row;  // nothing: the key of its day is missing; an error: it does not open
+    bool is_first = false;               // none before it, in this order and scope, names the same content
+    bool is_lost = false;                // its content is noted as lost
+  };
+  Result<std::vector<FolderToCheck>> folders_to_check(const CheckScope& scope, const Deadline& deadline);
+  Result<std::uint64_t> count_versions_to_check(const CheckScope& scope, const Deadline& deadline);
+  // Of one folder, in the order of item and since, from behind those of `after`; at most `limit`.
+  Result<std::vector<VersionToCheck>> versions_to_check(const CheckScope& scope, std::int64_t folder, Id item_after,
+                                                        Milliseconds since_after, std::size_t limit, const Deadline& deadline);
+
   Result<std::uint64_t> count_versions(Id folder, const Deadline& deadline);
   Status remove_folder(const FolderRow& folder, const Deadline& deadline);
   // Reports of restores that were first seen here `kept` ago or longer go; what is new is seen by the way. How many went.

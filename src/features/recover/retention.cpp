@@ -7,6 +7,7 @@
 #include "features/recover/backup_metrics.h"
 #include "features/recover/content_keeper.h"
 #include "features/recover/restore.h"
+#include "platform/crypto/hash.h"
 
 namespace mailhold::recover {
 namespace {
@@ -259,6 +260,16 @@ Result<bool> Retention::is_held(Id tenant, Id content, const access::Keeping& ke
   return versions.size() == versions_max && !keeping.holds.empty();
 }
 
+Result<bool> Retention::can_be_read_again(const BackupBook::LostContent& lost, const Deadline& deadline) {
+  const auto ids = ContentIds::of(lost.tenant, parts_.keys, deadline);
+  if (!ids && ids.error().is_temporary()) return ids.error();
+  if (!ids) return false;
+  const auto content = parts_.store.retrieve(lost.tenant, lost.content, deadline, (*ids)->is_of());
+  if (!content && content.error().is_temporary()) return content.error();
+  // What opens may be another one.
+  return content && (*ids)->id_of(crypto::sha256(*content)) == lost.content;
+}
+
 // What was lost may be there again: the bundle was mended, or the content came once more.
 Status Retention::look_at_lost(const Deadline& deadline) {
   constexpr std::size_t lost_at_once = 1'000;
@@ -266,10 +277,10 @@ Status Retention::look_at_lost(const Deadline& deadline) {
   for (const BackupBook::LostContent& each : all) {
     if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "the retention job was stopped"};
     ASSIGN_OR_RETURN(const bool is_named, parts_.book.is_named(each.content, deadline));
-    const auto content =
-        is_named ? parts_.store.retrieve(each.tenant, each.content, deadline) : Result<std::string>(std::string());
-    if (!content && content.error().is_temporary()) return content.error();
-    if (!content) continue;
+    if (is_named) {
+      ASSIGN_OR_RETURN(const bool can_be_read, can_be_read_again(each, deadline));
+      if (!can_be_read) continue;
+    }
     if (is_named) log_info("backup", "content " + each.content.text() + " can be read again");
     RETURN_IF_ERROR(parts_.book.is_lost_no_more(each.content, deadline));
   }

@@ -113,6 +113,7 @@ class Retention {
   Result<bool> is_held(Id tenant, Id content, const access::Keeping& keeping, const Deadline& deadline);
   Status release_contents(const Keepings& keepings, Expired& expired, const Deadline& deadline);
   Status look_at_lost(const Deadline& deadline);
+  Result<bool> can_be_read_again(const BackupBook::LostContent& lost, const Deadline& deadline);
 
   const Parts parts_;
   std::mutex running_;

@@ -219,6 +219,63 @@ Status prove(Console& console, const Command& command, const Typed& typed) {
   }
 }
 
+// Says now and then how far a check is, beside what is printed in the end.
+class CheckTeller {
+ public:
+  void tell(const json::object& report) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_) return;
+    next_ = now + often;
+    std::cerr << "checked " << report.at("versions").to_number<std::uint64_t>() << " of "
+              << report.at("versions_expected").to_number<std::uint64_t>() << " versions, "
+              << report.at("damaged").to_number<std::uint64_t>() << " contents damaged\n";
+  }
+
+ private:
+  static constexpr std::chrono::seconds often{10};
+  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + often;
+};
+
+// What is wrong by a report that is over; an error unless nothing is.
+Status outcome_of_check(const json::object& report) {
+  const auto count = [&](const char* name) { return report.at(name).to_number<std::uint64_t>(); };
+  if (const json::value* failure = report.if_contains("failure"))
+    return Error{ErrorKind::unavailable, "the check came to no end: " + std::string(failure->as_string())};
+  if (count("damaged") + count("rows_that_do_not_open") > 0)
+    return Error{ErrorKind::corrupt, std::to_string(count("damaged")) + " contents are damaged, " +
+                                         std::to_string(count("rows_that_do_not_open")) + " rows do not open and " +
+                                         std::to_string(count("not_judged")) +
+                                         " contents cannot be judged now; see mailhold backup lost"};
+  if (count("not_judged") > 0)
+    return Error{ErrorKind::unavailable, std::to_string(count("not_judged")) +
+                                             " contents cannot be judged now, which is no damage: the list says what to do"};
+  return done();
+}
+
+// Waits for the end of a check and prints it.
+Status check(Console& console, const Command& command, const Typed& typed) {
+  Typed asked = typed;
+  if (typed.has("tenant")) {
+    ASSIGN_OR_RETURN(const std::string tenant, console.tenant_id(typed.one("tenant")));
+    asked.values["tenant"] = {tenant};
+  }
+  ASSIGN_OR_RETURN(const std::string request, request_of(command, asked));
+  ASSIGN_OR_RETURN(const std::string begun, console.ask(request));
+  const std::string question =
+      json::serialize(json::object{{"verb", "backup.check-report"}, {"check", json::parse(begun).as_object().at("check")}});
+  CheckTeller teller;
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::string answer, console.ask(question));
+    const json::object report = json::parse(answer).as_object();
+    if (report.at("over").as_bool()) {
+      console.print(answer);
+      return outcome_of_check(report);
+    }
+    teller.tell(report);
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+}
+
 }  // namespace
 
 std::vector<Command> backup_commands() {
@@ -295,6 +352,17 @@ std::vector<Command> backup_commands() {
                   "mailhold backup prove alice@example.com",
                   {}};
   proving.run = [plain = proving](Console& console, const Typed& typed) { return prove(console, plain, typed); };
+  Command checking{
+      "backup",
+      "check",
+      "Read every content of a backup here, put it together and compare it; an error if something is damaged or cannot "
+      "be judged",
+      {{"mailbox", "Name or id of the mailbox; without it all", false, Form::position},
+       {"tenant", "Only of this tenant (name or id)"},
+       {"set-places", "First find anew where everything lies in the packs and blobs, and write that down", false, Form::flag}},
+      "mailhold backup check alice@example.com",
+      {}};
+  checking.run = [plain = checking](Console& console, const Typed& typed) { return check(console, plain, typed); };
   verifying.run = [plain = verifying](Console& console, const Typed& typed) { return begin(console, plain, typed); };
   return {
       {"mailbox",
@@ -332,6 +400,7 @@ std::vector<Command> backup_commands() {
        {},
        {"received_at", "folder", "bytes", "since", "until", "item"}},
       std::move(finding),
+      std::move(checking),
       std::move(proving),
       {"backup", "proof", "Show the last proof of a mailbox", {mailbox}, "", {}},
       std::move(starting),

@@ -10,6 +10,7 @@
 #include "core/settings/settings.h"
 #include "features/recover/backup_metrics.h"
 #include "features/recover/backup_verbs.h"
+#include "features/recover/check_verbs.h"
 #include "features/recover/export_verbs.h"
 #include "features/recover/finding.h"
 #include "features/recover/retention_job.h"
@@ -127,6 +128,8 @@ Status serve(ipc::Daemon& daemon) {
   BrokerPermits permits(brokerd);
   recover::Exports exports({*book, *store, worker_keys, permits, system_clock()});
   recover::ExportVerbs export_verbs(exports);
+  recover::Checks checks({*book, *store, worker_keys, system_clock()});
+  recover::CheckVerbs check_verbs(checks, *book);
   metrics().before_telling([&backups] {
     const auto views = backups.list(Deadline::after(10s));
     if (views) recover::show_mailboxes(metrics(), *views, system_clock().now());  // sealed: as they were
@@ -144,9 +147,11 @@ Status serve(ipc::Daemon& daemon) {
     if (verb.starts_with("session.")) return call->answer(answer(brokerd, call->body()));
     if (recover::ExportVerbs::knows(verb)) return call->answer(export_verbs.answer(call->body(), call->fds(), deadline));
     if (recover::RetentionVerbs::knows(verb)) return call->answer(retention_verbs.answer(call->body(), deadline));
+    if (recover::CheckVerbs::knows(verb)) return call->answer(check_verbs.answer(call->body(), deadline));
     if (verb == "backup.find") return call->answer(finding.answer(call->body(), deadline));
     call->answer(verbs.answer(call->body(), deadline));
   });
+  checks.stop();
   exports.stop();
   retention_job.stop();
   indexing.stop();

@@ -44,6 +44,12 @@ class MailboxWorld(ConnectionWorld):
         self.assertTrue(done.stdout, done.stderr)
         return done.returncode, json.loads(done.stdout)
 
+    def check(self, *words):
+        """(exit code, what it printed)"""
+        done = subprocess.run([PROGRAMS / "mailhold", "--socket", self.mailhold.socket, "--json", "backup", "check", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        self.assertTrue(done.stdout, done.stderr)
+        return done.returncode, json.loads(done.stdout)
+
     def ledger(self, kind):
         return [entry["event"] for entry in self.ledger_entries(self.tenant) if entry["event"].get("t") == kind]
 

@@ -327,6 +327,41 @@ class MailboxComesBack(MailboxWorld):
             with self.assertRaisesRegex(CommandFailed, why):
                 cli("restore", "allow", BEA, "--into-mailbox", other, "--key", key)
 
+    def change_a_byte_of_the_attachment(self):
+        """On Mailhold's disk; the second time it is as it was."""
+        rows = sqlite3.connect(f"file:{self.mailhold.data}/backup/backup.db?mode=ro", uri=True)
+        segment, position, length = rows.execute("SELECT segment, position, length FROM store_wraps WHERE segment > 0 ORDER BY length DESC LIMIT 1").fetchone()
+        rows.close()
+        with open(self.mailhold.data / f"backup/packs/{segment:016x}.seg", "r+b") as pack:
+            pack.seek(position + length // 2)
+            byte = pack.read(1)[0]
+            pack.seek(position + length // 2)
+            pack.write(bytes([byte ^ 1]))
+
+    def test_5c_what_is_damaged_on_the_disk_is_found_before_it_is_wanted(self):
+        cli = self.mailhold.cli
+        code, report = self.check(BEA)
+        self.assertEqual((code, report["clean"], report["findings"]), (0, True, []), report)
+        self.assertGreater(report["bytes"], 2_000_000)
+        self.assertGreater(report["versions"], report["contents"])
+        self.change_a_byte_of_the_attachment()
+        code, report = self.check("--tenant", "example.test")
+        self.assertEqual((code, report["damaged"], report["not_judged"]), (7, 1, 0), report)
+        damaged = {each["item"] for each in report["findings"]}
+        self.assertLess({each["item"] for each in cli("backup", "lost", BEA)["lost"]}, damaged, "in the other mailboxes that are read over it too")
+        self.assertEqual(self.mailbox()["state"], "needs attention")
+        self.assertIn("mailhold backup lost", self.mailbox()["reason"])
+        with self.assertRaisesRegex(CommandFailed, "1 contents are damaged"):
+            cli("backup", "check")
+        self.change_a_byte_of_the_attachment()
+        code, report = self.check("--set-places")
+        self.assertEqual((code, report["clean"], report["readable_again"]), (0, True, 1), report)
+        self.assertGreater(report["places_set"], 3)
+        self.assertEqual(cli("backup", "lost", BEA)["lost"], [])
+        self.assertEqual(self.mailbox()["state"], "current")
+        with self.assertRaisesRegex(CommandFailed, "no such mailbox"):
+            cli("backup", "check", "nobody@example.test")
+
     def test_6_workerd_dies_anywhere_and_nothing_is_lost_or_doubled(self):
         count = self.fill_many()
         self.mailhold.cli("mailbox", "add", "--tenant", "example.test", "--name", MANY, "--connection", self.many)
