@@ -52,21 +52,30 @@ struct FakeFolder {
 class FakeImapServer final : public mailboxes::SessionSource {
  public:
   struct Faults {
-    std::int64_t drop_after_bytes = -1;       // of what it sends in one session; then it hangs up. One session only
-    std::set<std::uint32_t> unreadable;       // no content is given for these
-    std::set<std::uint32_t> refused;          // a FETCH of contents that names one of these is answered NO
-    std::int64_t contents_until_pause = -1;   // it gives; then it wants to be left alone
-    std::int64_t appends_until_pause = -1;    // it takes; then the same
-    bool lies_about_sizes = false;            // RFC822.SIZE
-    bool announces_too_much = false;          // literals end before their announced length
-    bool sends_others_contents = false;       // a content nobody asked for comes along
-    bool hides_new = false;                   // CHANGEDSINCE and VANISHED tell nothing
-    bool ignores_dates = false;               // APPEND
-    bool damages_appended = false;            // a byte of what APPEND brings is changed
-    bool drops_after_append = false;          // takes the messages and hangs up without an answer, once
-    std::int64_t drops_behind_messages = -1;  // so many of one APPEND have come; takes none and hangs up, once
-    std::string refused_text;                 // an APPEND with a message that holds it is answered NO
-    std::string wrong_uids;                   // what APPENDUID names instead of where the messages went
+    std::int64_t drop_after_bytes = -1;                 // of what it sends in one session; then it hangs up. One session only
+    std::set<std::uint32_t> unreadable;                 // no content is given for these
+    std::set<std::uint32_t> refused;                    // a FETCH of contents that names one of these is answered NO
+    std::int64_t contents_until_pause = -1;             // it gives; then it wants to be left alone
+    std::int64_t appends_until_pause = -1;              // it takes; then the same
+    bool lies_about_sizes = false;                      // RFC822.SIZE
+    bool announces_too_much = false;                    // literals end before their announced length
+    bool sends_others_contents = false;                 // a content nobody asked for comes along
+    bool hides_new = false;                             // CHANGEDSINCE and VANISHED tell nothing
+    bool ignores_dates = false;                         // APPEND
+    bool damages_appended = false;                      // a byte of what APPEND brings is changed
+    bool drops_after_append = false;                    // takes the messages and hangs up without an answer, once
+    std::int64_t drops_behind_messages = -1;            // so many of one APPEND have come; takes none and hangs up, once
+    std::string refused_text;                           // an APPEND with a message that holds it is answered NO
+    std::string wrong_uids;                             // what APPENDUID names instead of where the messages went
+    std::int64_t exists_by = 0;                         // EXISTS tells so many more than there are, or fewer
+    std::uint32_t uid_next_told = 0;                    // UIDNEXT, whatever it is; 0: the truth
+    std::set<std::uint32_t> without_uid;                // messages that are told without their UID,
+    std::set<std::uint32_t> with_uid_zero;              // with UID 0,
+    std::set<std::uint32_t> without_flags;              // without FLAGS,
+    std::set<std::uint32_t> without_date;               // without INTERNALDATE
+    std::int64_t new_validity_after_selects = -1;       // the folder that is opened then has another UIDVALIDITY, and other UIDs
+    std::set<std::string> unlisted;                     // folders that LIST leaves out
+    std::map<std::string, std::string> closed_folders;  // what SELECT and EXAMINE of a folder are answered instead of OK
   };
 
   FakeImapServer(
@@ -192,7 +201,9 @@ class FakeImapServer final : public mailboxes::SessionSource {
         say("* ENABLED " + command + "\r\n");
         ok();
       } else if (takes("LIST ")) {
-        for (const auto& [name, folder] : server_.folders) say("* LIST (" + folder.attributes + ") \"/\" \"" + name + "\"\r\n");
+        for (const auto& [name, folder] : server_.folders) {
+          if (!server_.faults.unlisted.contains(name)) say("* LIST (" + folder.attributes + ") \"/\" \"" + name + "\"\r\n");
+        }
         ok();
       } else if (takes("EXAMINE ") || takes("SELECT ")) {
         select(take_name(command));
@@ -224,21 +235,38 @@ class FakeImapServer final : public mailboxes::SessionSource {
 
     void select(const std::string& name) {
       if (!server_.folders.contains(name)) return say(tag_ + " NO [NONEXISTENT] no such folder\r\n");
+      if (const auto closed = server_.faults.closed_folders.find(name); closed != server_.faults.closed_folders.end())
+        return say(tag_ + " " + closed->second + "\r\n");
       folder_ = &server_.folders[name];
-      say("* " + std::to_string(folder_->messages.size()) + " EXISTS\r\n* OK [UIDVALIDITY " +
-          std::to_string(folder_->uid_validity) + "] x\r\n* OK [UIDNEXT " + std::to_string(folder_->uid_next) + "] x\r\n" +
+      auto& selects = server_.faults.new_validity_after_selects;
+      if (selects > 0 && --selects == 0) {
+        selects = -1;
+        folder_->uid_validity = ++server_.next_validity_;
+        for (FakeMessage& message : folder_->messages) message.uid += 1000;
+      }
+      const std::int64_t exists = static_cast<std::int64_t>(folder_->messages.size()) + server_.faults.exists_by;
+      const std::uint32_t uid_next = server_.faults.uid_next_told == 0 ? folder_->uid_next : server_.faults.uid_next_told;
+      say("* " + std::to_string(std::max<std::int64_t>(exists, 0)) + " EXISTS\r\n* OK [UIDVALIDITY " +
+          std::to_string(folder_->uid_validity) + "] x\r\n* OK [UIDNEXT " + std::to_string(uid_next) + "] x\r\n" +
           (server_.has("CONDSTORE") ? "* OK [HIGHESTMODSEQ " + std::to_string(folder_->modseq) + "] x\r\n" : ""));
       ok("READ-WRITE");
     }
 
     void fetch(const std::string& command, bool by_uid) {
       const std::string set = command.substr(0, command.find(' '));
-      std::vector<imap::UidRange> ranges;
+      using imap::UidRange;
+      std::uint32_t highest = by_uid ? 0 : static_cast<std::uint32_t>(folder_->messages.size());
+      for (const FakeMessage& message : folder_->messages) highest = by_uid ? std::max(highest, message.uid) : highest;
+      const auto first_of = [&](std::string_view text) {
+        return text == "*" ? highest : static_cast<std::uint32_t>(*to_number(text));
+      };
+      std::vector<UidRange> ranges;
       for (const auto each : split(set, ',')) {
         const std::size_t colon = each.find(':');
         const std::string_view last = colon == std::string_view::npos ? each : each.substr(colon + 1);
-        ranges.push_back({static_cast<std::uint32_t>(*to_number(each.substr(0, colon))),
-                          last == "*" ? 0xffffffffU : static_cast<std::uint32_t>(*to_number(last))});
+        UidRange range{first_of(each.substr(0, colon)), last == "*" ? highest : static_cast<std::uint32_t>(*to_number(last))};
+        if (last == "*" && range.first > highest) std::swap(range.first, range.last);
+        ranges.push_back(range);
       }
       const auto is_in = [&](std::uint32_t number) {
         return std::any_of(ranges.begin(), ranges.end(),
@@ -259,13 +287,8 @@ class FakeImapServer final : public mailboxes::SessionSource {
         if (since > 0 && (message.modseq <= since || server_.faults.hides_new)) continue;
         if (wants_content && server_.faults.refused.contains(message.uid))
           return say(tag_ + " NO [SERVERBUG] cannot read it\r\n");
-        std::string line = "* " + std::to_string(i + 1) + " FETCH (UID " + std::to_string(message.uid);
-        if (command.find("FLAGS") != std::string::npos) {
-          line += " FLAGS (";
-          for (const auto& flag : message.flags) line += (line.ends_with('(') ? "" : " ") + flag;
-          line += ") INTERNALDATE \"" + message.date + "\" RFC822.SIZE " +
-                  std::to_string(server_.faults.lies_about_sizes ? 7 : message.content.size());
-        }
+        std::string line = "* " + std::to_string(i + 1) + " FETCH (" + uid_told(message.uid);
+        if (command.find("FLAGS") != std::string::npos) line += head_told(message);
         if (wants_content && server_.faults.unreadable.contains(message.uid)) continue;
         if (wants_content && server_.faults.contents_until_pause == 0)
           return say(tag_ + " NO [THROTTLED] Request is throttled\r\n");
@@ -278,6 +301,21 @@ class FakeImapServer final : public mailboxes::SessionSource {
         say(line + ")\r\n");
       }
       ok();
+    }
+
+    std::string uid_told(std::uint32_t uid) const {
+      if (server_.faults.without_uid.contains(uid)) return "MODSEQ (1)";
+      return "UID " + std::to_string(server_.faults.with_uid_zero.contains(uid) ? 0 : uid);
+    }
+    std::string head_told(const FakeMessage& message) const {
+      std::string head;
+      if (!server_.faults.without_flags.contains(message.uid)) {
+        head += " FLAGS (";
+        for (const auto& flag : message.flags) head += (head.ends_with('(') ? "" : " ") + flag;
+        head += ")";
+      }
+      if (!server_.faults.without_date.contains(message.uid)) head += " INTERNALDATE \"" + message.date + "\"";
+      return head + " RFC822.SIZE " + std::to_string(server_.faults.lies_about_sizes ? 7 : message.content.size());
     }
 
     void append(std::string command) {

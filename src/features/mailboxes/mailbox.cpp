@@ -69,6 +69,12 @@ Result<std::string> MailboxTarget::replace(const Folder&, const std::string&, co
   return Error{ErrorKind::unsupported, "items have no names here, under which their contents could change"};
 }
 
+Result<bool> MailboxSource::is_there(const Folder& folder, const Deadline& deadline) {
+  const auto listed = list(folder, deadline);
+  if (!listed && listed.error().kind != ErrorKind::not_found) return listed.error();
+  return static_cast<bool>(listed);
+}
+
 Result<std::optional<std::uint64_t>> MailboxSource::count(const Folder&, const Deadline&) {
   return std::optional<std::uint64_t>();
 }

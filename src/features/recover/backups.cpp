@@ -178,12 +178,9 @@ void Backups::finish_sync(Id mailbox, Milliseconds moment, const Status& status,
         }
         row.synced_at = moment;
         row.items = items;
-        row.unreadable = progress.unreadable;
-        row.state = progress.unreadable == 0 ? MailboxState::current : MailboxState::needs_attention;
-        row.reason = progress.unreadable == 0
-                         ? ""
-                         : std::to_string(progress.unreadable) + " items are listed and not given, " +
-                               std::to_string(progress.too_large) + " of them too large: look at them in the mailbox";
+        row.unreadable = progress.unreadable + progress.unnamed;
+        row.reason = reason_of_progress(progress);
+        row.state = row.reason.empty() ? MailboxState::current : MailboxState::needs_attention;
       },
       deadline);
   if (!written)

@@ -17,6 +17,14 @@ struct SyncSettings {
   std::uint64_t batch_bytes = 8U << 20;  // contents that are kept together; at most four such batches of a session are in memory
   std::size_t single_tries_max = 50;     // items of a failed batch that are asked for one by one
   std::uint64_t long_sync_items = 1000;  // a first sync of as many reads two folders side by side
+  // An operator says that what is there no more was deleted, whatever the source says of it.
+  bool accepts_vanished = false;
+};
+
+// A folder that was not read, or not whole, and is in the backup as it was last seen.
+struct FolderTrouble {
+  mailboxes::FolderPath path;  // empty: of several
+  std::string why;             // for people
 };
 
 struct SyncProgress {
@@ -28,12 +36,17 @@ struct SyncProgress {
   std::uint64_t bytes = 0;       // of contents, fetched
   std::uint64_t unreadable = 0;  // items the source lists and does not give
   std::uint64_t too_large = 0;   // of them
+  std::uint64_t unnamed = 0;     // that the source counts and does not name
+  std::vector<FolderTrouble> troubles{};
   // Items that are new by what the source counted at the beginning of a first sync; 0: not known. A hint: it may go on growing.
   std::uint64_t items_expected = 0;
   std::chrono::milliseconds elapsed{0};
 };
 // How long the rest takes at the rate measured so far; nothing: nobody can know.
 std::optional<std::chrono::seconds> time_left(const SyncProgress& progress);
+
+// Whether an answer of a source speaks of the folder it was asked for, and not of the whole mailbox.
+bool is_about_one_folder(const Error& error);
 
 class MailboxSync {
  public:
@@ -52,7 +65,8 @@ class MailboxSync {
   MailboxSync(Parts parts, Mailbox mailbox, Milliseconds moment, SyncSettings settings, Report report);
   ~MailboxSync();
 
-  // Done when all folders were read to their end. On an error what was read so far is kept, and the next sync goes on there.
+  // Done when all folders were read to their end but those that the progress tells of, and at least one was. On an error what was
+  // read so far is kept, and the next sync goes on there.
   Status run(const Deadline& deadline);
   const SyncProgress& progress() const;
 
