@@ -116,6 +116,10 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   const Milliseconds moment = std::max(parts_.clock.now(), mailbox.synced_at + 1);
   if (mailbox.synced_at == 0) (void)change(mailbox.id, [](Mailbox& row) { row.state = MailboxState::first_sync; }, deadline);
   SyncProgress progress;
+  const bool accepts_vanished = [&] {
+    const std::lock_guard lock(mutex_);
+    return accepting_.contains(mailbox.id);
+  }();
   const auto begun = std::chrono::steady_clock::now();
   WantedRest rest;
   const auto source = open(mailbox, Use::sync, parts_.sessions, deadline, rest.hearer());
@@ -125,7 +129,8 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
       return open(mailbox, Use::sync, parts_.sessions, until, rest.hearer());
     };
     const MailboxSync::Parts parts{parts_.book, parts_.store, parts_.keys, **source, open_second, &rest};
-    MailboxSync sync(parts, mailbox, moment, {}, [&](const SyncProgress& so_far) {
+    const SyncSettings settings{.accepts_vanished = accepts_vanished};
+    MailboxSync sync(parts, mailbox, moment, settings, [&](const SyncProgress& so_far) {
       const std::lock_guard lock(mutex_);
       running_[mailbox.id] = so_far;
     });
@@ -141,6 +146,7 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   if (!stop.stop_requested()) finish_sync(mailbox.id, moment, status, reason, progress);
   const std::lock_guard lock(mutex_);
   running_.erase(mailbox.id);
+  if (status && accepts_vanished) accepting_.erase(mailbox.id);
   // Whoever asked for another sync meanwhile gets it.
   const auto due = due_.find(mailbox.id);
   if (due != due_.end() && due->second == under_way) due->second = std::chrono::steady_clock::now() + wait;
@@ -236,9 +242,10 @@ bool Backups::let_go(Id mailbox) {
   return true;
 }
 
-Status Backups::sync_soon(Id mailbox, const Deadline& deadline) {
+Status Backups::sync_soon(Id mailbox, const Deadline& deadline, Vanished vanished) {
   RETURN_IF_ERROR(parts_.book.mailbox(mailbox, deadline));
   const std::lock_guard lock(mutex_);
+  if (vanished == Vanished::accepted) accepting_.insert(mailbox);
   due_.erase(mailbox);
   look_again();
   return done();
