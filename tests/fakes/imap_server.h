@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "features/mailboxes/mailbox.h"
+#include "formats/imap/folder_name.h"
 #include "formats/imap/imap_response.h"
 #include "platform/net/stream.h"
 
@@ -177,6 +178,14 @@ class FakeImapServer final : public mailboxes::SessionSource {
       text.erase(0, std::min(end + 2, text.size()));
       return name;
     }
+    // `folders` has them in modified UTF-7, whatever this session speaks.
+    std::string take_folder(std::string& text) const {
+      const std::string name = take_name(text);
+      return is_utf8_ ? imap::to_modified_utf7(name) : name;
+    }
+    std::string told_name(const std::string& name) const {
+      return is_utf8_ ? imap::from_modified_utf7(name).value_or(name) : name;
+    }
     static std::set<std::string> take_flags(std::string& text) {
       std::set<std::string> flags;
       const std::size_t end = text.find(')');
@@ -198,15 +207,17 @@ class FakeImapServer final : public mailboxes::SessionSource {
         say("* CAPABILITY " + server_.capabilities_ + "\r\n");
         ok();
       } else if (takes("ENABLE ")) {
+        is_utf8_ = is_utf8_ || (server_.has("UTF8=ACCEPT") && command.find("UTF8=ACCEPT") != std::string::npos);
         say("* ENABLED " + command + "\r\n");
         ok();
       } else if (takes("LIST ")) {
         for (const auto& [name, folder] : server_.folders) {
-          if (!server_.faults.unlisted.contains(name)) say("* LIST (" + folder.attributes + ") \"/\" \"" + name + "\"\r\n");
+          if (!server_.faults.unlisted.contains(name))
+            say("* LIST (" + folder.attributes + ") \"/\" \"" + told_name(name) + "\"\r\n");
         }
         ok();
       } else if (takes("EXAMINE ") || takes("SELECT ")) {
-        select(take_name(command));
+        select(take_folder(command));
       } else if (takes("UID FETCH ")) {
         fetch(command, true);
       } else if (takes("FETCH ")) {
@@ -214,7 +225,7 @@ class FakeImapServer final : public mailboxes::SessionSource {
       } else if (takes("APPEND ")) {
         append(command);
       } else if (takes("CREATE ")) {
-        server_.folders[take_name(command)].uid_validity = ++server_.next_validity_;
+        server_.folders[take_folder(command)].uid_validity = ++server_.next_validity_;
         ok();
       } else if (takes("UID STORE ")) {
         store(command);
@@ -223,7 +234,7 @@ class FakeImapServer final : public mailboxes::SessionSource {
           if (folder_->messages[i].flags.contains("\\Deleted")) folder_->remove(i);
         ok();
       } else if (takes("DELETE ")) {
-        const std::string name = take_name(command);
+        const std::string name = take_folder(command);
         if (!server_.folders.contains(name)) return say(tag_ + " NO [NONEXISTENT] no such folder\r\n");
         if (folder_ == &server_.folders[name]) folder_ = nullptr;
         server_.folders.erase(name);
@@ -319,7 +330,7 @@ class FakeImapServer final : public mailboxes::SessionSource {
     }
 
     void append(std::string command) {
-      FakeFolder& folder = server_.folders[take_name(command)];
+      FakeFolder& folder = server_.folders[take_folder(command)];
       const auto messages = take_messages(std::move(command));
       if (!messages) return hang_up();
       Faults& wrong = server_.faults;
@@ -353,11 +364,14 @@ class FakeImapServer final : public mailboxes::SessionSource {
         message.date = options.starts_with('"') ? take_name(options) : "01-Jan-2026 00:00:00 +0000";
         const std::size_t brace = options.find('{');
         std::string digits = options.substr(brace + 1, options.size() - brace - 2);
-        if (digits.ends_with('+'))
+        const bool is_at_once = digits.ends_with('+');
+        if (is_at_once)
           digits.pop_back();
         else
           say("+ go on\r\n");
         const std::size_t size = std::stoull(digits);
+        // RFC 7888: LITERAL- up to 4096 bytes. To one that offers neither, what follows is a command.
+        if (is_at_once && !server_.has("LITERAL+") && (!server_.has("LITERAL-") || size > 4096)) return std::nullopt;
         while (input_.size() < size) {
           if (!fill()) return std::nullopt;
         }
@@ -395,6 +409,7 @@ class FakeImapServer final : public mailboxes::SessionSource {
     std::string input_, tag_;
     FakeFolder* folder_ = nullptr;
     bool is_open_ = true;
+    bool is_utf8_ = false;
   };
 
   std::string capabilities_;

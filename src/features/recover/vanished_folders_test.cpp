@@ -35,6 +35,16 @@ TEST_F(VanishedFoldersTest, a_folder_that_the_server_does_not_know_any_more_is_o
   EXPECT_EQ(backed_up(then), before);
 }
 
+TEST_F(VanishedFoldersTest, what_dovecot_says_without_a_code_is_understood) {
+  sync_and_remember();
+  server.faults.unlisted = {"Archive/2026"};
+  server.faults.closed_folders["Archive/2026"] = "NO Mailbox doesn't exist: Archive/2026 (0.001 + 0.000 secs).";
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(reason(), "");
+  EXPECT_FALSE(backed_up(now).contains("Archive/2026"));
+  EXPECT_EQ(backed_up(then), before);
+}
+
 TEST_F(VanishedFoldersTest, a_folder_that_is_listed_no_more_and_refused_stays_as_it_was) {
   sync_and_remember();
   server.faults.unlisted = {"Archive/2026"};
@@ -187,6 +197,22 @@ TEST_F(VanishedFoldersTest, many_refused_folders_are_counted_and_a_few_are_named
   }
   ASSERT_TRUE(sync());
   EXPECT_TRUE(says("and so for 7 others")) << reason();
+}
+
+TEST_F(VanishedFoldersTest, a_server_that_learns_utf8_has_the_same_folders) {
+  server.folders["Entw&APw-rfe &- mehr"].add(letter("draft"));
+  ASSERT_TRUE(sync());
+  EXPECT_TRUE(backed_up(now).contains("Entwürfe & mehr"));
+  server.offer("IMAP4rev1 ENABLE CONDSTORE UTF8=ACCEPT");
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(reason(), "");
+  EXPECT_EQ(progress.items_new, 0U);
+  EXPECT_TRUE(
+      std::ranges::any_of(server.commands, [](const auto& each) { return each.starts_with("EXAMINE \"Entwürfe & mehr\""); }));
+  server.offer("IMAP4rev1");
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(reason(), "");
+  EXPECT_EQ(progress.items_new, 0U);
 }
 
 }  // namespace

@@ -57,34 +57,36 @@ Result<std::unique_ptr<ImapMailbox>> ImapMailbox::open(std::unique_ptr<net::Stre
   return std::unique_ptr<ImapMailbox>(new ImapMailbox(std::move(session), writes));
 }
 
-Result<std::string> ImapMailbox::quoted(std::string_view name) const {
+Result<std::string> ImapMailbox::quoted(std::string_view id) const {
+  std::string name(id);
+  if (session_->is_utf8()) name = imap::from_modified_utf7(id).value_or(name);
   const auto text = imap::quoted_string(name, session_->is_utf8());
   if (!text) return Error{ErrorKind::unsupported, "the name of a folder that no command can carry"};
   return *text;
 }
 
-FolderPath ImapMailbox::path_of_name(std::string_view name) const {
+FolderPath ImapMailbox::path_of_id(std::string_view id) const {
   FolderPath path;
   if (separator_.empty()) {
-    path.emplace_back(name);
+    path.emplace_back(id);
   } else {
-    for (const std::string_view each : split(name, separator_.front())) path.emplace_back(each);
+    for (const std::string_view each : split(id, separator_.front())) path.emplace_back(each);
   }
   for (std::string& each : path) {
     // A name that is no modified UTF-7 is shown as the server spells it.
-    if (!session_->is_utf8()) each = imap::from_modified_utf7(each).value_or(each);
+    each = imap::from_modified_utf7(each).value_or(each);
   }
   if (!path.empty() && equals_ignoring_case(path.front(), "INBOX")) path.front() = "INBOX";
   return path;
 }
 
-std::string ImapMailbox::name_of_path(const FolderPath& path) const {
-  std::string name;
+std::string ImapMailbox::id_of_path(const FolderPath& path) const {
+  std::string id;
   for (const std::string& each : path) {
-    if (&each != &path.front()) name += separator_;
-    name += session_->is_utf8() ? each : imap::to_modified_utf7(each);
+    if (&each != &path.front()) id += separator_;
+    id += imap::to_modified_utf7(each);
   }
-  return name;
+  return id;
 }
 
 Result<std::vector<Folder>> ImapMailbox::folders(const Deadline& deadline) {
@@ -97,7 +99,8 @@ Result<std::vector<Folder>> ImapMailbox::folders(const Deadline& deadline) {
     if (listed.name.empty() || listed.name.size() > imap::folder_name_bytes_max || !names.insert(listed.name).second)
       return done();
     if (folders.size() == folders_max) return Error{ErrorKind::limit_exceeded, "the mailbox has too many folders"};
-    Folder folder{listed.name, path_of_name(listed.name), use_of(listed), holds_items(listed)};
+    const std::string id = session_->is_utf8() ? imap::to_modified_utf7(listed.name) : listed.name;
+    Folder folder{id, path_of_id(id), use_of(listed), holds_items(listed)};
     while (folder.path.size() > 1 && folder.path.back().empty()) folder.path.pop_back();  // "a/": only below it
     if (folder.path.size() <= folder_depth_max) folders.push_back(std::move(folder));
     return done();
@@ -424,7 +427,7 @@ Result<Folder> ImapMailbox::make(const FolderPath& path, bool is_shown, const De
   const Folder* there = find(path);
   if (there != nullptr && there->holds_items) return *there;
   const auto create = [&](const FolderPath& wanted) -> Status {
-    ASSIGN_OR_RETURN(const std::string name, quoted(name_of_path(wanted)));
+    ASSIGN_OR_RETURN(const std::string name, quoted(id_of_path(wanted)));
     RETURN_IF_ERROR(session_->run("CREATE " + name, ignore, deadline));
     if (is_shown)
       (void)session_->run("SUBSCRIBE " + name, ignore, deadline);  // so that mail programs show it; it is there in any case

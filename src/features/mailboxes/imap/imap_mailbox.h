@@ -1,7 +1,8 @@
 // ImapMailbox: an account at an IMAP server as a MailboxTarget. Uses CONDSTORE and QRESYNC (RFC 7162) where the server
 // offers them and listings where not; copes with a new UIDVALIDITY, and treats a server that contradicts itself as corrupt.
 //
-// An id of a folder is its name as the server spells it; an id of an item is "UIDVALIDITY.UID".
+// An id of a folder is its name in modified UTF-7, also where a session has UTF8=ACCEPT, and for the rest as the server spells
+// it, so that it stays the same whatever the server learns to offer; an id of an item is "UIDVALIDITY.UID".
 #pragma once
 
 #include "features/mailboxes/imap/imap_mark.h"
@@ -51,10 +52,10 @@ class ImapMailbox final : public ScratchTarget {
   Status heads_of(const std::string& command, std::vector<ItemHead>& heads, std::vector<std::string>* gone,
                   const Deadline& deadline);
   void believe_in(const imap::Response& response);
-  Result<std::string> quoted(std::string_view name) const;
+  Result<std::string> quoted(std::string_view id) const;
   Result<Folder> make(const FolderPath& path, bool is_shown, const Deadline& deadline);
-  std::string name_of_path(const FolderPath& path) const;
-  FolderPath path_of_name(std::string_view name) const;
+  std::string id_of_path(const FolderPath& path) const;
+  FolderPath path_of_id(std::string_view id) const;
 
   std::unique_ptr<ImapSession> session_;
   const bool writes_;
