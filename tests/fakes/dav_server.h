@@ -60,6 +60,8 @@ class FakeDavServer final : public mailboxes::SessionSource {
     bool rewrites = false;                   // what is put comes back with another PRODID and other lines
     bool drops_after_put = false;            // takes it, and never says so; once
     std::int64_t requests_until_pause = -1;  // it answers; then it wants to be left alone for two minutes
+    std::set<std::string> unlisted{};        // paths of collections that their home leaves out
+    std::map<std::string, int> refused{};    // a collection of that path: what it answers to PROPFIND and REPORT of it
     bool has_unique_uids = false;            // refuses a second item of one UID in a collection (RFC 4791 section 5.3.2.1)
     bool has_weak_etags = false;
   };
@@ -193,6 +195,7 @@ class FakeDavServer final : public mailboxes::SessionSource {
     const std::string folder = path.substr(0, path.rfind('/') + 1), name = path.substr(path.rfind('/') + 1);
     const auto found = collections.find(folder);
     if (found == collections.end()) return {404, ""};
+    if (const auto answer = ways.refused.find(folder); answer != ways.refused.end()) return {answer->second, ""};
     if (request.method == "REPORT") return report(folder, found->second, request.body);
     if (const auto answer = ways.stumbles.find(name); answer != ways.stumbles.end()) return {answer->second, ""};
     if (request.method == "GET") {
@@ -244,12 +247,13 @@ class FakeDavServer final : public mailboxes::SessionSource {
     if (path == "/dav/cal/ann/" || path == "/dav/card/ann/") {
       responses = response(path, "<d:resourcetype><d:collection/></d:resourcetype>");
       for (const auto& [each, collection] : collections) {
-        if (each.starts_with(path)) responses += response(each, state_properties(collection));
+        if (each.starts_with(path) && !ways.unlisted.contains(each)) responses += response(each, state_properties(collection));
       }
       return multistatus(responses);
     }
     const auto found = collections.find(path);
     if (found == collections.end()) return {404, ""};
+    if (const auto answer = ways.refused.find(path); answer != ways.refused.end()) return {answer->second, ""};
     responses = response(path, state_properties(found->second));
     if (depth == "1") {
       for (const auto& [name, item] : found->second.items) responses += response(path + name, item_properties(item));

@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "features/mailboxes/mailbox.h"
+#include "formats/imap/folder_name.h"
 #include "formats/imap/imap_response.h"
 #include "platform/net/stream.h"
 
@@ -61,18 +62,27 @@ class FakeImapServer final : public mailboxes::SessionSource {
     bool claims_too_much = false;            // RFC822.SIZE, of every message
     // Of these so many bytes are given, answer by answer; then all.
     std::map<std::uint32_t, std::vector<std::size_t>> cut_off;
-    bool announces_too_much = false;          // literals end before their announced length
-    bool sends_others_contents = false;       // a content nobody asked for comes along
-    bool hides_new = false;                   // CHANGEDSINCE and VANISHED tell nothing
-    bool ignores_dates = false;               // APPEND
-    bool damages_appended = false;            // a byte of what APPEND brings is changed
-    bool drops_after_append = false;          // takes the messages and hangs up without an answer, once
-    std::int64_t drops_behind_messages = -1;  // so many of one APPEND have come; takes none and hangs up, once
-    std::string refused_text;                 // an APPEND with a message that holds it is answered NO
-    std::string wrong_uids;                   // what APPENDUID names instead of where the messages went
-    bool refuses_idle = false;                // says NO to it
-    bool ignores_idle = false;                // gives no answer to it
-    bool ignores_done = false;                // gives no answer to the end of it
+    bool announces_too_much = false;                    // literals end before their announced length
+    bool sends_others_contents = false;                 // a content nobody asked for comes along
+    bool hides_new = false;                             // CHANGEDSINCE and VANISHED tell nothing
+    bool ignores_dates = false;                         // APPEND
+    bool damages_appended = false;                      // a byte of what APPEND brings is changed
+    bool drops_after_append = false;                    // takes the messages and hangs up without an answer, once
+    std::int64_t drops_behind_messages = -1;            // so many of one APPEND have come; takes none and hangs up, once
+    std::string refused_text;                           // an APPEND with a message that holds it is answered NO
+    std::string wrong_uids;                             // what APPENDUID names instead of where the messages went
+    bool refuses_idle = false;                          // says NO to it
+    bool ignores_idle = false;                          // gives no answer to it
+    bool ignores_done = false;                          // gives no answer to the end of it
+    std::int64_t exists_by = 0;                         // EXISTS tells so many more than there are, or fewer
+    std::uint32_t uid_next_told = 0;                    // UIDNEXT, whatever it is; 0: the truth
+    std::set<std::uint32_t> without_uid;                // messages that are told without their UID,
+    std::set<std::uint32_t> with_uid_zero;              // with UID 0,
+    std::set<std::uint32_t> without_flags;              // without FLAGS,
+    std::set<std::uint32_t> without_date;               // without INTERNALDATE
+    std::int64_t new_validity_after_selects = -1;       // the folder that is opened then has another UIDVALIDITY, and other UIDs
+    std::set<std::string> unlisted;                     // folders that LIST leaves out
+    std::map<std::string, std::string> closed_folders;  // what SELECT and EXAMINE of a folder are answered instead of OK
   };
 
   FakeImapServer(
@@ -199,6 +209,14 @@ class FakeImapServer final : public mailboxes::SessionSource {
       text.erase(0, std::min(end + 2, text.size()));
       return name;
     }
+    // `folders` has them in modified UTF-7, whatever this session speaks.
+    std::string take_folder(std::string& text) const {
+      const std::string name = take_name(text);
+      return is_utf8_ ? imap::to_modified_utf7(name) : name;
+    }
+    std::string told_name(const std::string& name) const {
+      return is_utf8_ ? imap::from_modified_utf7(name).value_or(name) : name;
+    }
     static std::set<std::string> take_flags(std::string& text) {
       std::set<std::string> flags;
       const std::size_t end = text.find(')');
@@ -220,13 +238,17 @@ class FakeImapServer final : public mailboxes::SessionSource {
         say("* CAPABILITY " + server_.capabilities_ + "\r\n");
         ok();
       } else if (takes("ENABLE ")) {
+        is_utf8_ = is_utf8_ || (server_.has("UTF8=ACCEPT") && command.find("UTF8=ACCEPT") != std::string::npos);
         say("* ENABLED " + command + "\r\n");
         ok();
       } else if (takes("LIST ")) {
-        for (const auto& [name, folder] : server_.folders) say("* LIST (" + folder.attributes + ") \"/\" \"" + name + "\"\r\n");
+        for (const auto& [name, folder] : server_.folders) {
+          if (!server_.faults.unlisted.contains(name))
+            say("* LIST (" + folder.attributes + ") \"/\" \"" + told_name(name) + "\"\r\n");
+        }
         ok();
       } else if (takes("EXAMINE ") || takes("SELECT ")) {
-        select(take_name(command));
+        select(take_folder(command));
       } else if (takes("UID FETCH ")) {
         fetch(command, true);
       } else if (takes("FETCH ")) {
@@ -234,7 +256,7 @@ class FakeImapServer final : public mailboxes::SessionSource {
       } else if (takes("APPEND ")) {
         append(command);
       } else if (takes("CREATE ")) {
-        server_.folders[take_name(command)].uid_validity = ++server_.next_validity_;
+        server_.folders[take_folder(command)].uid_validity = ++server_.next_validity_;
         ok();
       } else if (takes("UID STORE ")) {
         store(command);
@@ -248,7 +270,7 @@ class FakeImapServer final : public mailboxes::SessionSource {
           if (folder_->messages[i].flags.contains("\\Deleted")) folder_->remove(i);
         ok();
       } else if (takes("DELETE ")) {
-        const std::string name = take_name(command);
+        const std::string name = take_folder(command);
         if (!server_.folders.contains(name)) return say(tag_ + " NO [NONEXISTENT] no such folder\r\n");
         if (folder_ == &server_.folders[name]) folder_ = nullptr;
         server_.folders.erase(name);
@@ -260,21 +282,38 @@ class FakeImapServer final : public mailboxes::SessionSource {
 
     void select(const std::string& name) {
       if (!server_.folders.contains(name)) return say(tag_ + " NO [NONEXISTENT] no such folder\r\n");
+      if (const auto closed = server_.faults.closed_folders.find(name); closed != server_.faults.closed_folders.end())
+        return say(tag_ + " " + closed->second + "\r\n");
       folder_ = &server_.folders[name];
-      say("* " + std::to_string(folder_->messages.size()) + " EXISTS\r\n* OK [UIDVALIDITY " +
-          std::to_string(folder_->uid_validity) + "] x\r\n* OK [UIDNEXT " + std::to_string(folder_->uid_next) + "] x\r\n" +
+      auto& selects = server_.faults.new_validity_after_selects;
+      if (selects > 0 && --selects == 0) {
+        selects = -1;
+        folder_->uid_validity = ++server_.next_validity_;
+        for (FakeMessage& message : folder_->messages) message.uid += 1000;
+      }
+      const std::int64_t exists = static_cast<std::int64_t>(folder_->messages.size()) + server_.faults.exists_by;
+      const std::uint32_t uid_next = server_.faults.uid_next_told == 0 ? folder_->uid_next : server_.faults.uid_next_told;
+      say("* " + std::to_string(std::max<std::int64_t>(exists, 0)) + " EXISTS\r\n* OK [UIDVALIDITY " +
+          std::to_string(folder_->uid_validity) + "] x\r\n* OK [UIDNEXT " + std::to_string(uid_next) + "] x\r\n" +
           (server_.has("CONDSTORE") ? "* OK [HIGHESTMODSEQ " + std::to_string(folder_->modseq) + "] x\r\n" : ""));
       ok("READ-WRITE");
     }
 
     void fetch(const std::string& command, bool by_uid) {
       const std::string set = command.substr(0, command.find(' '));
-      std::vector<imap::UidRange> ranges;
+      using imap::UidRange;
+      std::uint32_t highest = by_uid ? 0 : static_cast<std::uint32_t>(folder_->messages.size());
+      for (const FakeMessage& message : folder_->messages) highest = by_uid ? std::max(highest, message.uid) : highest;
+      const auto first_of = [&](std::string_view text) {
+        return text == "*" ? highest : static_cast<std::uint32_t>(*to_number(text));
+      };
+      std::vector<UidRange> ranges;
       for (const auto each : split(set, ',')) {
         const std::size_t colon = each.find(':');
         const std::string_view last = colon == std::string_view::npos ? each : each.substr(colon + 1);
-        ranges.push_back({static_cast<std::uint32_t>(*to_number(each.substr(0, colon))),
-                          last == "*" ? 0xffffffffU : static_cast<std::uint32_t>(*to_number(last))});
+        UidRange range{first_of(each.substr(0, colon)), last == "*" ? highest : static_cast<std::uint32_t>(*to_number(last))};
+        if (last == "*" && range.first > highest) std::swap(range.first, range.last);
+        ranges.push_back(range);
       }
       const auto is_in = [&](std::uint32_t number) {
         return std::any_of(ranges.begin(), ranges.end(),
@@ -295,14 +334,8 @@ class FakeImapServer final : public mailboxes::SessionSource {
         if (since > 0 && (message.modseq <= since || server_.faults.hides_new)) continue;
         if (wants_content && server_.faults.refused.contains(message.uid))
           return say(tag_ + " NO [SERVERBUG] cannot read it\r\n");
-        std::string line = "* " + std::to_string(i + 1) + " FETCH (UID " + std::to_string(message.uid);
-        if (command.find("FLAGS") != std::string::npos) {
-          line += " FLAGS (";
-          for (const auto& flag : message.flags) line += (line.ends_with('(') ? "" : " ") + flag;
-          line += ") INTERNALDATE \"" + message.date + "\" RFC822.SIZE " +
-                  std::to_string(
-                      server_.faults.lies_about_sizes ? 7 : message.content.size() + (server_.faults.claims_too_much ? 9 : 0));
-        }
+        std::string line = "* " + std::to_string(i + 1) + " FETCH (" + uid_told(message.uid);
+        if (command.find("FLAGS") != std::string::npos) line += head_told(message);
         if (wants_content && server_.faults.unreadable.contains(message.uid)) continue;
         if (wants_content && server_.faults.contents_until_pause == 0)
           return say(tag_ + " NO [THROTTLED] Request is throttled\r\n");
@@ -322,9 +355,25 @@ class FakeImapServer final : public mailboxes::SessionSource {
       ok();
     }
 
+    std::string uid_told(std::uint32_t uid) const {
+      if (server_.faults.without_uid.contains(uid)) return "MODSEQ (1)";
+      return "UID " + std::to_string(server_.faults.with_uid_zero.contains(uid) ? 0 : uid);
+    }
+    std::string head_told(const FakeMessage& message) const {
+      std::string head;
+      if (!server_.faults.without_flags.contains(message.uid)) {
+        head += " FLAGS (";
+        for (const auto& flag : message.flags) head += (head.ends_with('(') ? "" : " ") + flag;
+        head += ")";
+      }
+      if (!server_.faults.without_date.contains(message.uid)) head += " INTERNALDATE \"" + message.date + "\"";
+      return head + " RFC822.SIZE " +
+             std::to_string(server_.faults.lies_about_sizes ? 7
+                                                            : message.content.size() + (server_.faults.claims_too_much ? 9 : 0));
+    }
+
     void append(std::string command) {
-      const std::string name = take_name(command);
-      FakeFolder& folder = server_.folders[name];
+      FakeFolder& folder = server_.folders[take_folder(command)];
       const auto messages = take_messages(std::move(command));
       if (!messages) return hang_up();
       Faults& wrong = server_.faults;
@@ -359,11 +408,14 @@ class FakeImapServer final : public mailboxes::SessionSource {
         message.date = options.starts_with('"') ? take_name(options) : "01-Jan-2026 00:00:00 +0000";
         const std::size_t brace = options.find('{');
         std::string digits = options.substr(brace + 1, options.size() - brace - 2);
-        if (digits.ends_with('+'))
+        const bool is_at_once = digits.ends_with('+');
+        if (is_at_once)
           digits.pop_back();
         else
           say("+ go on\r\n");
         const std::size_t size = std::stoull(digits);
+        // RFC 7888: LITERAL- up to 4096 bytes. To one that offers neither, what follows is a command.
+        if (is_at_once && !server_.has("LITERAL+") && (!server_.has("LITERAL-") || size > 4096)) return std::nullopt;
         while (input_.size() < size) {
           if (!fill()) return std::nullopt;
         }
@@ -402,6 +454,7 @@ class FakeImapServer final : public mailboxes::SessionSource {
     std::string input_, tag_;
     FakeFolder* folder_ = nullptr;
     bool is_open_ = true;
+    bool is_utf8_ = false;
   };
 
   std::string capabilities_;

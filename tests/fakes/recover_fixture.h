@@ -51,7 +51,7 @@ class RecoverFixture : public store::StoreFixture {
     now += hour;
     const auto source = session(false);
     if (source == nullptr) return Error{ErrorKind::unavailable, "no session"};
-    MailboxSync run({*book, *store, keys, *source, open_second, nullptr, scratch}, mailbox, now, sync_settings, {});
+    MailboxSync run({*book, *store, keys, *source, open_second, nullptr, nullptr, scratch}, mailbox, now, sync_settings, {});
     const Status status = run.run(soon());
     progress = run.progress();
     return status;

@@ -207,6 +207,7 @@ bool covers(const Hold& hold, const KeptItem& item) {
   if (!hold.mailboxes.empty() && !is_among(hold.mailboxes, item.mailbox)) return false;
   if (!hold.types.empty() && !is_among(hold.types, item.type)) return false;
   if (!hold.items.empty() && !is_among(hold.items, item.item)) return false;
+  if (item.received_at == 0) return true;  // when it came is not known
   if (hold.from != 0 && item.received_at < hold.from) return false;
   return hold.to == 0 || item.received_at < hold.to;
 }

@@ -18,6 +18,7 @@ class ImapFilter final : public SessionFilter {
     RETURN_IF_ERROR(responses_.receive(bytes));
     while (std::optional<imap::ResponsePiece> piece = responses_.next()) {
       if (piece->kind == imap::ResponsePiece::Kind::continuation) commands_.server_continues();
+      if (piece->kind == imap::ResponsePiece::Kind::text) commands_.server_said(piece->bytes);
       if (piece->kind == imap::ResponsePiece::Kind::tagged) commands_.server_answered(piece->tag);
       if (piece->kind == imap::ResponsePiece::Kind::item) {
         ASSIGN_OR_RETURN(const bool may_pass, meter.take_item());

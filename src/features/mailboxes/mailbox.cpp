@@ -78,6 +78,12 @@ Result<std::unique_ptr<MailboxWatch>> MailboxSource::watch(const Deadline&) {
   return Error{ErrorKind::unsupported, "the server tells nothing by itself"};
 }
 
+Result<bool> MailboxSource::is_there(const Folder& folder, const Deadline& deadline) {
+  const auto listed = list(folder, deadline);
+  if (!listed && listed.error().kind != ErrorKind::not_found) return listed.error();
+  return static_cast<bool>(listed);
+}
+
 Result<std::optional<std::uint64_t>> MailboxSource::count(const Folder&, const Deadline&) {
   return std::optional<std::uint64_t>();
 }

@@ -55,7 +55,7 @@ struct Folder {
 struct ItemHead {
   std::string id;  // the source's own, opaque; names one content in this folder for ever. See item_name
   ItemType type = ItemType::mail;
-  Milliseconds received_at = 0;           // whole seconds
+  Milliseconds received_at = 0;           // whole seconds; 0: the source tells none that can be read
   int zone_minutes = 0;                   // in which zone the server wrote it
   std::vector<std::string> flags{};       // sorted; of mail: "\\Seen", "$Forwarded"
   std::vector<std::string> categories{};  // sorted
@@ -116,6 +116,9 @@ class MailboxSource {
     std::function<void(const std::string& id, std::uint64_t bytes)> too_large = [](const std::string&, std::uint64_t) {};
   };
   virtual Status fetch(const Folder& folder, const std::vector<std::string>& ids, const Sink& sink, const Deadline& deadline) = 0;
+
+  // Whether there is such a folder, asked for by its name. denied: it may not be looked at, so that nobody knows.
+  virtual Result<bool> is_there(const Folder& folder, const Deadline& deadline);
 
   // How many items the folder holds now, where that is cheap to ask: for telling how long a sync takes.
   virtual Result<std::optional<std::uint64_t>> count(const Folder& folder, const Deadline& deadline);

@@ -247,6 +247,7 @@ std::unique_ptr<TestAccount> one_by_one() {
 }
 std::unique_ptr<TestAccount> without_ids() { return std::make_unique<FakeAccount>("IMAP4rev1 LITERAL+ MULTIAPPEND"); }
 std::unique_ptr<TestAccount> condstore() { return std::make_unique<FakeAccount>("IMAP4rev1 ENABLE CONDSTORE LITERAL-"); }
+std::unique_ptr<TestAccount> utf8() { return std::make_unique<FakeAccount>("IMAP4rev1 ENABLE CONDSTORE LITERAL+ UTF8=ACCEPT"); }
 std::unique_ptr<TestAccount> plain() { return std::make_unique<FakeAccount>("IMAP4rev1"); }
 
 // A real server, where the environment names one.
@@ -282,6 +283,7 @@ INSTANTIATE_TEST_SUITE_P(ModernImap, MailboxContract, testing::Values(&modern));
 INSTANTIATE_TEST_SUITE_P(OneByOne, MailboxContract, testing::Values(&one_by_one));
 INSTANTIATE_TEST_SUITE_P(WithoutIds, MailboxContract, testing::Values(&without_ids));
 INSTANTIATE_TEST_SUITE_P(Condstore, MailboxContract, testing::Values(&condstore));
+INSTANTIATE_TEST_SUITE_P(Utf8Imap, MailboxContract, testing::Values(&utf8));
 INSTANTIATE_TEST_SUITE_P(PlainImap, MailboxContract, testing::Values(&plain));
 // There where a scenario runs it beside a real server.
 INSTANTIATE_TEST_SUITE_P(Peer, MailboxContract,

@@ -264,7 +264,8 @@ Result<json::object> backup_verb(Backups& backups, BackupBook& book, std::string
                                  const Deadline& deadline) {
   ASSIGN_OR_RETURN(const Id id, mailbox_of(backups, request, deadline));
   if (verb == "backup.run") {
-    RETURN_IF_ERROR(backups.sync_soon(id, deadline));
+    const bool accepts = flag_of(request, "accept_vanished");
+    RETURN_IF_ERROR(backups.sync_soon(id, deadline, accepts ? Backups::Vanished::accepted : Backups::Vanished::doubted));
     return json::object{{"done", true}};
   }
   if (verb == "backup.prove") {

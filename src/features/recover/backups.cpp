@@ -126,18 +126,22 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   const Milliseconds moment = std::max(parts_.clock.now(), mailbox.synced_at + 1);
   if (mailbox.synced_at == 0) (void)change(mailbox.id, [](Mailbox& row) { row.state = MailboxState::first_sync; }, deadline);
   SyncProgress progress;
+  const bool accepts_vanished = [&] {
+    const std::lock_guard lock(mutex_);
+    return accepting_.contains(mailbox.id);
+  }();
   const auto begun = std::chrono::steady_clock::now();
   WantedRest rest;
-  const auto source = open(mailbox, Use::sync, parts_.sessions, deadline, rest.hearer());
+  MailboxSync::Sessions sessions(parts_.sessions);
+  const auto source = open(mailbox, Use::sync, sessions, deadline, rest.hearer());
   Status status = source ? done() : Status(source.error());
   if (source) {
-    const auto open_second = [&](const Deadline& until) {
-      return open(mailbox, Use::sync, parts_.sessions, until, rest.hearer());
-    };
+    const auto open_second = [&](const Deadline& until) { return open(mailbox, Use::sync, sessions, until, rest.hearer()); };
     const auto proof = parts_.book.proof(mailbox, deadline);
     const Id scratch = proof ? proof->scratch : Id();
-    const MailboxSync::Parts parts{parts_.book, parts_.store, parts_.keys, **source, open_second, &rest, scratch};
-    MailboxSync sync(parts, mailbox, moment, {}, [&](const SyncProgress& so_far) {
+    const MailboxSync::Parts parts{parts_.book, parts_.store, parts_.keys, **source, open_second, &rest, &sessions, scratch};
+    const SyncSettings settings{.accepts_vanished = accepts_vanished};
+    MailboxSync sync(parts, mailbox, moment, settings, [&](const SyncProgress& so_far) {
       const std::lock_guard lock(mutex_);
       running_[mailbox.id] = so_far;
     });
@@ -153,6 +157,7 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   if (!stop.stop_requested()) finish_sync(mailbox.id, moment, status, reason, progress);
   const std::lock_guard lock(mutex_);
   running_.erase(mailbox.id);
+  if (status && accepts_vanished) accepting_.erase(mailbox.id);
   // Whoever asked for another sync meanwhile gets it. A change that a watch saw meanwhile, and another schedule, wait where the
   // server wants to be left alone.
   const auto due = due_.find(mailbox.id);
@@ -186,12 +191,9 @@ void Backups::finish_sync(Id mailbox, Milliseconds moment, const Status& status,
         }
         row.synced_at = moment;
         row.items = items;
-        row.unreadable = progress.unreadable;
-        row.state = progress.unreadable == 0 ? MailboxState::current : MailboxState::needs_attention;
-        row.reason = progress.unreadable == 0
-                         ? ""
-                         : std::to_string(progress.unreadable) + " items are listed and not given, " +
-                               std::to_string(progress.too_large) + " of them too large: look at them in the mailbox";
+        row.unreadable = progress.unreadable + progress.unnamed;
+        row.reason = reason_of_progress(progress);
+        row.state = row.reason.empty() ? MailboxState::current : MailboxState::needs_attention;
       },
       deadline);
   if (!written)
@@ -250,9 +252,10 @@ bool Backups::let_go(Id mailbox) {
   return true;
 }
 
-Status Backups::sync_soon(Id mailbox, const Deadline& deadline) {
+Status Backups::sync_soon(Id mailbox, const Deadline& deadline, Vanished vanished) {
   RETURN_IF_ERROR(parts_.book.mailbox(mailbox, deadline));
   const std::lock_guard lock(mutex_);
+  if (vanished == Vanished::accepted) accepting_.insert(mailbox);
   due_[mailbox] = Moment::min();
   look_again();
   return done();

@@ -62,7 +62,10 @@ class Backups {
   // Whether nobody works on the mailbox: from then on nobody does, since it is about to be removed.
   bool let_go(Id mailbox);
 
-  Status sync_soon(Id mailbox, const Deadline& deadline);  // not_found
+  // accepted: an operator says that what is not there any more was deleted (SyncSettings::accepts_vanished). It counts for the
+  // next sync that comes to its end, unless this process ends before. not_found.
+  enum class Vanished { doubted, accepted };
+  Status sync_soon(Id mailbox, const Deadline& deadline, Vanished vanished = Vanished::doubted);
   // What the next sync goes by. Another schedule counts from the last sync on; other types are read soon.
   Status change(Id mailbox, const std::function<void(Mailbox&)>& change, const Deadline& deadline);
   Result<Id> add(Mailbox mailbox, const Deadline& deadline);
@@ -169,6 +172,7 @@ class Backups {
   std::condition_variable_any wake_;
   std::map<Id, Moment> due_;  // guarded by mutex_, as all below; see due()
   Pauses pauses_;             // by mailbox of syncs, by job of restores and proofs
+  std::set<Id> accepting_;    // mailboxes of which the next sync that comes to its end accepts what vanished
   std::map<Id, SyncProgress> running_;
   std::set<Id> let_go_;
   std::map<Id, RestoreReport> restoring_;

@@ -102,6 +102,25 @@ TEST_F(BackupsTest, a_mailbox_becomes_current_and_what_stops_it_is_named) {
   }
 }
 
+TEST_F(BackupsTest, what_vanished_is_doubted_until_an_operator_accepts_it) {
+  ASSERT_TRUE(becomes(MailboxState::current));
+  const Milliseconds first = shown().synced_at;
+  {
+    const std::lock_guard lock(server.mutex);
+    server.folders["Archive/2026"].add(letter("meanwhile"));
+    server.folders.erase("INBOX");
+  }
+  EXPECT_TRUE(ask({{"verb", "backup.run"}, {"mailbox", "ann@example.test"}}).contains("done"));
+  ASSERT_TRUE(becomes(MailboxState::needs_attention));
+  EXPECT_NE(shown().reason.find("1 of 2 folders with 12 of 18 items are there no more"), std::string::npos) << shown().reason;
+  EXPECT_EQ(shown().items, 18U) << "with what is kept as it was last seen";
+  EXPECT_GT(shown().synced_at, first) << "what could be read was";
+  EXPECT_TRUE(ask({{"verb", "backup.run"}, {"mailbox", "ann@example.test"}, {"accept_vanished", true}}).contains("done"));
+  ASSERT_TRUE(becomes(MailboxState::current));
+  EXPECT_EQ(shown().reason, "");
+  EXPECT_EQ(shown().items, 6U);
+}
+
 TEST_F(BackupsTest, what_passes_by_itself_keeps_the_state_and_is_named) {
   ASSERT_TRUE(becomes(MailboxState::current));
   refuse(Error{ErrorKind::unavailable, "the server is away"});

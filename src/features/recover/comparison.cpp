@@ -50,7 +50,8 @@ std::string difference(const ItemRow& item, const mailboxes::ItemHead& head, con
   std::string what;
   const auto add = [&](const std::string& name) { what += (what.empty() ? "" : ", ") + name; };
   if (!content.empty() && content != equal_in_meaning) add(content);
-  if (head.received_at != item.head.received_at) add("received date");
+  // One without a date gets whichever the server gives it.
+  if (item.head.received_at != 0 && head.received_at != item.head.received_at) add("received date");
   if (compares_flags && restorable(head.flags) != restorable(item.head.flags)) add("flags");
   return what;
 }

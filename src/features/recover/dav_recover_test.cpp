@@ -1,6 +1,7 @@
 // Calendars and address books through the same sync and the same restore.
 #include "fakes/dav_recover_fixture.h"
 #include "features/recover/backup_rows.h"
+#include "features/recover/failure_reasons.h"
 #include "features/recover/proof.h"
 
 namespace mailhold::recover {
@@ -89,6 +90,46 @@ TEST_F(DavRecoverTest, a_content_that_makes_no_xml_hides_no_other_and_comes_back
   ASSERT_TRUE(report) << report.error().detail;
   EXPECT_TRUE(report->is_exact());
   EXPECT_EQ(there(), before);
+}
+
+TEST_F(DavRecoverTest, one_collection_that_is_refused_keeps_no_other_from_being_read) {
+  ASSERT_TRUE(sync());
+  const Picture before = there();
+  for (const int status : {403, 404, 401, 405}) {
+    for (const bool is_listed : {true, false}) {
+      if (status == 404 && !is_listed) continue;  // that one is gone
+      dav.ways.refused["/dav/cal/ann/work/"] = status;
+      if (!is_listed) dav.ways.unlisted = {"/dav/cal/ann/work/"};
+      const std::string name = std::to_string(status) + (is_listed ? "l" : "u");
+      work().put(name + ".ics", event(name));
+      friends().put(name + ".vcf", contact(name));
+      ASSERT_TRUE(sync()) << name;
+      const std::string reason = reason_of_progress(progress);
+      EXPECT_NE(reason.find("the folder Calendars/Work is "), std::string::npos) << reason;
+      EXPECT_NE(reason.find("as it was last seen"), std::string::npos) << reason;
+      EXPECT_EQ(backed_up(now)["Calendars/Work"], before.at("Calendars/Work")) << name;
+      EXPECT_EQ(backed_up(now)["Address books/Friends"], there()["Address books/Friends"]) << name;
+      dav.ways.unlisted.clear();
+    }
+  }
+  dav.ways.refused.clear();
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(reason_of_progress(progress), "");
+  EXPECT_EQ(backed_up(now), there());
+}
+
+TEST_F(DavRecoverTest, a_collection_that_is_gone_is_over_unless_it_was_most_of_them) {
+  dav.collections["/dav/cal/ann/small/"].name = "Small";
+  dav.collections["/dav/cal/ann/small/"].put("s.ics", event("s"));
+  ASSERT_TRUE(sync());
+  dav.collections.erase("/dav/cal/ann/small/");
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), there());
+  const Picture before = there();
+  dav.collections.erase("/dav/cal/ann/work/");
+  ASSERT_TRUE(sync());
+  EXPECT_NE(reason_of_progress(progress).find("1 of 2 folders with 9 of 13 items"), std::string::npos);
+  EXPECT_EQ(backed_up(now), before);
 }
 
 TEST_F(DavRecoverTest, a_destroyed_calendar_comes_back_exactly) {

@@ -7,6 +7,7 @@ namespace mailhold::recover {
 namespace {
 
 constexpr std::size_t said_bytes_max = 200;
+constexpr std::size_t folders_named_max = 5;
 
 std::string said_by_server(const Error& error) {
   return error.for_peer.empty() ? "" : " (\"" + error.for_peer.substr(0, said_bytes_max) + "\")";
@@ -38,6 +39,47 @@ std::string reason_of_sync(const Error& error) {
     case ErrorKind::unsupported: return "not supported: " + error.detail;
     default: return {};
   }
+}
+
+std::string refused_folder(const Error& error) {
+  const std::string what = error.kind == ErrorKind::not_found ? "is listed and then not known" : "is refused";
+  return what + (error.for_peer.empty() ? " (" + error.detail + ")" : said_by_server(error)) +
+         ": it is kept as it was last seen; check the rights of the connection's account";
+}
+
+std::string vanished_and_refused(const Error& error) {
+  return "is listed no more and refused" + (error.for_peer.empty() ? " (" + error.detail + ")" : said_by_server(error)) +
+         ": it is kept as it was last seen; give the connection's account its rights again, or, if it was deleted, say so with " +
+         "mailhold backup run --accept-vanished";
+}
+
+std::string unnamed_items(std::uint64_t count) {
+  return "has " + std::to_string(count) +
+         " items that the server counts and does not name (no id, or that of another one), so that they cannot be read: look at "
+         "it with the server's own tools";
+}
+
+std::string most_vanished(std::uint64_t folders, std::uint64_t all_folders, std::uint64_t items, std::uint64_t all_items) {
+  return std::to_string(folders) + " of " + std::to_string(all_folders) + " folders with " + std::to_string(items) + " of " +
+         std::to_string(all_items) +
+         " items are there no more. They are kept as they were last seen: check the rights of the connection's account, or, if "
+         "they were deleted, say so with mailhold backup run --accept-vanished";
+}
+
+std::string reason_of_progress(const SyncProgress& progress) {
+  std::string reason;
+  const auto add = [&](const std::string& text) { reason += (reason.empty() ? "" : "; ") + text; };
+  if (progress.unreadable > 0)
+    add(std::to_string(progress.unreadable) + " items are listed and not given, " + std::to_string(progress.too_large) +
+        " of them too large: look at them in the mailbox");
+  std::size_t named = 0;
+  for (const FolderTrouble& trouble : progress.troubles) {
+    if (named++ == folders_named_max) break;
+    add((trouble.path.empty() ? "" : "the folder " + mailboxes::path_text(trouble.path) + " ") + trouble.why);
+  }
+  if (progress.troubles.size() > folders_named_max)
+    add("and so for " + std::to_string(progress.troubles.size() - folders_named_max) + " others");
+  return reason;
 }
 
 std::string reason_of_restore(const Error& error) {

@@ -52,7 +52,7 @@ bool FolderSync::is_read(const std::string& id) const {
 }
 
 Status FolderSync::step(bool& more, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(Changes changes, source_.changes(row_.folder, row_.mark, run_.settings.step_items, deadline));
+  ASSIGN_OR_RETURN(Changes changes, heard(source_.changes(row_.folder, row_.mark, run_.settings.step_items, deadline)));
   if (changes.mark.size() > mailboxes::mark_bytes_max) return Error{ErrorKind::corrupt, "the source gives a mark without end"};
   if (changes.more && changes.mark == row_.mark) return Error{ErrorKind::corrupt, "the source does not come to an end"};
   leave_out_others(changes.items);
@@ -62,6 +62,7 @@ Status FolderSync::step(bool& more, const Deadline& deadline) {
   Status taken = take(changes, step, deadline);
   const bool counts_otherwise = taken && chosen_.is_all && changes.count && *changes.count != known_.size() + pending_.size();
   if (!changes.more && counts_otherwise && !was_reconciled_) taken = reconcile(step, deadline);
+  if (taken && chosen_.is_all && !changes.more) taken = count_unnamed(changes.count, deadline);
   if (!taken) {
     // Why it broke off is what the caller must know; what cannot be kept now is fetched again.
     (void)keep_part(std::move(step), deadline);
@@ -127,7 +128,7 @@ Status FolderSync::take(const Changes& changes, FolderStep& step, const Deadline
     // What was not given the last time is asked for again, with its flags of now.
     const bool can_be_read = std::any_of(pending_.begin(), pending_.end(), [](const auto& each) { return !each.second; });
     if (can_be_read) {
-      ASSIGN_OR_RETURN(std::vector<ItemHead> heads, source_.list(row_.folder, deadline));
+      ASSIGN_OR_RETURN(std::vector<ItemHead> heads, heard(source_.list(row_.folder, deadline)));
       leave_out_others(heads);
       for (const ItemHead& head : heads) {
         const auto found = pending_.find(head.id);
@@ -142,11 +143,21 @@ Status FolderSync::take(const Changes& changes, FolderStep& step, const Deadline
 Status FolderSync::reconcile(FolderStep& step, const Deadline& deadline) {
   was_reconciled_ = true;
   Changes all;
-  ASSIGN_OR_RETURN(all.items, source_.list(row_.folder, deadline));
+  ASSIGN_OR_RETURN(all.items, heard(source_.list(row_.folder, deadline)));
   all.present.emplace();
   for (const ItemHead& head : all.items) all.present->push_back(head.id);
   all.more = true;  // pending items are in the list already
   return take(all, step, deadline);
+}
+
+// What it counts before and after it named everything, and did not name, has no id that it could be asked for by.
+Status FolderSync::count_unnamed(std::optional<std::uint64_t> counted, const Deadline& deadline) {
+  const std::uint64_t named = known_.size() + pending_.size();
+  if (!counted || *counted <= named) return done();
+  ASSIGN_OR_RETURN(const std::optional<std::uint64_t> now, heard(source_.count(row_.folder, deadline)));
+  const std::uint64_t there = std::min(*counted, now.value_or(*counted));
+  unnamed_ = there > named ? there - named : 0;
+  return done();
 }
 
 Status FolderSync::fetch_new(const std::vector<ItemHead>& heads, FolderStep& step, const Deadline& deadline) {
@@ -169,7 +180,8 @@ Status FolderSync::fetch_new(const std::vector<ItemHead>& heads, FolderStep& ste
   }
   for (const auto& [id, head] : unread_) {
     pending_.emplace(id, false);
-    if (pending_.size() > pending_max) return Error{ErrorKind::denied, "the source lists many items and does not give them"};
+    is_refused_ = pending_.size() > pending_max;
+    if (is_refused_) return Error{ErrorKind::denied, "the source lists many items and does not give them"};
   }
   unread_.clear();
   short_.clear();

@@ -32,6 +32,10 @@ class FolderSync {
   // One step; `more` says whether there is another.
   Status step(bool& more, const Deadline& deadline);
   const FolderRow& row() const { return row_; }
+  // Whether the last error is the source's word about this folder, so that others can still be read.
+  bool is_refused() const { return is_refused_; }
+  // Items that the source counts and does not name, at the last step.
+  std::uint64_t unnamed() const { return unnamed_; }
   // What was found since the last call: its counts of items and bytes.
   SyncProgress take_progress() { return std::exchange(progress_, {}); }
 
@@ -42,6 +46,12 @@ class FolderSync {
   Status take(const mailboxes::Changes& changes, FolderStep& step, const Deadline& deadline);
   Status keep_part(FolderStep step, const Deadline& deadline);
   Status reconcile(FolderStep& step, const Deadline& deadline);
+  Status count_unnamed(std::optional<std::uint64_t> counted, const Deadline& deadline);
+  template <typename T>
+  Result<T> heard(Result<T> answer) {
+    is_refused_ = !answer && is_about_one_folder(answer.error());
+    return answer;
+  }
   Status fetch_new(const std::vector<mailboxes::ItemHead>& heads, FolderStep& step, const Deadline& deadline);
   Status fetch_some(const std::vector<std::string>& ids, FolderStep& step, const Deadline& deadline);
   bool is_asked_again(const Content& content);
@@ -70,6 +80,8 @@ class FolderSync {
   std::vector<Content> batch_;
   std::uint64_t batch_bytes_ = 0;
   bool was_reconciled_ = false;
+  bool is_refused_ = false;
+  std::uint64_t unnamed_ = 0;
 };
 
 }  // namespace mailhold::recover

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include "features/recover/failure_reasons.h"
 #include "features/recover/folder_sync.h"
 
 namespace mailhold::recover {
@@ -21,6 +22,9 @@ struct MailboxSync::State {
   std::deque<FolderRow> waiting{};            // that nobody reads yet
   std::map<Id, FolderSync::Chosen> chosen{};  // not changed while folders are read
   std::optional<Error> failure{};             // the first one
+  std::optional<Error> refusal{};             // of one folder: the first one
+  std::size_t folders_read = 0;
+  std::vector<FolderRow> gone{}, kept{};  // that the source does not know any more; and all others
 
   Status run(const Deadline& deadline);
   std::optional<FolderRow> next_folder();
@@ -33,6 +37,10 @@ struct MailboxSync::State {
   FolderSync::Chosen chosen_of(const mailboxes::Folder& folder) const;
   Result<std::vector<FolderRow>> update_folders(const Deadline& deadline);
   bool is_left_by_a_proof(const mailboxes::Folder& folder) const;
+  Status look_for_missing(std::vector<FolderRow> missing, std::vector<FolderRow>& rows, const Deadline& deadline);
+  Status end_vanished(const Deadline& deadline);
+  Result<std::string> how_much_vanished(const Deadline& deadline);
+  void note_trouble(const mailboxes::FolderPath& path, const std::string& why, const Error& error);
 };
 
 MailboxSync::MailboxSync(Parts parts, Mailbox mailbox, Milliseconds moment, SyncSettings settings, Report report)
@@ -85,8 +93,73 @@ Result<std::vector<FolderRow>> MailboxSync::State::update_folders(const Deadline
     chosen[row.id] = types;
     rows.push_back(std::move(row));
   }
-  for (const FolderRow& gone : known) RETURN_IF_ERROR(parts.book.close_folder(gone, moment, deadline));
+  RETURN_IF_ERROR(look_for_missing(std::move(known), rows, deadline));
+  kept.insert(kept.end(), rows.begin(), rows.end());
   return rows;
+}
+
+bool is_about_one_folder(const Error& error) {
+  return error.kind == ErrorKind::denied || error.kind == ErrorKind::not_found || error.kind == ErrorKind::unsupported;
+}
+
+void MailboxSync::State::note_trouble(const mailboxes::FolderPath& path, const std::string& why, const Error& error) {
+  progress.troubles.push_back({path, why});
+  if (!refusal) refusal = error;
+}
+
+// Folders that are listed no more. That a listing leaves one out may mean that the account lost a right, so that it is asked for
+// by its name: only one that the source does not know is gone.
+Status MailboxSync::State::look_for_missing(std::vector<FolderRow> missing, std::vector<FolderRow>& rows,
+                                            const Deadline& deadline) {
+  for (FolderRow& row : missing) {
+    const bool can_be_there = row.folder.holds_items && !is_left_by_a_proof(row.folder);
+    const Result<bool> there = can_be_there ? parts.source.is_there(row.folder, deadline) : Result<bool>(false);
+    const bool has_session = parts.sessions == nullptr || !parts.sessions->has_refused();
+    if (!there && !(has_session && is_about_one_folder(there.error()))) return there.error();
+    if (there && *there) {
+      rows.push_back(std::move(row));
+    } else if (there || settings.accepts_vanished) {
+      gone.push_back(std::move(row));
+    } else {
+      note_trouble(row.folder.path, vanished_and_refused(there.error()), there.error());
+      kept.push_back(std::move(row));
+    }
+  }
+  return done();
+}
+
+// After all that is there was read, so that what only moved is seen where it is now. Not while it is most of the mailbox.
+Status MailboxSync::State::end_vanished(const Deadline& deadline) {
+  if (!settings.accepts_vanished) {
+    ASSIGN_OR_RETURN(const std::string too_much, how_much_vanished(deadline));
+    if (!too_much.empty()) {
+      note_trouble({}, too_much, Error{ErrorKind::denied, "most of the mailbox is not listed", too_much});
+      return done();
+    }
+  }
+  for (const FolderRow& row : gone) RETURN_IF_ERROR(parts.book.close_folder(row, moment, deadline));
+  return done();
+}
+
+// If that is more than half of the folders that hold something, or of all items; empty: it is less.
+Result<std::string> MailboxSync::State::how_much_vanished(const Deadline& deadline) {
+  if (gone.empty()) return std::string();
+  struct Sum {
+    std::uint64_t folders = 0, items = 0;
+  };
+  const auto sum_of = [&](const std::vector<FolderRow>& folders) -> Result<Sum> {
+    Sum sum;
+    for (const FolderRow& row : folders) {
+      ASSIGN_OR_RETURN(const std::uint64_t items, parts.book.count_items(row.id, moment, deadline));
+      sum.items += items;
+      sum.folders += items > 0 ? 1 : 0;
+    }
+    return sum;
+  };
+  ASSIGN_OR_RETURN(const Sum over, sum_of(gone));
+  ASSIGN_OR_RETURN(const Sum there, sum_of(kept));
+  if (over.folders <= there.folders && over.items <= there.items) return std::string();
+  return most_vanished(over.folders, over.folders + there.folders, over.items, over.items + there.items);
 }
 
 std::optional<std::chrono::seconds> time_left(const SyncProgress& progress) {
@@ -127,6 +200,8 @@ void MailboxSync::State::count(FolderSync& folder, bool is_over) {
   progress.bytes += found.bytes;
   if (is_over) {
     progress.unreadable += folder.row().pending.size();
+    progress.unnamed += folder.unnamed();
+    if (folder.unnamed() > 0) progress.troubles.push_back({folder.row().folder.path, unnamed_items(folder.unnamed())});
     for (const PendingItem& item : folder.row().pending) progress.too_large += item.too_large ? 1 : 0;
     ++progress.folders_done;
   }
@@ -172,6 +247,14 @@ void MailboxSync::State::read_folders(mailboxes::MailboxSource& source, FolderSy
   while (std::optional<FolderRow> row = next_folder()) {
     FolderSync folder(run, source, queue, keeper.day(), std::move(*row));
     Status read = read_folder(folder, keeper, deadline);
+    if (!read && folder.is_refused() && !(parts.sessions != nullptr && parts.sessions->has_refused())) {
+      const std::lock_guard lock(mutex);
+      note_trouble(folder.row().folder.path, refused_folder(read.error()), read.error());
+      read = done();
+    } else if (read && folder.row().folder.holds_items) {
+      const std::lock_guard lock(mutex);
+      ++folders_read;
+    }
     if (read) count(folder, true);
     const bool is_over = !read && is_second && is_for_one_session(read.error());
     if (is_over) read = give_back(folder.row().id, deadline);
@@ -203,7 +286,9 @@ Status MailboxSync::State::run(const Deadline& deadline) {
     read_folders(parts.source, run, deadline);
   }
   if (!waiting.empty()) read_folders(parts.source, run, deadline);  // the second one ended after the first had no more to do
-  return failure ? Status(*failure) : done();
+  if (failure) return *failure;
+  RETURN_IF_ERROR(end_vanished(deadline));
+  return refusal && folders_read == 0 ? Status(*refusal) : done();
 }
 
 }  // namespace mailhold::recover

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "base/utf8.h"
 #include "formats/imap/folder_name.h"
 #include "formats/imap/imap_response.h"
 
@@ -74,6 +75,7 @@ std::optional<std::vector<std::string>> words_of(std::string_view text) {
         if (is_quoted && in_quotes) word += text[at];
         continue;
       }
+      if (static_cast<unsigned char>(letter) >= 0x80) return std::nullopt;
       if (letter == ' ' && depth == 0) break;
       if (letter == '{' || letter == '}') return std::nullopt;
       if (letter == '"') {
@@ -165,6 +167,14 @@ std::optional<std::vector<std::string>> read_append_options(std::string_view tex
 
 }  // namespace
 
+bool ImapCommandFilter::may_be_said(std::string_view text) const {
+  if (names_ == FolderNames::modified_utf7) return is_printable(text);
+  return is_utf8(text) && std::ranges::none_of(text, [](char letter) {
+           const auto byte = static_cast<unsigned char>(letter);
+           return byte < 0x20 || byte == 0x7f;
+         });
+}
+
 void ImapCommandFilter::refuse(const std::string& word, const std::string& why) {
   ++refused_;
   for_worker_ += tag_ + " " + word + " " + why + "\r\n";
@@ -175,7 +185,8 @@ Status ImapCommandFilter::receive(std::string_view bytes) {
   while (!bytes.empty()) {
     switch (state_) {
       case State::over: return done();  // it said LOGOUT
-      case State::awaiting_server: return Error{ErrorKind::bug, "bytes while the server is to speak"};
+      case State::awaiting_server:
+      case State::awaiting_enabled: return Error{ErrorKind::bug, "bytes while the server is to speak"};
       case State::small_literal:
       case State::message:
       case State::skipped_message: {
@@ -186,7 +197,7 @@ Status ImapCommandFilter::receive(std::string_view bytes) {
         if (state_ == State::message) for_server_.append(part);
         if (literal_left_ > 0) break;
         if (state_ == State::small_literal) {
-          if (!is_printable(literal_)) return broken("a literal that no quoted string can hold");
+          if (!may_be_said(literal_)) return broken("a literal that no quoted string can hold");
           command_ += quoted(literal_);
           state_ = State::line;
         } else {
@@ -211,6 +222,7 @@ Status ImapCommandFilter::receive(std::string_view bytes) {
           // It did not wait for the server's word: what follows could be read as a command.
           return broken("a message that did not wait for the server");
         }
+        if (state_ == State::awaiting_enabled && !bytes.empty()) return broken("a command that did not wait for its ENABLE");
         break;
       }
     }
@@ -219,7 +231,7 @@ Status ImapCommandFilter::receive(std::string_view bytes) {
 }
 
 Status ImapCommandFilter::take_line(std::string_view line) {
-  if (!is_printable(line)) return broken("a line with control characters or bytes above ASCII");
+  if (!may_be_said(line)) return broken("a line with control characters or bytes above ASCII");
   if (state_ == State::message_end) return take_behind_message(line);
   if (command_.empty()) {
     const std::size_t space = line.find(' ');
@@ -267,7 +279,7 @@ Result<std::string> ImapCommandFilter::checked_options(std::string_view options)
   if (!read) return Error{ErrorKind::denied, "an APPEND that cannot be read"};
   Words words{{"APPEND"}, {folder_}};
   words.arguments.insert(words.arguments.end(), read->begin(), read->end());
-  RETURN_IF_ERROR(check_command(rules_.purpose, rules_.folders, words));
+  RETURN_IF_ERROR(check_command(rules_.purpose, rules_.folders, words, names_));
   std::string written;
   for (const std::string& each : *read) written += " " + each;
   return written;
@@ -330,7 +342,14 @@ void ImapCommandFilter::server_continues() {
 }
 
 void ImapCommandFilter::server_answered(std::string_view tag) {
-  if (state_ == State::awaiting_server && tag == tag_) state_ = State::line;
+  if (!wants_input() && tag == tag_) state_ = State::line;
+}
+
+void ImapCommandFilter::server_said(std::string_view line) {
+  if (state_ != State::awaiting_enabled || !starts_with_ignoring_case(line, "* ENABLED ")) return;
+  for (const std::string_view word : split(trim(line), ' ')) {
+    if (equals_ignoring_case(word, utf8_accept)) names_ = FolderNames::utf8;
+  }
 }
 
 Status ImapCommandFilter::finish_command() {
@@ -340,7 +359,7 @@ Status ImapCommandFilter::finish_command() {
     refuse("BAD", "the command cannot be read");
     return done();
   }
-  if (const Status allowed = check_command(rules_.purpose, rules_.folders, *words); !allowed) {
+  if (const Status allowed = check_command(rules_.purpose, rules_.folders, *words, names_); !allowed) {
     refuse("NO [NOPERM]", allowed.error().detail);
     return done();
   }
@@ -349,6 +368,7 @@ Status ImapCommandFilter::finish_command() {
     return done();
   }
   for_server_ += tag_ + " " + command + "\r\n";
+  if (words->keywords[0] == "ENABLE") state_ = State::awaiting_enabled;
   if (words->keywords[0] == "IDLE") state_ = State::idle;
   if (words->keywords[0] == "LOGOUT") state_ = State::over;
   return done();

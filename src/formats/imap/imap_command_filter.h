@@ -1,6 +1,7 @@
 // ImapCommandFilter: between a worker and the server of a signed-in session. It reads the worker's commands whole, checks
 // each against the purpose and its folders, and writes it again for the server, so that both count the same bytes:
-// small literals become quoted strings, and the only literals that go on are the messages of an APPEND.
+// small literals become quoted strings, and the only literals that go on are the messages of an APPEND. Bytes above ASCII
+// pass in quoted strings alone, as UTF-8, once the server has enabled UTF8=ACCEPT.
 //
 // A refused command is answered here ("NO [NOPERM]") and never reaches the server. What cannot be framed ends the session.
 //
@@ -37,10 +38,12 @@ class ImapCommandFilter {
 
   // denied, invalid_input, limit_exceeded: the session must end.
   Status receive(std::string_view from_worker);
-  // While the server has not said whether it takes the message of an APPEND, nothing may be received.
-  bool wants_input() const { return state_ != State::awaiting_server; }
+  // While the server has not said whether it takes the message of an APPEND, or whether names of folders are UTF-8 from now on,
+  // nothing may be received.
+  bool wants_input() const { return state_ != State::awaiting_server && state_ != State::awaiting_enabled; }
   void server_continues();                     // "+"
   void server_answered(std::string_view tag);  // a tagged line
+  void server_said(std::string_view line);     // every other line, in its order
 
   std::string take_for_server() { return std::move(for_server_); }
   std::string take_for_worker() { return std::move(for_worker_); }
@@ -48,7 +51,7 @@ class ImapCommandFilter {
   std::uint64_t appended() const { return appended_; }  // messages of APPENDs that the server was given to their end
 
  private:
-  enum class State { line, small_literal, awaiting_server, message, skipped_message, message_end, idle, over };
+  enum class State { line, small_literal, awaiting_server, awaiting_enabled, message, skipped_message, message_end, idle, over };
   Status take_line(std::string_view line);
   Status take_literal(std::uint64_t size, bool waits);
   Status take_message(const std::string& folder, std::string_view options, std::uint64_t size, bool waits);
@@ -58,10 +61,12 @@ class ImapCommandFilter {
   Result<std::string> checked_options(std::string_view options) const;
   Status finish_command();
   Status take_idle_line(std::string_view line);
+  bool may_be_said(std::string_view text) const;
   void refuse(const std::string& word, const std::string& why);
 
   const CommandRules rules_;
   State state_ = State::line;
+  FolderNames names_ = FolderNames::modified_utf7;
   std::string input_;    // not yet a line
   std::string command_;  // canonical, so far
   std::string tag_;

@@ -4,6 +4,7 @@
 #include <initializer_list>
 
 #include "base/text.h"
+#include "formats/imap/folder_name.h"
 
 namespace mailhold::imap {
 namespace {
@@ -35,9 +36,22 @@ bool names_a_folder(std::string_view command) {
   return is_among({"STATUS", "EXAMINE", "SELECT", "APPEND", "CREATE", "SUBSCRIBE", "DELETE"}, command);
 }
 
-bool may_name(Purpose purpose, const std::vector<std::string>& folders, std::string_view folder) {
-  return purpose == Purpose::backup_prove ? is_proof_folder(folder) : is_in_scope(folders, folder);
+bool may_name(Purpose purpose, const std::vector<std::string>& folders, std::string_view folder, FolderNames names) {
+  return purpose == Purpose::backup_prove ? is_proof_folder(folder) : is_in_scope(folders, folder, names);
 }
+
+// What turns on anything else could give the words that follow another meaning than they have here.
+Status check_enable(const std::vector<std::string>& arguments) {
+  for (const std::string& argument : arguments) {
+    if (!equals_ignoring_case(argument, "CONDSTORE") && !equals_ignoring_case(argument, "QRESYNC") &&
+        !equals_ignoring_case(argument, utf8_accept))
+      return refused("this cannot be enabled");
+  }
+  return done();
+}
+
+// What is no modified UTF-7 stands for itself.
+std::string plain_name(std::string_view name) { return from_modified_utf7(name).value_or(std::string(name)); }
 
 bool mentions(const std::vector<std::string>& arguments, std::string_view word) {
   const std::string wanted = to_lower(word);
@@ -77,18 +91,26 @@ bool is_proof_folder(std::string_view folder) {
          });
 }
 
-bool is_in_scope(const std::vector<std::string>& patterns, std::string_view folder) {
+bool is_in_scope(const std::vector<std::string>& patterns, std::string_view folder, FolderNames names) {
+  const std::optional<std::string> decoded = from_modified_utf7(folder);
+  const bool is_utf8 = names == FolderNames::utf8;
+  const bool has_two_meanings = is_utf8 && decoded && *decoded != folder;
+  // No modified UTF-7, where that is spoken: only a pattern that is spelled the same means it.
+  const bool is_spelled_wrongly = !is_utf8 && !decoded;
+  const std::string name = is_utf8 ? std::string(folder) : decoded.value_or(std::string(folder));
+  const auto meant_by = [&](std::string_view pattern) { return is_spelled_wrongly ? std::string(pattern) : plain_name(pattern); };
   return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
     if (pattern == "*") return true;
-    if (pattern.ends_with("/*")) return folder.starts_with(std::string_view(pattern).substr(0, pattern.size() - 1));
-    return pattern == folder || (equals_ignoring_case(pattern, "INBOX") && equals_ignoring_case(folder, "INBOX"));
+    if (has_two_meanings) return false;
+    if (pattern.ends_with("/*")) return name.starts_with(meant_by(std::string_view(pattern).substr(0, pattern.size() - 1)));
+    return meant_by(pattern) == name || (equals_ignoring_case(pattern, "INBOX") && equals_ignoring_case(folder, "INBOX"));
   });
 }
 
 std::vector<std::string> shown_capabilities(Purpose purpose, const std::vector<std::string>& offered) {
   constexpr std::string_view known[] = {"IMAP4rev1", "LITERAL+", "LITERAL-", "IDLE",        "NAMESPACE",     "UIDPLUS",
                                         "CONDSTORE", "QRESYNC",  "ENABLE",   "SPECIAL-USE", "LIST-EXTENDED", "LIST-STATUS",
-                                        "ESEARCH",   "UNSELECT", "CHILDREN", "WITHIN"};
+                                        "ESEARCH",   "UNSELECT", "CHILDREN", "WITHIN",      utf8_accept};
   const auto is_offered = [&offered](std::string_view name) {
     return std::any_of(offered.begin(), offered.end(),
                        [name](const std::string& each) { return equals_ignoring_case(each, name); });
@@ -101,12 +123,13 @@ std::vector<std::string> shown_capabilities(Purpose purpose, const std::vector<s
   return shown;
 }
 
-Status check_command(Purpose purpose, const std::vector<std::string>& folders, const Words& words) {
+Status check_command(Purpose purpose, const std::vector<std::string>& folders, const Words& words, FolderNames names) {
   std::string command;
   for (const std::string& keyword : words.keywords) command += (command.empty() ? "" : " ") + keyword;
   if (!is_allowed(purpose, command)) return refused("this purpose does not allow the command");
-  if (names_a_folder(command) && (words.arguments.empty() || !may_name(purpose, folders, words.arguments.front())))
+  if (names_a_folder(command) && (words.arguments.empty() || !may_name(purpose, folders, words.arguments.front(), names)))
     return refused("the folder is outside the scope of this connection");
+  if (command == "ENABLE") return check_enable(words.arguments);
   if (command == "STORE" || command == "UID STORE") return check_store(purpose, words.arguments);
   if (command == "APPEND" && mentions(words.arguments, "\\deleted")) return refused("what is added is not deleted at once");
   return done();

@@ -18,8 +18,16 @@ Result<Purpose> purpose_of(std::string_view name);
 inline constexpr std::string_view proof_folder_prefix = "Mailhold proof ";
 bool is_proof_folder(std::string_view folder);
 
+// How a session spells names of folders: the second once UTF8=ACCEPT was enabled (RFC 6855).
+enum class FolderNames { modified_utf7, utf8 };
+
 // Whether a folder may be named. Patterns: "*" for all, "Archive/*" for what begins so, else the name; INBOX in any case.
-bool is_in_scope(const std::vector<std::string>& patterns, std::string_view folder);
+// Patterns may be in UTF-8 or modified UTF-7; names are compared as what they mean in the session. A name in UTF-8 that a server
+// could read as modified UTF-7 of another one is in the scope of "*" only.
+bool is_in_scope(const std::vector<std::string>& patterns, std::string_view folder,
+                 FolderNames names = FolderNames::modified_utf7);
+
+inline constexpr std::string_view utf8_accept = "UTF8=ACCEPT";
 
 // The capabilities of a server that a worker may know of. MULTIAPPEND only to one that restores, and only beside LITERAL+.
 std::vector<std::string> shown_capabilities(Purpose purpose, const std::vector<std::string>& offered);
@@ -31,6 +39,7 @@ struct Words {
 };
 
 // denied says why a purpose does not allow it.
-Status check_command(Purpose purpose, const std::vector<std::string>& folders, const Words& words);
+Status check_command(Purpose purpose, const std::vector<std::string>& folders, const Words& words,
+                     FolderNames names = FolderNames::modified_utf7);
 
 }  // namespace mailhold::imap

@@ -55,7 +55,7 @@ struct ListedFolder {
 };
 
 struct Response {
-  enum class Kind { condition, continuation, capability, list, exists, recent, expunge, fetch, search, vanished, other };
+  enum class Kind { condition, continuation, capability, list, exists, recent, expunge, fetch, search, vanished, enabled, other };
   Kind kind = Kind::other;
   std::string tag{};  // of the command that it ends; empty: untagged
   Condition condition = Condition::none;
@@ -68,6 +68,7 @@ struct Response {
   FetchedMessage message{};
   std::vector<std::uint32_t> numbers{};  // search
   std::vector<UidRange> vanished{};
+  std::vector<std::string> enabled{};  // in capital letters
 };
 
 }  // namespace mailhold::imap

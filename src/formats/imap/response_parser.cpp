@@ -236,6 +236,9 @@ Status read_untagged(Cursor& cursor, Response& response, const ParserLimits& lim
   if (word == "CAPABILITY") {
     response.kind = Response::Kind::capability;
     response.capabilities = words_of(cursor.rest());
+  } else if (word == "ENABLED") {
+    response.kind = Response::Kind::enabled;
+    response.enabled = words_of(upper(cursor.rest()));
   } else if (word == "LIST") {
     return read_list(cursor, response);
   } else if (word == "SEARCH") {

@@ -305,6 +305,12 @@ Result<std::vector<ItemHead>> DavMailbox::list_items(const Folder& folder, const
   return heads;
 }
 
+Result<bool> DavMailbox::is_there(const Folder& folder, const Deadline& deadline) {
+  const Result<State> state = state_of(folder, deadline);
+  if (!state && state.error().kind != ErrorKind::not_found) return state.error();
+  return static_cast<bool>(state);
+}
+
 Result<std::vector<ItemHead>> DavMailbox::list(const Folder& folder, const Deadline& deadline) {
   return list_items(folder, deadline);
 }

@@ -36,6 +36,7 @@ class DavMailbox final : public ScratchTarget {
   ItemTypes holds(const Folder& folder) const override;
   Result<Changes> changes(const Folder& folder, std::string_view mark, std::size_t limit, const Deadline& deadline) override;
   Status fetch(const Folder& folder, const std::vector<std::string>& ids, const Sink& sink, const Deadline& deadline) override;
+  Result<bool> is_there(const Folder& folder, const Deadline& deadline) override;
   Result<std::vector<ItemHead>> list(const Folder& folder, const Deadline& deadline) override;
   Result<Folder> make_folder(const FolderPath& path, const Deadline& deadline) override;
   // By PUT under the name it had, and only if there is nothing of that name (If-None-Match: *).

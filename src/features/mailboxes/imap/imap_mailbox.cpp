@@ -17,6 +17,9 @@ constexpr std::size_t fetches_under_way = 2;
 constexpr std::string_view head_items = "(UID FLAGS INTERNALDATE RFC822.SIZE)";
 const ImapSession::Take ignore = [](imap::Response&) { return done(); };
 
+// By UID, for then no server minds that there may be none.
+std::string all_messages() { return "UID FETCH 1:* " + std::string(head_items); }
+
 Error contradicts(const char* what) { return {ErrorKind::corrupt, std::string("the server contradicts itself: ") + what}; }
 
 // \Recent belongs to a session, not to a message.
@@ -55,34 +58,36 @@ Result<std::unique_ptr<ImapMailbox>> ImapMailbox::open(std::unique_ptr<net::Stre
   return std::unique_ptr<ImapMailbox>(new ImapMailbox(std::move(session), writes));
 }
 
-Result<std::string> ImapMailbox::quoted(std::string_view name) const {
+Result<std::string> ImapMailbox::quoted(std::string_view id) const {
+  std::string name(id);
+  if (session_->is_utf8()) name = imap::from_modified_utf7(id).value_or(name);
   const auto text = imap::quoted_string(name, session_->is_utf8());
   if (!text) return Error{ErrorKind::unsupported, "the name of a folder that no command can carry"};
   return *text;
 }
 
-FolderPath ImapMailbox::path_of_name(std::string_view name) const {
+FolderPath ImapMailbox::path_of_id(std::string_view id) const {
   FolderPath path;
   if (separator_.empty()) {
-    path.emplace_back(name);
+    path.emplace_back(id);
   } else {
-    for (const std::string_view each : split(name, separator_.front())) path.emplace_back(each);
+    for (const std::string_view each : split(id, separator_.front())) path.emplace_back(each);
   }
   for (std::string& each : path) {
     // A name that is no modified UTF-7 is shown as the server spells it.
-    if (!session_->is_utf8()) each = imap::from_modified_utf7(each).value_or(each);
+    each = imap::from_modified_utf7(each).value_or(each);
   }
   if (!path.empty() && equals_ignoring_case(path.front(), "INBOX")) path.front() = "INBOX";
   return path;
 }
 
-std::string ImapMailbox::name_of_path(const FolderPath& path) const {
-  std::string name;
+std::string ImapMailbox::id_of_path(const FolderPath& path) const {
+  std::string id;
   for (const std::string& each : path) {
-    if (&each != &path.front()) name += separator_;
-    name += session_->is_utf8() ? each : imap::to_modified_utf7(each);
+    if (&each != &path.front()) id += separator_;
+    id += imap::to_modified_utf7(each);
   }
-  return name;
+  return id;
 }
 
 Result<std::vector<Folder>> ImapMailbox::folders(const Deadline& deadline) {
@@ -95,7 +100,8 @@ Result<std::vector<Folder>> ImapMailbox::folders(const Deadline& deadline) {
     if (listed.name.empty() || listed.name.size() > imap::folder_name_bytes_max || !names.insert(listed.name).second)
       return done();
     if (folders.size() == folders_max) return Error{ErrorKind::limit_exceeded, "the mailbox has too many folders"};
-    Folder folder{listed.name, path_of_name(listed.name), use_of(listed), holds_items(listed)};
+    const std::string id = session_->is_utf8() ? imap::to_modified_utf7(listed.name) : listed.name;
+    Folder folder{id, path_of_id(id), use_of(listed), holds_items(listed)};
     while (folder.path.size() > 1 && folder.path.back().empty()) folder.path.pop_back();  // "a/": only below it
     if (folder.path.size() <= folder_depth_max) folders.push_back(std::move(folder));
     return done();
@@ -116,7 +122,6 @@ Status ImapMailbox::select(const Folder& folder, const Deadline& deadline) {
     if (response.kind == imap::Response::Kind::exists) opened.count = response.number;
     if (response.code == "UIDVALIDITY")
       opened.uid_validity = static_cast<std::uint32_t>(std::min<std::uint64_t>(word(), 0xffffffffU));
-    if (response.code == "UIDNEXT") opened.uid_next = static_cast<std::uint32_t>(std::min<std::uint64_t>(word(), 0xffffffffU));
     if (response.code == "HIGHESTMODSEQ") opened.modseq = word();
     if (response.code == "NOMODSEQ") opened.modseq = 0;
     return done();
@@ -133,7 +138,13 @@ Status ImapMailbox::stay_in(const Folder& folder, const Deadline& deadline) {
   return select(folder, deadline);
 }
 
-// Heads out of the answer to one FETCH. A FETCH that nobody asked for tells flags alone, and is passed over.
+// EXISTS is a claim. A message that is named beyond it is there.
+void ImapMailbox::believe_in(const imap::Response& response) {
+  if (response.kind == imap::Response::Kind::fetch) opened_->count = std::max<std::uint64_t>(opened_->count, response.number);
+}
+
+// Heads out of the answer to one FETCH. One that nobody asked for tells flags, and neither date nor size: it is passed over. A
+// message without a UID of its own, or without flags, cannot be kept as it is: whoever counts finds that it is missing.
 Status ImapMailbox::heads_of(const std::string& command, std::vector<ItemHead>& heads, std::vector<std::string>* gone,
                              const Deadline& deadline) {
   std::set<std::uint32_t> seen;
@@ -144,13 +155,16 @@ Status ImapMailbox::heads_of(const std::string& command, std::vector<ItemHead>& 
       for (std::uint64_t uid = range.first; uid <= range.last; ++uid)
         gone->push_back(item_id(opened_->uid_validity, static_cast<std::uint32_t>(uid)));
     }
+    believe_in(response);
     imap::FetchedMessage& message = response.message;
-    if (response.kind != imap::Response::Kind::fetch || message.uid == 0 || !message.flags || !message.date) return done();
+    if (response.kind != imap::Response::Kind::fetch || message.uid == 0 || !message.flags) return done();
+    if (!message.date && !message.size) return done();
     if (!seen.insert(message.uid).second) return done();
+    const imap::InternalDate date = message.date.value_or(imap::InternalDate{});
     heads.push_back({item_id(opened_->uid_validity, message.uid),
                      ItemType::mail,
-                     message.date->time,
-                     message.date->zone_minutes,
+                     date.time,
+                     date.zone_minutes,
                      kept_flags(std::move(*message.flags)),
                      {},
                      message.size.value_or(0)});
@@ -160,37 +174,36 @@ Status ImapMailbox::heads_of(const std::string& command, std::vector<ItemHead>& 
   return done();
 }
 
-Result<std::vector<std::uint32_t>> ImapMailbox::uids_of(const std::string& command, const Deadline& deadline) {
-  std::vector<std::uint32_t> uids;
+// Asked for up to "*" where the folder is said to end, so that a server that counts too few is found out by the same question.
+Result<std::uint32_t> ImapMailbox::uid_at(std::uint64_t position, const Deadline& deadline) {
+  std::uint32_t uid = 0;
   const auto take = [&](imap::Response& response) -> Status {
-    if (response.kind == imap::Response::Kind::fetch && response.message.uid != 0) uids.push_back(response.message.uid);
+    believe_in(response);
+    if (response.kind == imap::Response::Kind::fetch && response.number == position) uid = response.message.uid;
     return done();
   };
-  RETURN_IF_ERROR(session_->run(command, take, deadline));
-  return uids;
+  const std::string last = position == opened_->count ? ":*" : "";
+  RETURN_IF_ERROR(session_->run("FETCH " + std::to_string(position) + last + " (UID)", take, deadline));
+  if (uid == 0) return contradicts("a message of the folder cannot be asked for");
+  return uid;
 }
 
 // The sequence number of the first message above `uid`, by halving; count + 1 if there is none. Without deletions it is `guess`.
 Result<std::uint64_t> ImapMailbox::position_after(std::uint32_t uid, std::uint64_t guess, const Deadline& deadline) {
-  const auto uid_at = [&](std::uint64_t position) -> Result<std::uint32_t> {
-    ASSIGN_OR_RETURN(const std::vector<std::uint32_t> uids, uids_of("FETCH " + std::to_string(position) + " (UID)", deadline));
-    if (uids.size() != 1) return contradicts("a message of the folder cannot be asked for");
-    return uids.front();
-  };
   std::uint64_t low = 1, high = opened_->count + 1;  // low - 1 is known to be at most uid, high to be above
   if (uid == 0) return low;
   // Where nothing was deleted two questions are enough.
   if (guess > 1 && guess <= high) {
-    ASSIGN_OR_RETURN(const std::uint32_t before, uid_at(guess - 1));
+    ASSIGN_OR_RETURN(const std::uint32_t before, uid_at(guess - 1, deadline));
     (before <= uid ? low : high) = before <= uid ? guess : guess - 1;
   }
   if (low <= opened_->count && low == guess) {
-    ASSIGN_OR_RETURN(const std::uint32_t at, uid_at(guess));
+    ASSIGN_OR_RETURN(const std::uint32_t at, uid_at(guess, deadline));
     (at > uid ? high : low) = at > uid ? guess : guess + 1;
   }
   while (low < high) {
     const std::uint64_t middle = low + (high - low) / 2;
-    ASSIGN_OR_RETURN(const std::uint32_t at, uid_at(middle));
+    ASSIGN_OR_RETURN(const std::uint32_t at, uid_at(middle, deadline));
     (at > uid ? high : low) = at > uid ? middle : middle + 1;
   }
   return low;
@@ -205,22 +218,49 @@ Result<Changes> ImapMailbox::changes(const Folder& folder, std::string_view mark
     mark.uid_validity = opened_->uid_validity;
     mark.modseq = opened_->modseq;
   }
+  const ImapMark begin = mark;
   Changes changes;
+  Status told = tell_since(mark, std::max<std::size_t>(limit, 1), changes, deadline);
+  if (!told && (told.error().kind == ErrorKind::corrupt || told.error().kind == ErrorKind::denied)) {
+    // Its numbers contradict each other, or it refuses to be asked by them: then what it lists decides.
+    mark = begin;
+    changes = Changes{};
+    told = tell_all(mark, changes, deadline);
+  }
+  RETURN_IF_ERROR(told);
+  changes.mark = write_mark(mark);
+  return changes;
+}
+
+Status ImapMailbox::tell_since(ImapMark& mark, std::size_t limit, Changes& changes, const Deadline& deadline) {
   if (!mark.is_reading) {
     RETURN_IF_ERROR(tell_old_changes(mark, changes, deadline));
     mark.is_reading = true;
   }
-  RETURN_IF_ERROR(read_on(mark, std::max<std::size_t>(limit, 1), changes, deadline));
-  changes.mark = write_mark(mark);
-  return changes;
+  return read_on(mark, limit, changes, deadline);
+}
+
+// Everything, in one step.
+Status ImapMailbox::tell_all(ImapMark& mark, Changes& changes, const Deadline& deadline) {
+  RETURN_IF_ERROR(heads_of(all_messages(), changes.items, nullptr, deadline));
+  changes.present.emplace();
+  for (const ItemHead& head : changes.items) {
+    changes.present->push_back(head.id);
+    mark.uid_last = std::max(mark.uid_last, uid_of(head.id, mark.uid_validity));
+  }
+  changes.count = opened_->count;
+  mark.modseq = opened_->modseq;
+  mark.count = changes.items.size();
+  mark.is_reading = mark.must_list = false;
+  return done();
 }
 
 // What changed among the messages up to mark.uid_last: flags, and what is gone.
 Status ImapMailbox::tell_old_changes(ImapMark& mark, Changes& changes, const Deadline& deadline) {
   if (mark.uid_last == 0) return done();
   const std::string old_messages = "UID FETCH 1:" + std::to_string(mark.uid_last) + " " + std::string(head_items);
-  const bool has_modseq = mark.modseq != 0 && opened_->modseq != 0;
-  if (has_modseq && opened_->modseq < mark.modseq) return contradicts("its HIGHESTMODSEQ went back");
+  // A HIGHESTMODSEQ that went back tells nothing of what changed since.
+  const bool has_modseq = mark.modseq != 0 && opened_->modseq >= mark.modseq;
   if (!has_modseq) {
     RETURN_IF_ERROR(heads_of(old_messages, changes.items, nullptr, deadline));
     std::erase_if(changes.items, [&](const ItemHead& head) { return uid_of(head.id, mark.uid_validity) > mark.uid_last; });
@@ -243,11 +283,14 @@ Status ImapMailbox::tell_old_changes(ImapMark& mark, Changes& changes, const Dea
 // Messages above mark.uid_last, at most `limit`.
 Status ImapMailbox::read_on(ImapMark& mark, std::size_t limit, Changes& changes, const Deadline& deadline) {
   ASSIGN_OR_RETURN(const std::uint64_t first, position_after(mark.uid_last, mark.count + 1, deadline));
-  const std::uint64_t last = std::min<std::uint64_t>(opened_->count, first + limit - 1);
+  std::uint64_t last = std::min<std::uint64_t>(opened_->count, first + limit - 1);
   if (first <= last) {
     std::vector<ItemHead> heads;
-    RETURN_IF_ERROR(heads_of("FETCH " + std::to_string(first) + ":" + std::to_string(last) + " " + std::string(head_items), heads,
-                             nullptr, deadline));
+    const bool is_last = last == opened_->count;  // as uid_at
+    RETURN_IF_ERROR(
+        heads_of("FETCH " + std::to_string(first) + ":" + (is_last ? "*" : std::to_string(last)) + " " + std::string(head_items),
+                 heads, nullptr, deadline));
+    if (is_last) last = opened_->count;
     if (heads.empty()) return contradicts("messages of the folder cannot be asked for");
     for (ItemHead& head : heads) {
       const std::uint32_t uid = uid_of(head.id, mark.uid_validity);
@@ -262,19 +305,35 @@ Status ImapMailbox::read_on(ImapMark& mark, std::size_t limit, Changes& changes,
   changes.more = last < opened_->count;
   if (changes.more) return done();
   mark.is_reading = false;
+  if (mark.must_list) {
+    mark.must_list = false;
+    RETURN_IF_ERROR(tell_present(changes, deadline));
+  }
   changes.count = opened_->count;
-  if (!mark.must_list) return done();
-  mark.must_list = false;
-  changes.present.emplace();
-  if (opened_->count == 0) return done();
-  ASSIGN_OR_RETURN(const std::vector<std::uint32_t> uids,
-                   uids_of("FETCH 1:" + std::to_string(opened_->count) + " (UID)", deadline));
-  for (const std::uint32_t uid : uids) changes.present->push_back(item_id(mark.uid_validity, uid));
   return done();
 }
 
 Result<std::unique_ptr<MailboxWatch>> ImapMailbox::watch(const Deadline& deadline) {
   return ImapWatch::open(std::move(session_), {}, deadline);
+}
+
+// Also of a folder that is said to be empty.
+Status ImapMailbox::tell_present(Changes& changes, const Deadline& deadline) {
+  changes.present.emplace();
+  const auto take = [&](imap::Response& response) -> Status {
+    believe_in(response);
+    if (response.kind == imap::Response::Kind::fetch && response.message.uid != 0)
+      changes.present->push_back(item_id(opened_->uid_validity, response.message.uid));
+    return done();
+  };
+  RETURN_IF_ERROR(session_->run("UID FETCH 1:* (UID)", take, deadline));
+  return done();
+}
+
+Result<bool> ImapMailbox::is_there(const Folder& folder, const Deadline& deadline) {
+  const Status selected = select(folder, deadline);
+  if (!selected && selected.error().kind != ErrorKind::not_found) return selected.error();
+  return static_cast<bool>(selected);
 }
 
 Result<std::optional<std::uint64_t>> ImapMailbox::count(const Folder& folder, const Deadline& deadline) {
@@ -285,7 +344,7 @@ Result<std::optional<std::uint64_t>> ImapMailbox::count(const Folder& folder, co
 Result<std::vector<ItemHead>> ImapMailbox::list(const Folder& folder, const Deadline& deadline) {
   RETURN_IF_ERROR(select(folder, deadline));
   std::vector<ItemHead> heads;
-  if (opened_->count > 0) RETURN_IF_ERROR(heads_of("FETCH 1:* " + std::string(head_items), heads, nullptr, deadline));
+  RETURN_IF_ERROR(heads_of(all_messages(), heads, nullptr, deadline));
   return heads;
 }
 
@@ -373,7 +432,7 @@ Result<Folder> ImapMailbox::make(const FolderPath& path, bool is_shown, const De
   const Folder* there = find(path);
   if (there != nullptr && there->holds_items) return *there;
   const auto create = [&](const FolderPath& wanted) -> Status {
-    ASSIGN_OR_RETURN(const std::string name, quoted(name_of_path(wanted)));
+    ASSIGN_OR_RETURN(const std::string name, quoted(id_of_path(wanted)));
     RETURN_IF_ERROR(session_->run("CREATE " + name, ignore, deadline));
     if (is_shown)
       (void)session_->run("SUBSCRIBE " + name, ignore, deadline);  // so that mail programs show it; it is there in any case

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace mailhold::mailboxes {
 namespace {
 
@@ -14,11 +16,20 @@ std::string upper(std::string_view text) {
   return out;
 }
 
+// In words alone, as Dovecot 2.3 says it of EXAMINE.
+bool says_there_is_none(const imap::Response& response) {
+  if (!response.code.empty()) return false;
+  const std::string said = to_lower(response.text);
+  constexpr std::string_view ways[] = {"doesn't exist", "does not exist", "no such mailbox", "unknown mailbox",
+                                       "mailbox not found"};
+  return std::ranges::any_of(ways, [&](std::string_view way) { return said.find(way) != std::string::npos; });
+}
+
 // The server's words may name folders and addresses: they go to the one who asked, never to the log as they are.
 Error refusal(const imap::Response& response) {
   const std::string said = response.code.empty() ? response.text : "[" + response.code + "] " + response.text;
   if (imap::means_later(response.code)) return {ErrorKind::unavailable, "the server says later", said};
-  if (response.code == "NONEXISTENT" || response.code == "TRYCREATE")
+  if (response.code == "NONEXISTENT" || response.code == "TRYCREATE" || says_there_is_none(response))
     return {ErrorKind::not_found, "the server knows no such folder", said};
   return {ErrorKind::denied, "the server refuses a command", said};
 }
@@ -48,11 +59,14 @@ Status ImapSession::greet(const Deadline& deadline) {
     enable += " CONDSTORE";
   if (has("UTF8=ACCEPT")) enable += " UTF8=ACCEPT";
   if (!has("ENABLE") || enable.empty()) return done();
-  const auto enabled = run("ENABLE" + enable, ignore, deadline);
+  const Take take = [this](imap::Response& response) {
+    for (const std::string& each : response.enabled) is_utf8_ = is_utf8_ || each == "UTF8=ACCEPT";
+    return done();
+  };
+  const auto enabled = run("ENABLE" + enable, take, deadline);
   if (!enabled && enabled.error().kind == ErrorKind::denied) return done();  // the plain way works everywhere
   if (!enabled) return enabled.error();
   has_qresync_ = has("QRESYNC");
-  is_utf8_ = has("UTF8=ACCEPT");
   return done();
 }
 
