@@ -373,7 +373,8 @@ class FakeImapServer final : public mailboxes::SessionSource {
     }
 
     void append(std::string command) {
-      FakeFolder& folder = server_.folders[take_folder(command)];
+      const std::string name = take_folder(command);
+      FakeFolder& folder = server_.folders[name];
       const auto messages = take_messages(std::move(command));
       if (!messages) return hang_up();
       Faults& wrong = server_.faults;
