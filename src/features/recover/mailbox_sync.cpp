@@ -117,6 +117,7 @@ Status MailboxSync::State::look_for_missing(std::vector<FolderRow> missing, std:
     const bool has_session = parts.sessions == nullptr || !parts.sessions->has_refused();
     if (!there && !(has_session && is_about_one_folder(there.error()))) return there.error();
     if (there && *there) {
+      chosen[row.id] = chosen_of(row.folder);
       rows.push_back(std::move(row));
     } else if (there || settings.accepts_vanished) {
       gone.push_back(std::move(row));
