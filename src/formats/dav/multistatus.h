@@ -41,7 +41,8 @@ struct Multistatus {
 // corrupt: no such XML; limit_exceeded.
 Result<Multistatus> read_multistatus(std::string_view bytes, const XmlLimits& limits = {});
 
-// Whether the body of an error names that precondition of DAV, CalDAV or CardDAV: "valid-sync-token". False where it cannot be read.
+// Whether the body of an error names that precondition of DAV, CalDAV or CardDAV: "valid-sync-token". False where it cannot be
+// read.
 bool names_precondition(std::string_view bytes, std::string_view precondition);
 
 }  // namespace mailhold::dav
