@@ -121,14 +121,21 @@ Result<std::unique_ptr<mailboxes::MailboxTarget>> Backups::open(const Mailbox& m
   return std::unique_ptr<mailboxes::MailboxTarget>(std::move(opened));
 }
 
-void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
+// The newest row of a mailbox that is worked on; the one that is known where it cannot be read.
+Mailbox Backups::as_it_is_now(const Mailbox& known) {
+  auto row = parts_.book.mailbox(known.id, Deadline::after(row_time));
+  return row ? std::move(*row) : known;
+}
+
+void Backups::sync_one(const Mailbox& planned, const std::stop_token& stop) {
+  const Mailbox mailbox = as_it_is_now(planned);  // it may have got another schedule since it was chosen
   const Deadline deadline = Deadline::after(session_time, stop);
   const Milliseconds moment = std::max(parts_.clock.now(), mailbox.synced_at + 1);
   if (mailbox.synced_at == 0) (void)change(mailbox.id, [](Mailbox& row) { row.state = MailboxState::first_sync; }, deadline);
   SyncProgress progress;
   const bool accepts_vanished = [&] {
     const std::lock_guard lock(mutex_);
-    return accepting_.contains(mailbox.id);
+    return accepting_.erase(mailbox.id) > 0;
   }();
   const auto begun = std::chrono::steady_clock::now();
   WantedRest rest;
@@ -151,13 +158,13 @@ void Backups::sync_one(const Mailbox& mailbox, const std::stop_token& stop) {
   count_sync(progress, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun),
              static_cast<bool>(status));
   if (!status) log_warning("backup", "mailbox " + mailbox.id.text() + ": " + std::string(name_of(status.error().kind)));
-  const std::chrono::seconds wait = wait_after(mailbox, status, progress.items_new > 0, rest.get());
+  const std::chrono::seconds wait = wait_after(as_it_is_now(mailbox), status, progress.items_new > 0, rest.get());
   std::string reason = status ? "" : source ? reason_of_sync(status.error()) : reason_without_session(status.error());
   if (!status && status.error().is_temporary()) reason += "; tried again in " + std::to_string(wait.count()) + " s";
   if (!stop.stop_requested()) finish_sync(mailbox.id, moment, status, reason, progress);
   const std::lock_guard lock(mutex_);
   running_.erase(mailbox.id);
-  if (status && accepts_vanished) accepting_.erase(mailbox.id);
+  if (!status && accepts_vanished) accepting_.insert(mailbox.id);
   // Whoever asked for another sync meanwhile gets it. A change that a watch saw meanwhile, and another schedule, wait where the
   // server wants to be left alone.
   const auto due = due_.find(mailbox.id);

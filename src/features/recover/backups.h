@@ -101,7 +101,8 @@ class Backups {
   static constexpr std::chrono::hours proof_patience{3};  // for its server, from its first try on: then the night is over
   void work(const std::stop_token& stop);
   std::optional<std::function<void(const std::stop_token&)>> next_job();
-  void sync_one(const Mailbox& mailbox, const std::stop_token& stop);
+  Mailbox as_it_is_now(const Mailbox& known);
+  void sync_one(const Mailbox& planned, const std::stop_token& stop);
   enum class RestoreWork { begin, take_up, verify };  // take_up: what the last process did not finish
   struct WaitingRestore {
     Id job;

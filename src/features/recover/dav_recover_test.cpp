@@ -429,6 +429,18 @@ TEST_F(DavRecoverTest, only_chosen_types_are_read_and_what_is_there_of_others_st
   }
 }
 
+TEST_F(DavRecoverTest, an_item_that_becomes_one_of_a_type_that_is_not_chosen_is_over) {
+  mailbox.types = {mailboxes::ItemType::event};
+  ASSERT_TRUE(sync());
+  const Milliseconds first = now;
+  const Picture then = backed_up(first);
+  work().put("e2.ics", "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VTODO\r\nUID:e2\r\nSUMMARY:e2\r\nEND:VTODO\r\nEND:VCALENDAR\r\n");
+  ASSERT_TRUE(sync());
+  EXPECT_FALSE(backed_up(now)["Calendars/Work"].contains({event("e2"), {}}));
+  EXPECT_TRUE(backed_up(now)["Calendars/Work"].contains({event("e3"), {}}));
+  EXPECT_EQ(backed_up(first), then);
+}
+
 TEST_F(DavRecoverTest, an_item_whose_type_nobody_tells_is_not_left_out) {
   dav.ways.tells_types = false;
   mailbox.types = {mailboxes::ItemType::task};

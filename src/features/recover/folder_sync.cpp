@@ -45,6 +45,14 @@ void FolderSync::leave_out_others(std::vector<ItemHead>& heads) const {
   }
 }
 
+// What has become an item of a type that is not chosen is not what was backed up under its name any more.
+void FolderSync::end_other_types(Changes& changes) const {
+  for (const ItemHead& head : changes.items) {
+    const std::string_view name = mailboxes::item_name(head.id);
+    if (!name.empty() && head.type_is_told && !chosen_.types.has(head.type)) changes.gone.push_back(std::string(name) + '\n');
+  }
+}
+
 // What was backed up before its type was taken out of the choice stays as it is.
 bool FolderSync::is_read(const std::string& id) const {
   const auto known = known_.find(id);
@@ -55,6 +63,7 @@ Status FolderSync::step(bool& more, const Deadline& deadline) {
   ASSIGN_OR_RETURN(Changes changes, heard(source_.changes(row_.folder, row_.mark, run_.settings.step_items, deadline)));
   if (changes.mark.size() > mailboxes::mark_bytes_max) return Error{ErrorKind::corrupt, "the source gives a mark without end"};
   if (changes.more && changes.mark == row_.mark) return Error{ErrorKind::corrupt, "the source does not come to an end"};
+  if (!chosen_.is_all) end_other_types(changes);
   leave_out_others(changes.items);
   FolderStep step;
   step.moment = run_.moment;
@@ -261,6 +270,12 @@ void FolderSync::take_kept(std::vector<KeepingQueue::Kept> kept, FolderStep& ste
   }
 }
 
+// Only a version of this very sync can be in the step: to look for every other one would take a search for each item.
+std::vector<ItemRow>::iterator FolderSync::added_in(FolderStep& step, const ItemRow& known) const {
+  if (known.since != run_.moment) return step.added.end();
+  return std::ranges::find(step.added, known.id, &ItemRow::id);
+}
+
 void FolderSync::take_changed(const ItemRow& known, const ItemHead& head, FolderStep& step) {
   ItemRow item = known;
   item.head.flags = head.flags;
@@ -268,7 +283,7 @@ void FolderSync::take_changed(const ItemRow& known, const ItemHead& head, Folder
   item.head.received_at = head.received_at;
   item.head.zone_minutes = head.zone_minutes;
   ++progress_.items_changed;
-  const auto added = std::find_if(step.added.begin(), step.added.end(), [&](const ItemRow& each) { return each.id == item.id; });
+  const auto added = added_in(step, known);
   if (added != step.added.end()) {
     added->head = item.head;
   } else {
@@ -286,7 +301,7 @@ void FolderSync::take_gone(const std::string& source_id, FolderStep& step) {
   if (found == known_.end()) return;
   ++progress_.items_gone;
   const Id id = found->second.id;
-  const auto added = std::find_if(step.added.begin(), step.added.end(), [&](const ItemRow& each) { return each.id == id; });
+  const auto added = added_in(step, found->second);
   if (added != step.added.end())
     step.added.erase(added);
   else

@@ -41,6 +41,7 @@ class FolderSync {
 
  private:
   using Content = mailboxes::MailboxSource::Content;
+  void end_other_types(mailboxes::Changes& changes) const;
   void leave_out_others(std::vector<mailboxes::ItemHead>& heads) const;
   bool is_read(const std::string& id) const;
   Status take(const mailboxes::Changes& changes, FolderStep& step, const Deadline& deadline);
@@ -57,6 +58,7 @@ class FolderSync {
   bool is_asked_again(const Content& content);
   Status give_batch(const Deadline& deadline);
   void take_kept(std::vector<KeepingQueue::Kept> kept, FolderStep& step);
+  std::vector<ItemRow>::iterator added_in(FolderStep& step, const ItemRow& known) const;
   void take_changed(const ItemRow& known, const mailboxes::ItemHead& head, FolderStep& step);
   void take_gone(const std::string& source_id, FolderStep& step);
   std::vector<std::string> versions_of(std::string_view name) const;

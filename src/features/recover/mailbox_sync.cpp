@@ -24,6 +24,7 @@ struct MailboxSync::State {
   std::optional<Error> failure{};             // the first one
   std::optional<Error> refusal{};             // of one folder: the first one
   std::size_t folders_read = 0;
+  std::vector<FolderRow> missing{};       // that are not listed, or not as a folder with items
   std::vector<FolderRow> gone{}, kept{};  // that the source does not know any more; and all others
 
   Status run(const Deadline& deadline);
@@ -37,7 +38,7 @@ struct MailboxSync::State {
   FolderSync::Chosen chosen_of(const mailboxes::Folder& folder) const;
   Result<std::vector<FolderRow>> update_folders(const Deadline& deadline);
   bool is_left_by_a_proof(const mailboxes::Folder& folder) const;
-  Status look_for_missing(std::vector<FolderRow> missing, std::vector<FolderRow>& rows, const Deadline& deadline);
+  Status look_for_missing(const Deadline& deadline);
   Status end_vanished(const Deadline& deadline);
   Result<std::string> how_much_vanished(const Deadline& deadline);
   void note_trouble(const mailboxes::FolderPath& path, const std::string& why, const Error& error);
@@ -74,6 +75,9 @@ Result<std::vector<FolderRow>> MailboxSync::State::update_folders(const Deadline
     const FolderSync::Chosen types = chosen_of(folder);
     if (types.types.is_none()) continue;
     const auto found = std::find_if(known.begin(), known.end(), [&](const FolderRow& row) { return row.folder.id == folder.id; });
+    // A folder that was deleted above others stays in the list without items (RFC 9051 section 6.3.5), as may one whose rights
+    // were taken: what it held is asked for by its name.
+    if (found != known.end() && found->folder.holds_items && !folder.holds_items) continue;
     FolderRow row;
     if (found != known.end()) {
       row = *found;
@@ -93,8 +97,8 @@ Result<std::vector<FolderRow>> MailboxSync::State::update_folders(const Deadline
     chosen[row.id] = types;
     rows.push_back(std::move(row));
   }
-  RETURN_IF_ERROR(look_for_missing(std::move(known), rows, deadline));
   kept.insert(kept.end(), rows.begin(), rows.end());
+  missing = std::move(known);
   return rows;
 }
 
@@ -109,8 +113,7 @@ void MailboxSync::State::note_trouble(const mailboxes::FolderPath& path, const s
 
 // Folders that are listed no more. That a listing leaves one out may mean that the account lost a right, so that it is asked for
 // by its name: only one that the source does not know is gone.
-Status MailboxSync::State::look_for_missing(std::vector<FolderRow> missing, std::vector<FolderRow>& rows,
-                                            const Deadline& deadline) {
+Status MailboxSync::State::look_for_missing(const Deadline& deadline) {
   for (FolderRow& row : missing) {
     const bool can_be_there = row.folder.holds_items && !is_left_by_a_proof(row.folder);
     const Result<bool> there = can_be_there ? parts.source.is_there(row.folder, deadline) : Result<bool>(false);
@@ -118,7 +121,8 @@ Status MailboxSync::State::look_for_missing(std::vector<FolderRow> missing, std:
     if (!there && !(has_session && is_about_one_folder(there.error()))) return there.error();
     if (there && *there) {
       chosen[row.id] = chosen_of(row.folder);
-      rows.push_back(std::move(row));
+      kept.push_back(row);
+      waiting.push_back(std::move(row));
     } else if (there || settings.accepts_vanished) {
       gone.push_back(std::move(row));
     } else {
@@ -287,6 +291,11 @@ Status MailboxSync::State::run(const Deadline& deadline) {
     read_folders(parts.source, run, deadline);
   }
   if (!waiting.empty()) read_folders(parts.source, run, deadline);  // the second one ended after the first had no more to do
+  if (failure) return *failure;
+  // After the others, which whatever is said of these must not keep from being read.
+  RETURN_IF_ERROR(look_for_missing(deadline));
+  progress.folders += waiting.size();
+  read_folders(parts.source, run, deadline);
   if (failure) return *failure;
   RETURN_IF_ERROR(end_vanished(deadline));
   return refusal && folders_read == 0 ? Status(*refusal) : done();

@@ -98,7 +98,8 @@ Result<std::vector<Group>> select(BackupBook& book, const RestoreRequest& reques
     if (!request.item.is_none()) std::erase_if(group.items, [&](const ItemRow& item) { return item.id != request.item; });
     if (!chosen.empty()) std::erase_if(group.items, [&](const ItemRow& item) { return !chosen.contains(item.id); });
     const bool takes_all = request.item.is_none() && chosen.empty();
-    if (folder.folder.holds_items && (takes_all || !group.items.empty())) groups.push_back(std::move(group));
+    // One that holds no items any more may still have held some at that moment.
+    if ((folder.folder.holds_items && takes_all) || !group.items.empty()) groups.push_back(std::move(group));
   }
   if (folders.empty())
     return Error{ErrorKind::not_found, "nothing was backed up at that moment", "nothing was backed up at that moment"};

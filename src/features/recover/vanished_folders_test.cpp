@@ -62,6 +62,34 @@ TEST_F(VanishedFoldersTest, a_folder_that_is_listed_no_more_and_refused_stays_as
   EXPECT_EQ(backed_up(now), at_server());
 }
 
+// Whoever deletes a folder with others below it leaves a name without items in the list.
+TEST_F(VanishedFoldersTest, a_folder_that_holds_no_items_any_more_is_over_when_the_server_says_so_and_comes_back) {
+  sync_and_remember();
+  FakeFolder& work = server.folders["Work"];
+  const auto messages = std::exchange(work.messages, {});
+  work.attributes = "\\Noselect";
+  server.faults.closed_folders["Work"] = "NO [NOPERM] Permission denied";
+  ASSERT_TRUE(sync());
+  EXPECT_TRUE(says("Work is listed no more and refused")) << reason();
+  EXPECT_EQ(backed_up(now)["Work"], before["Work"]);
+  server.faults.closed_folders["Work"] = "NO [NONEXISTENT] no such mailbox";
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(sync());
+    EXPECT_EQ(reason(), "");
+    EXPECT_TRUE(backed_up(now)["Work"].empty());
+    EXPECT_EQ(backed_up(then), before);
+  }
+  work.attributes = "";
+  server.faults = {};
+  RestoreRequest request;
+  request.as_of = then;
+  request.from = {"Work"};
+  const auto report = restore(request);
+  ASSERT_TRUE(report) << report.error().detail;
+  EXPECT_TRUE(report->is_exact());
+  EXPECT_EQ(at_server()["Work"], before["Work"]);
+}
+
 TEST_F(VanishedFoldersTest, a_no_that_gives_no_reason_is_no_deletion) {
   sync_and_remember();
   server.faults.unlisted = {"Work"};

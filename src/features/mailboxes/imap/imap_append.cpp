@@ -127,8 +127,8 @@ Status ImapAppends::tell(const imap::Response& added, std::size_t count) {
 // Of a refused group nothing was taken (RFC 3502): each of its messages is asked for by itself, so that the one that is refused
 // for good fails alone, and a server that takes few at a time gets on. Where the session is at its end so is the first of these.
 Status ImapAppends::append_one_by_one(const Group& refused) {
-  group_messages_max_ = 1;
   for (const Message& message : refused.messages) RETURN_IF_ERROR(append_alone(message));
+  group_messages_max_ = 1;  // fewer for a while
   return done();
 }
 
