@@ -95,7 +95,8 @@ class NoDumpAndNoLeftover(World):
 
     def new_files(self):
         for folder in (*TEMPORARY, self.mailhold.folder, self.mailhold.data):
-            for path in pathlib.Path(folder).rglob("*"):
+            # Others work in the temporary folders too, and take theirs away while this looks.
+            for path in (pathlib.Path(inside) / name for inside, _, names in os.walk(folder) for name in names):
                 try:
                     if path.is_file() and not path.is_symlink() and path.stat().st_mtime >= self.started and path.stat().st_size < 1 << 28:
                         yield path
