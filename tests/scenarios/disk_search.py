@@ -1,4 +1,5 @@
 """What T1 looks at: the files of an installation, of temporary folders and logs, and core files, for planted text in every usual writing."""
+import os
 import pathlib
 import re
 import time
@@ -38,7 +39,8 @@ class DiskSearch:
     def files_of_others(self):
         """What is new in temporary folders and the logs of the system, and core files anywhere near."""
         for folder in TEMPORARY:
-            for path in pathlib.Path(folder).rglob("*"):
+            # Others work there too, and take their folders away while this looks.
+            for path in (pathlib.Path(inside) / name for inside, _, names in os.walk(folder) for name in names):
                 try:
                     if path.is_file() and not path.is_symlink() and path.stat().st_mtime >= self.started and path.stat().st_size < SIZE_MAX:
                         yield path
