@@ -186,7 +186,8 @@ Status ImapCommandFilter::receive(std::string_view bytes) {
     switch (state_) {
       case State::over: return done();  // it said LOGOUT
       case State::awaiting_server:
-      case State::awaiting_enabled: return Error{ErrorKind::bug, "bytes while the server is to speak"};
+      case State::awaiting_enabled:
+      case State::awaiting_idle: return Error{ErrorKind::bug, "bytes while the server is to speak"};
       case State::small_literal:
       case State::message:
       case State::skipped_message: {
@@ -218,11 +219,8 @@ Status ImapCommandFilter::receive(std::string_view bytes) {
         const std::string line = input_.substr(0, input_.size() - 2);
         input_.clear();
         RETURN_IF_ERROR(state_ == State::idle ? take_idle_line(line) : take_line(line));
-        if (state_ == State::awaiting_server && !bytes.empty()) {
-          // It did not wait for the server's word: what follows could be read as a command.
-          return broken("a message that did not wait for the server");
-        }
-        if (state_ == State::awaiting_enabled && !bytes.empty()) return broken("a command that did not wait for its ENABLE");
+        // How they are to be read, only the server's answer says.
+        if (!wants_input() && !bytes.empty()) return broken("bytes that did not wait for the server's answer");
         break;
       }
     }
@@ -233,18 +231,34 @@ Status ImapCommandFilter::receive(std::string_view bytes) {
 Status ImapCommandFilter::take_line(std::string_view line) {
   if (!may_be_said(line)) return broken("a line with control characters or bytes above ASCII");
   if (state_ == State::message_end) return take_behind_message(line);
-  if (command_.empty()) {
-    const std::size_t space = line.find(' ');
-    tag_ = line.substr(0, space);
-    if (!is_tag(tag_) || space == std::string_view::npos) return broken("a command without a tag");
-    line.remove_prefix(space + 1);
-  }
+  if (command_.empty()) RETURN_IF_ERROR(begin_command(line));
   if (const auto mark = literal_mark(line)) {
     command_ += line.substr(0, mark->begin);
     return take_literal(mark->size, mark->waits);
   }
   command_ += line;
   return finish_command();
+}
+
+// Takes the tag off `line`.
+Status ImapCommandFilter::begin_command(std::string_view& line) {
+  const std::size_t space = line.find(' ');
+  tag_ = line.substr(0, space);
+  if (!is_tag(tag_) || space == std::string_view::npos) return broken("a command without a tag");
+  // A server that ended IDLE by itself may answer a DONE that was under way as a command of that tag.
+  if (equals_ignoring_case(tag_, "DONE")) return broken("a tag that ends IDLE");
+  if (open_.contains(tag_)) return broken("a tag that comes again before it is answered");
+  line.remove_prefix(space + 1);
+  return done();
+}
+
+// Before a command is sent on.
+Status ImapCommandFilter::open_command(bool is_awaited) {
+  if (is_awaited && !open_.empty()) return broken("a command to be awaited, and others that are not answered");
+  if (open_.size() == open_commands_max)
+    return Error{ErrorKind::limit_exceeded, "worker sends too many commands that are not answered"};
+  open_.insert(tag_);
+  return done();
 }
 
 Status ImapCommandFilter::take_literal(std::uint64_t size, bool waits) {
@@ -299,6 +313,7 @@ Status ImapCommandFilter::take_message(const std::string& folder, std::string_vi
     return done();
   }
   if (!waits && !rules_.literal_plus) return broken("a literal that does not wait, which the server does not take");
+  RETURN_IF_ERROR(open_command(!rules_.literal_plus));
   for_server_ +=
       tag_ + " APPEND " + quoted(folder) + *allowed + " {" + std::to_string(size) + (rules_.literal_plus ? "+}\r\n" : "}\r\n");
   state_ = rules_.literal_plus ? State::message : State::awaiting_server;
@@ -339,10 +354,15 @@ Status ImapCommandFilter::take_next_message(std::string_view line) {
 
 void ImapCommandFilter::server_continues() {
   if (state_ == State::awaiting_server) state_ = State::message;
+  if (state_ == State::awaiting_idle) state_ = State::idle;
 }
 
 void ImapCommandFilter::server_answered(std::string_view tag) {
-  if (!wants_input() && tag == tag_) state_ = State::line;
+  const auto command = open_.find(tag);
+  if (command == open_.end()) return;
+  open_.erase(command);
+  // A server may also end IDLE by itself.
+  if (tag == tag_ && (!wants_input() || state_ == State::idle)) state_ = State::line;
 }
 
 void ImapCommandFilter::server_said(std::string_view line) {
@@ -367,10 +387,12 @@ Status ImapCommandFilter::finish_command() {
     refuse("BAD", "APPEND without a message");
     return done();
   }
+  const std::string& word = words->keywords[0];
+  RETURN_IF_ERROR(open_command(word == "ENABLE" || word == "IDLE"));
   for_server_ += tag_ + " " + command + "\r\n";
-  if (words->keywords[0] == "ENABLE") state_ = State::awaiting_enabled;
-  if (words->keywords[0] == "IDLE") state_ = State::idle;
-  if (words->keywords[0] == "LOGOUT") state_ = State::over;
+  if (word == "ENABLE") state_ = State::awaiting_enabled;
+  if (word == "IDLE") state_ = State::awaiting_idle;
+  if (word == "LOGOUT") state_ = State::over;
   return done();
 }
 

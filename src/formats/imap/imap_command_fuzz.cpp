@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "base/text.h"
+#include "fakes/orderly_imap_server.h"
 #include "formats/imap/imap_command_filter.h"
 #include "fuzz_seeds.h"
 
@@ -13,12 +14,33 @@ std::vector<std::string> fuzz_seeds() {
       "\0a1 CREATE \"Mailhold proof 0123456789abcdef0123456789abcdef\"\r\na2 DELETE \"Mailhold proof 0123456789abcdef0123456789abcdef\"\r\n"s,
       "\0a1 APPEND INBOX (\\Seen) {3+}\r\nabc (a[) \"02-Nov-2026 10:00:00 +0000\" {4+}\r\n\r\nx {1+}\r\ny\r\na2 NOOP\r\n"s,
       "\0a1 APPEND INBOX {1+}\r\nx (\\Deleted) {1+}\r\nx\r\na2 NOOP\r\n"s,
-      "\0a1 APPEND Sent {3+}\r\nabc (\\Deleted) {4+}\r\n\r\nx\r\na2 APPEND INBOX {1+}\r\nx () {1+}\r\ny\r\n"s};
+      "\0a1 APPEND Sent {3+}\r\nabc (\\Deleted) {4+}\r\n\r\nx\r\na2 APPEND INBOX {1+}\r\nx () {1+}\r\ny\r\n"s,
+      "\0a NOOP\r\nb LIST \"\" *\r\n\xff\xff"
+      "c APPEND INBOX {3}\r\n\xff"
+      "abc\r\n\xff"
+      "d IDLE\r\n\xff"
+      "DONE\r\n\xff"
+      "e NOOP\r\n"s,
+      "\0a NOOP\r\na APPEND INBOX {3}\r\n\xff"
+      "b IDLE\r\n\xff\xfe"
+      "c APPEND INBOX {999}\r\n\xff"
+      "d ENABLE UTF8=ACCEPT\r\n\xff\xff"s};
 }
 
 std::vector<std::string> fuzz_words() {
-  return {"\r\n", "\n",     "\"",    "\\",     "{1}\r\n", "{1+}\r\n",  "(",        ")",          "[",         "]",
-          " ",    "DELETE", "STORE", "APPEND", "INBOX",   "\\Deleted", "(\\Seen)", " {1+}\r\nx", "~{1+}\r\n", "CATENATE"};
+  return {"\r\n",       "\n",
+          "\"",         "\\",
+          "{1}\r\n",    "{1+}\r\n",
+          "(",          ")",
+          "[",          "]",
+          " ",          "DELETE",
+          "STORE",      "APPEND",
+          "INBOX",      "\\Deleted",
+          "(\\Seen)",   " {1+}\r\nx",
+          "~{1+}\r\n",  "CATENATE",
+          "\xff",       "\xfe",
+          "a NOOP\r\n", "b IDLE\r\n",
+          "DONE\r\n",   "c APPEND INBOX {9}\r\n"};
 }
 
 namespace {
@@ -76,6 +98,47 @@ void check_restoring(std::string_view server) {
   }
 }
 
+// A session with a server that asks for the word before each message: each byte 0xff has it speak once, 0xfe end its idling.
+class Conversation {
+ public:
+  void run(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const std::size_t end = std::min(bytes.find_first_of("\xff\xfe"), bytes.size());
+      written_ += bytes.substr(0, end);
+      pass();
+      if (end < bytes.size()) hear(bytes[end] == '\xff' ? server_.speak() : server_.end_idle());
+      bytes.remove_prefix(std::min(end + 1, bytes.size()));
+      pass();
+    }
+    while (hear(server_.speak())) pass();
+  }
+  // Both count the same, where the session ended, too.
+  void check() const {
+    if (!server_.strays().empty() || server_.messages() != filter_.appended()) std::abort();
+  }
+
+ private:
+  void pass() {
+    if (!written_.empty() && goes_on_ && filter_.wants_input())
+      goes_on_ = static_cast<bool>(filter_.receive(std::exchange(written_, {})));
+    server_.receive(filter_.take_for_server());
+  }
+  bool hear(const std::optional<std::string>& line) {
+    if (!line) return false;
+    if (line->starts_with("+"))
+      filter_.server_continues();
+    else if (line->starts_with("*"))
+      filter_.server_said(*line);
+    else
+      filter_.server_answered(line->substr(0, line->find(' ')));
+    return true;
+  }
+  ImapCommandFilter filter_{{Purpose::restore_write, {"INBOX"}, false, false}};
+  mailhold::OrderlyImapServer server_{100};
+  std::string written_;  // by the worker, not yet taken
+  bool goes_on_ = true;
+};
+
 }  // namespace
 
 // Whatever a worker says, in whatever pieces: the server sees the same, and outside of messages never a word of these.
@@ -86,6 +149,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t cut = data[0] % (bytes.size() + 1);
   check_framing(reading, bytes, cut);
   check_framing(restoring, bytes, cut);
+  Conversation conversation;
+  conversation.run(bytes);
+  conversation.check();
   ImapCommandFilter whole(reading), restore(restoring);
   (void)whole.receive(bytes);
   const std::string server = whole.take_for_server();

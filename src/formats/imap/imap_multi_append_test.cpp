@@ -120,12 +120,12 @@ TEST_F(ImapMultiAppend, the_first_message_has_the_same_words) {
 }
 
 TEST_F(ImapMultiAppend, a_command_has_so_many_messages_and_the_next_one_as_many) {
-  const auto command = [](std::size_t count) {
-    std::string bytes = "a APPEND INBOX {1+}\r\nx";
+  const auto command = [](std::size_t count, const std::string& tag = "a") {
+    std::string bytes = tag + " APPEND INBOX {1+}\r\nx";
     for (std::size_t i = 1; i < count; ++i) bytes += " {1+}\r\nx";
     return bytes + "\r\n";
   };
-  EXPECT_EQ(run(filter_for({"*"}), command(append_messages_max) + command(append_messages_max)).appended,
+  EXPECT_EQ(run(filter_for({"*"}), command(append_messages_max) + command(append_messages_max, "b")).appended,
             2 * append_messages_max);
   const Outcome more = run(filter_for({"*"}), command(append_messages_max + 1));
   ASSERT_TRUE(more.end);

@@ -23,6 +23,7 @@ class ScopeTest : public testing::Test {
     if (!filter->receive("a " + command + "\r\n")) return false;
     const std::string seen = filter->take_for_server();
     filter->take_for_worker();
+    filter->server_answered("a");
     return !seen.empty();
   }
   std::unique_ptr<ImapCommandFilter> filter;

@@ -180,8 +180,15 @@ TEST(ImapCommandFilter, a_journal_may_be_emptied_and_nothing_more) {
 }
 
 TEST(ImapCommandFilter, during_idle_only_done_passes) {
-  EXPECT_EQ(run(filter_for(Purpose::backup_read), "a IDLE\r\nDONE\r\nb NOOP\r\n").server, "a IDLE\r\nDONE\r\nb NOOP\r\n");
-  EXPECT_TRUE(run(filter_for(Purpose::backup_read), "a IDLE\r\nb NOOP\r\n").ended);
+  const auto after_idling = [](std::string_view bytes) {
+    auto filter = filter_for(Purpose::backup_read);
+    EXPECT_TRUE(filter.receive("a IDLE\r\n"));
+    filter.server_continues();
+    return run(std::move(filter), bytes);
+  };
+  EXPECT_EQ(after_idling("DONE\r\nb NOOP\r\n").server, "a IDLE\r\nDONE\r\nb NOOP\r\n");
+  EXPECT_TRUE(after_idling("b NOOP\r\n").ended);
+  EXPECT_TRUE(run(filter_for(Purpose::backup_read), "a IDLE\r\nDONE\r\n").ended);
 }
 
 TEST(ImapCommandFilter, it_does_not_matter_how_bytes_arrive) {
