@@ -165,11 +165,13 @@ class MessageStore {
   virtual Result<std::uint64_t> rewrap_epoch(Id tenant, Epoch epoch, std::uint32_t limit, const Deadline& deadline) = 0;
 
   // Deletes pack segments and blobs in which nothing living is left, and moves what still lives out of segments that are
-  // nearly empty.
+  // nearly empty. Does nothing while a rebuild() or another collect() is at work. corrupt, with nothing deleted, if the records
+  // name a segment whose file is gone, as those do that are older than the packs: until the next rebuild().
   virtual Result<Reclaimed> collect(const Deadline& deadline) = 0;
 
   // Writes the places and names anew from the packs and blobs, one segment after the other; others may read and keep between two.
-  // Wraps are not in them: they are the records' alone. Returns how many objects were found. cancelled with the deadline's stop.
+  // Wraps are not in them: they are the records' alone. Waits for a collect(). Returns how many objects were found. cancelled
+  // with the deadline's stop.
   virtual Result<std::uint64_t> rebuild(const Deadline& deadline) = 0;
 };
 
