@@ -114,6 +114,42 @@ TEST_F(InspectedStore, a_damaged_part_is_the_damage_of_all_messages_with_it) {
   EXPECT_EQ(judged(with), all_are(Soundness::not_in_records, with));
 }
 
+TEST_F(InspectedStore, damaged_parts_are_written_anew_when_they_are_kept_again) {
+  const std::string first = random_bytes(4000), second = random_bytes(4000);
+  Composed old = compose("old", first);
+  old.add("--b\r\n\r\n", base64_body(second), BodyEncoding::base64);
+  const Id old_id = keep_one(old);
+  const auto damage_both = [&, places = places_of_parts()] {
+    ASSERT_EQ(places.size(), 2U);
+    for (const auto& place : places) damage(place, record_head + place[2].number() / 2);
+  };
+  damage_both();
+  const Id unnoticed = keep_one(compose("before anybody looked", first));
+  EXPECT_EQ(judged({old_id, unnoticed}), all_are(Soundness::damaged, {old_id, unnoticed}));
+  const Composed again = compose("again", first), other = compose("other", second);
+  const Id again_id = Id::random(), other_id = Id::random();
+  kept[again_id] = again.bytes;
+  kept[other_id] = other.bytes;
+  EXPECT_EQ(keep(again, again_id)->parts_new, 1U);
+  EXPECT_EQ(keep(other, other_id)->parts_new, 1U);
+  EXPECT_EQ(judged({again_id, other_id}), all_are(Soundness::whole, {again_id, other_id}));
+  EXPECT_EQ(judged({old_id}), all_are(Soundness::damaged, {old_id}));
+  const Id shared = keep_one(compose("the new one is shared", first));
+  EXPECT_EQ(places_of_parts().size(), 2U);
+  EXPECT_EQ(judged({shared}), all_are(Soundness::whole, {shared}));
+  // Whoever was kept with the old ones has them still.
+  damage_both();
+  EXPECT_EQ(judged({old_id, unnoticed}), all_are(Soundness::whole, {old_id, unnoticed}));
+}
+
+TEST_F(InspectedStore, what_is_larger_than_a_lowered_limit_is_no_damage) {
+  const Id large = keep_one(compose("large", random_bytes(4000))), small = keep_one(letter("small"));
+  settings.message_bytes_max = 2000;
+  open();
+  EXPECT_EQ(judged({large}), all_are(Soundness::not_read_here, {large}));
+  EXPECT_EQ(judged({small}), all_are(Soundness::whole, {small}));
+}
+
 TEST_F(InspectedStore, what_lies_alone_is_judged_as_a_bundle_is) {
   const Id alone = keep_one(letter("alone"));
   const std::vector<Id> bundled = keep_letters(3, "bundled", 1000), all{alone, bundled[0], bundled[1], bundled[2]};

@@ -69,6 +69,7 @@ class PackedStore final : public MessageStore {
     Inspection inspection(shelf_, settings_.message_bytes_max, keys_, is_of, deadline);
     for (const Id& each : messages) {
       ASSIGN_OR_RETURN(const Inspected one, inspection.look_at(tenant, each));
+      RETURN_IF_ERROR(share_no_more(tenant, inspection.take_damaged_parts(), deadline));
       RETURN_IF_ERROR(found(one));
     }
     return done();
@@ -144,6 +145,15 @@ class PackedStore final : public MessageStore {
 
  private:
   NewObjects::Rooms objects() { return {settings_, *packs_, blobs_, packing_}; }
+
+  // Whoever keeps such a part again finds none, and writes it anew. Messages that were kept with it name its object.
+  Status share_no_more(Id tenant, const std::vector<Id>& damaged_parts, const Deadline& deadline) {
+    if (damaged_parts.empty()) return done();
+    const std::lock_guard lock(turn_);
+    for (const Id& part : damaged_parts) RETURN_IF_ERROR(rows_.remove_names_of(tenant, part, deadline));
+    recent_.clear();
+    return done();
+  }
 
   // With turn_ held.
   Status prepare_release(const Deadline& deadline) {

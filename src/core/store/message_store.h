@@ -83,6 +83,7 @@ enum class Soundness : std::uint8_t {
   key_missing,       // keyd has no key any more that a wrap of it names
   key_does_not_fit,  // it has one of that name, and another one
   bytes_missing,     // the segment or blob is not there
+  not_read_here,     // larger than message_bytes_max, or written by a later version
   bytes_of_another,  // what lies at its place is not known to be its own: the place is wrong, or its seal's beginning damaged
 };
 
@@ -114,7 +115,8 @@ class MessageStore {
   virtual Result<std::string> retrieve(Id tenant, Id message, const Deadline& deadline, const IsOf& is_of = {}) = 0;
 
   // Reads messages as retrieve() does and tells of each whether it comes back, and else why not, in the order given; with `is_of`
-  // one that it does not know is damaged. Those of one bundle cost one reading of it where they follow each other. Ends with the
+  // one that it does not know is damaged. Those of one bundle cost one reading of it where they follow each other. A part
+  // that is damaged is not shared any more: kept again, it is written anew. Ends with the
   // first error of `found`, and with what passes: unavailable, timed_out, cancelled.
   using Found = std::function<Status(const Inspected& one)>;
   virtual Status inspect(Id tenant, const std::vector<Id>& messages, const IsOf& is_of, const Found& found,
@@ -165,11 +167,13 @@ class MessageStore {
   virtual Result<std::uint64_t> rewrap_epoch(Id tenant, Epoch epoch, std::uint32_t limit, const Deadline& deadline) = 0;
 
   // Deletes pack segments and blobs in which nothing living is left, and moves what still lives out of segments that are
-  // nearly empty.
+  // nearly empty. Does nothing while a rebuild() or another collect() is at work. corrupt, with nothing deleted, if the records
+  // name a segment whose file is gone, as those do that are older than the packs: until the next rebuild().
   virtual Result<Reclaimed> collect(const Deadline& deadline) = 0;
 
   // Writes the places and names anew from the packs and blobs, one segment after the other; others may read and keep between two.
-  // Wraps are not in them: they are the records' alone. Returns how many objects were found. cancelled with the deadline's stop.
+  // Wraps are not in them: they are the records' alone. Waits for a collect(). Returns how many objects were found. cancelled
+  // with the deadline's stop.
   virtual Result<std::uint64_t> rebuild(const Deadline& deadline) = 0;
 };
 

@@ -18,6 +18,8 @@ void note_members(const StoreRows::Found& bundle, std::vector<StoreRows::Found>&
   for (const Id& message : split_ids(bundle.name)) found.push_back({bundle.object, std::string(message.bytes()), ++member});
 }
 
+}  // namespace
+
 // Places of objects that were found, written to the rows a thousand at a time.
 class Places {
  public:
@@ -43,6 +45,8 @@ class Places {
     found_.clear();
     return outcome_;
   }
+  // What was found in a file that is gone meanwhile.
+  void forget() { found_.clear(); }
   std::uint64_t count() const { return count_; }
 
  private:
@@ -53,35 +57,66 @@ class Places {
   std::uint64_t count_ = 0;
 };
 
-}  // namespace
-
 Result<Reclaimed> PackSpace::collect(const Deadline& deadline) {
   Reclaimed reclaimed;
+  // A rebuild has yet to write down what lies in the segments that it has not come to.
+  const std::unique_lock alone(sweeping_, std::try_to_lock);
+  if (!alone) return reclaimed;
+  ASSIGN_OR_RETURN(Living living, look(deadline));
+  RETURN_IF_ERROR(expect_rows_of_these_packs(living, deadline));
   ASSIGN_OR_RETURN(reclaimed.names, rows_.remove_orphaned_names(deadline));
-  RETURN_IF_ERROR(collect_segments(reclaimed, deadline));
+  RETURN_IF_ERROR(collect_segments(living, reclaimed, deadline));
   RETURN_IF_ERROR(collect_blobs(reclaimed, deadline));
   return reclaimed;
 }
 
-Status PackSpace::collect_segments(Reclaimed& reclaimed, const Deadline& deadline) {
-  std::vector<std::uint64_t> finished;
-  std::map<std::uint64_t, std::uint64_t> file_bytes;
+Result<PackSpace::Living> PackSpace::look(const Deadline& deadline) {
+  Living living;
   {
     // Whatever lies in these is in the rows, or was left by a batch that failed.
     const std::lock_guard lock(turn_);
-    ASSIGN_OR_RETURN(finished, shelf_.packs().finished());
+    ASSIGN_OR_RETURN(living.finished, shelf_.packs().finished());
     ASSIGN_OR_RETURN(const std::vector<segments::SegmentFile> files, shelf_.packs().list());
-    for (const segments::SegmentFile& file : files) file_bytes[file.number] = file.bytes;
+    for (const segments::SegmentFile& file : files) living.file_bytes[file.number] = file.bytes;
   }
   ASSIGN_OR_RETURN(const std::vector<StoreRows::SegmentUse> uses, rows_.segments_in_use(deadline));
-  std::map<std::uint64_t, std::uint64_t> living;
-  for (const StoreRows::SegmentUse& use : uses) living[use.segment] = use.bytes;
+  for (const StoreRows::SegmentUse& use : uses) living.bytes[use.segment] = use.bytes;
+  return living;
+}
+
+// Those behind the newest file may have been begun since it was looked for.
+std::vector<std::uint64_t> PackSpace::named_without_file(const Living& living) {
+  std::vector<std::uint64_t> missing;
+  if (living.file_bytes.empty()) return missing;
+  for (const auto& [segment, bytes] : living.bytes) {
+    if (segment < living.file_bytes.rbegin()->first && !living.file_bytes.contains(segment)) missing.push_back(segment);
+  }
+  return missing;
+}
+
+// Rows from before a segment was emptied name it, and not the one that all of it was moved to. What a rebuild did not find either
+// is nowhere.
+Status PackSpace::expect_rows_of_these_packs(const Living& living, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const std::set<std::uint64_t> not_found, rows_.segments_not_found(deadline));
+  for (const std::uint64_t segment : named_without_file(living)) {
+    if (not_found.contains(segment)) continue;
+    return Error{ErrorKind::corrupt, "the records name segment " + segments::segment_file_name(segment) +
+                                         ", whose file is gone: no space is given back before the places are written anew by "
+                                         "mailhold backup check --set-places"};
+  }
+  return done();
+}
+
+Status PackSpace::collect_segments(Living& living, Reclaimed& reclaimed, const Deadline& deadline) {
   std::size_t moved_segments = 0;
-  for (const std::uint64_t segment : finished) {
-    const bool is_sparse = living.contains(segment) && living[segment] < file_bytes[segment] / living_share_min;
+  for (const std::uint64_t segment : living.finished) {
+    if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "asked to stop"};
+    const auto bytes = living.bytes.find(segment);
+    const bool lives = bytes != living.bytes.end();
+    const bool is_sparse = lives && bytes->second < living.file_bytes[segment] / living_share_min;
     if (is_sparse && moved_segments++ < segments_moved_at_once_max)
       RETURN_IF_ERROR(move_out_of(segment, reclaimed, deadline));
-    else if (living.contains(segment))
+    else if (lives)
       continue;
     RETURN_IF_ERROR(shelf_.packs().remove(segment));
     ++reclaimed.segments;
@@ -128,21 +163,34 @@ Status PackSpace::collect_blobs(Reclaimed& reclaimed, const Deadline& deadline) 
   return done();
 }
 
-Result<std::uint64_t> PackSpace::rebuild(const Deadline& deadline) {
-  Places places(rows_, deadline);
+// Those that were not scanned before.
+Status PackSpace::scan(Places& places, std::set<std::uint64_t>& scanned) {
   ASSIGN_OR_RETURN(const std::vector<segments::SegmentFile> files, shelf_.packs().list());
   for (const segments::SegmentFile& file : files) {
-    // What was found in a segment is in the rows before anything may be moved out of it.
+    if (!scanned.insert(file.number).second) continue;
     const std::lock_guard lock(turn_);
     const auto visit = [&](const segments::Location& location, std::uint16_t, std::string_view payload) {
       return places.note(payload, {location.segment, location.offset, location.length}) ? segments::Visit::go_on
                                                                                         : segments::Visit::stop;
     };
     const auto end = shelf_.packs().scan_past_damage({file.number, 0}, visit, segments::Holes::may_hide_more);
-    if (!end && end.error().kind == ErrorKind::not_found) continue;  // nothing lived in it any more
+    if (!end && end.error().kind == ErrorKind::not_found) {
+      places.forget();
+      scanned.erase(file.number);
+      continue;
+    }
     if (!end) return end.error();
     RETURN_IF_ERROR(places.write());
   }
+  return done();
+}
+
+Result<std::uint64_t> PackSpace::rebuild(const Deadline& deadline) {
+  // Until the last place is written, nothing says which files are not needed.
+  const std::lock_guard alone(sweeping_);
+  Places places(rows_, deadline);
+  std::set<std::uint64_t> scanned;
+  RETURN_IF_ERROR(scan(places, scanned));
   ASSIGN_OR_RETURN(const std::vector<std::string> names, blobs_.list("", deadline));
   for (const std::string& name : names) {
     const Result<std::string> bytes = blobs_.get(name, deadline);
@@ -151,6 +199,10 @@ Result<std::uint64_t> PackSpace::rebuild(const Deadline& deadline) {
     if (!places.note(*bytes, {0, 0, static_cast<std::uint32_t>(bytes->size())})) break;
   }
   RETURN_IF_ERROR(places.write());
+  // Files that came meanwhile.
+  RETURN_IF_ERROR(scan(places, scanned));
+  ASSIGN_OR_RETURN(const Living living, look(deadline));
+  RETURN_IF_ERROR(rows_.note_segments_not_found(named_without_file(living), deadline));
   return places.count();
 }
 

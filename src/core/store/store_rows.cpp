@@ -21,7 +21,8 @@ const records::Schema& schema() {
        "CREATE TABLE store_uses (message bytea NOT NULL, part bytea NOT NULL, tenant bytea NOT NULL,"
        " PRIMARY KEY (message, part)) /*clustered*/;"
        "CREATE INDEX store_uses_by_part ON store_uses (part)",
-       "ALTER TABLE store_names ADD COLUMN member bigint NOT NULL DEFAULT 0"}};
+       "ALTER TABLE store_names ADD COLUMN member bigint NOT NULL DEFAULT 0",
+       "CREATE TABLE store_not_found (segment bigint NOT NULL PRIMARY KEY)"}};
   return the_schema;
 }
 
@@ -181,6 +182,12 @@ Status StoreRows::remove_names(Session& session, Id tenant, const std::vector<Id
   return done();
 }
 
+Status StoreRows::remove_names_of(Id tenant, Id object, const Deadline& deadline) {
+  RETURN_IF_ERROR(records_.execute("DELETE FROM store_names WHERE tenant = $1 AND object = $2",
+                                   {value_of(tenant), value_of(object)}, deadline));
+  return done();
+}
+
 Result<std::uint64_t> StoreRows::remove_orphaned_names(const Deadline& deadline) {
   return records_.execute(
       "DELETE FROM store_names WHERE NOT EXISTS (SELECT 1 FROM store_wraps w "
@@ -222,6 +229,24 @@ Status StoreRows::move(const std::vector<std::pair<ObjectPlace, Place>>& moves, 
                              "WHERE object = $4 AND tenant = $3 AND segment = $5 AND position = $6",
                              values, deadline));
   return done();
+}
+
+Result<std::set<std::uint64_t>> StoreRows::segments_not_found(const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const Rows rows, records_.query("SELECT segment FROM store_not_found", {}, deadline));
+  std::set<std::uint64_t> segments;
+  for (const Values& row : rows) segments.insert(static_cast<std::uint64_t>(row[0].number()));
+  return segments;
+}
+
+Status StoreRows::note_segments_not_found(const std::vector<std::uint64_t>& segments, const Deadline& deadline) {
+  std::vector<Values> values;
+  for (const std::uint64_t segment : segments) values.push_back({segment});
+  const auto work = [&](Session& session) -> Status {
+    RETURN_IF_ERROR(session.execute("DELETE FROM store_not_found", {}, deadline));
+    RETURN_IF_ERROR(session.execute_batch("INSERT INTO store_not_found (segment) VALUES ($1)", values, deadline));
+    return done();
+  };
+  return records_.transaction(work, deadline);
 }
 
 Status StoreRows::set_places(const std::vector<Found>& found, const Deadline& deadline) {

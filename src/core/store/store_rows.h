@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -102,6 +103,8 @@ class StoreRows {
   static Result<std::uint64_t> remove_object(records::Session& session, Id tenant, Id object, const Deadline& deadline);
   static Result<std::uint64_t> remove_object_and_parts(records::Session& session, Id tenant, Id object, const Deadline& deadline);
   static Status remove_names(records::Session& session, Id tenant, const std::vector<Id>& messages, const Deadline& deadline);
+  // The object is not found by a name any more.
+  Status remove_names_of(Id tenant, Id object, const Deadline& deadline);
   Status forget_deleted(const Deadline& deadline) { return records_.forget_deleted(deadline); }
 
   struct SegmentUse {
@@ -117,6 +120,9 @@ class StoreRows {
     std::string name;
     std::uint32_t member = 0;
   };
+  // Segments that the rows name and the last rebuild found no file of.
+  Result<std::set<std::uint64_t>> segments_not_found(const Deadline& deadline);
+  Status note_segments_not_found(const std::vector<std::uint64_t>& segments, const Deadline& deadline);
   Status set_places(const std::vector<Found>& found, const Deadline& deadline);
 
  private:

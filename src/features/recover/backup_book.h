@@ -167,6 +167,7 @@ class BackupBook {
     Id tenant, content;
   };
   Result<std::vector<LostContent>> lost(std::size_t limit, const Deadline& deadline);
+  Result<bool> is_lost(Id content, const Deadline& deadline);
   Status is_lost_no_more(Id content, const Deadline& deadline);
   // How many items have a version with such a content, by mailbox; mailboxes without any are left out.
   Result<std::map<Id, std::uint64_t>> count_lost_items(const Deadline& deadline);

@@ -28,6 +28,12 @@ Result<std::vector<BackupBook::LostContent>> BackupBook::lost(std::size_t limit,
   return contents;
 }
 
+Result<bool> BackupBook::is_lost(Id content, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const records::Rows rows,
+                   records_.query("SELECT 1 FROM backup_lost WHERE message = $1", {bytes_of(content)}, deadline));
+  return !rows.empty();
+}
+
 Status BackupBook::is_lost_no_more(Id content, const Deadline& deadline) {
   RETURN_IF_ERROR(records_.execute("DELETE FROM backup_lost WHERE message = $1", {bytes_of(content)}, deadline));
   return done();

@@ -25,6 +25,8 @@ std::string what_of(Soundness soundness) {
       return "keyd's key of its day does not fit: put back the keystore, or the backup.db, that belong to each other";
     case Soundness::bytes_missing:
       return "the file that it lies in is missing: mount packs/ and blobs/, or put them back from a copy";
+    case Soundness::not_read_here:
+      return "it is larger than messages may be now (was that limit lowered?), or a later version of Mailhold wrote it";
     case Soundness::bytes_of_another:
       return "what lies at its place is not known to be its own: mailhold backup check --set-places looks for it in all packs; "
              "if "

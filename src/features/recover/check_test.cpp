@@ -160,6 +160,33 @@ TEST_F(CheckTest, a_damaged_part_names_every_message_with_it) {
   EXPECT_EQ(check({.mailbox = mailbox.id}).contents, 14U);
 }
 
+TEST_F(CheckTest, a_damaged_part_is_kept_anew_with_whatever_comes_with_it) {
+  const std::string attachment = base64_body(random_bytes(20'000));
+  const auto add = [&](const std::string& subject) {
+    server.folders["INBOX"].add("Subject: " + subject + "\r\n\r\nHello\r\n" + attachment);
+    ASSERT_TRUE(sync());
+  };
+  add("one");
+  const auto part = *records->query(
+      "SELECT w.segment, w.position, w.length FROM store_uses u JOIN store_wraps w ON w.object = u.part WHERE u.part <> "
+      "u.message ORDER BY w.position DESC LIMIT 1",
+      {}, soon());
+  damage(part[0]);
+  EXPECT_EQ(line(check()), "16 contents, 1 damaged, 0 not judged, 0 rows");
+  add("another with it");
+  EXPECT_EQ(line(check()), "17 contents, 1 damaged, 0 not judged, 0 rows");
+  // The server gives the damaged one once more.
+  const Picture before = at_server();
+  mailbox.id = Id::random();
+  ASSERT_TRUE(book->put_mailbox(mailbox, soon()));
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(backed_up(now), before);
+  const CheckReport report = check();
+  EXPECT_TRUE(report.is_clean()) << line(report);
+  EXPECT_EQ(report.readable_again, 1U);
+  EXPECT_TRUE(lost().empty());
+}
+
 TEST_F(CheckTest, what_cannot_be_judged_is_no_damage) {
   const auto nothing_is_judged = [&](const std::string& what_to_do) {
     const CheckReport report = check();

@@ -132,6 +132,11 @@ Status ContentKeeper::keep_new(const std::vector<store::NewMessage>& messages, c
     const Id message = messages[i].message;
     if (kept[i].bytes_written > 0) wrapped_.insert(message);
     if (!wrapped_.insert(message).second) continue;
+    ASSIGN_OR_RETURN(const bool damaged_before, is_damaged(message, deadline));
+    if (damaged_before) {
+      damaged.push_back(messages[i]);
+      continue;
+    }
     Status wrapped = store_.rewrap(tenant_, message, day(), deadline);
     // It is known, but every day it lived by was forgotten: it is kept anew.
     if (!wrapped && wrapped.error().kind == ErrorKind::not_found) {
@@ -146,6 +151,19 @@ Status ContentKeeper::keep_new(const std::vector<store::NewMessage>& messages, c
     RETURN_IF_ERROR(wrapped);
   }
   return keep_instead_of_damaged(damaged, deadline);
+}
+
+// Wrapping it again opens its own object, and none of its parts: of those that were noted as lost, it is looked at all.
+Result<bool> ContentKeeper::is_damaged(Id message, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const bool is_lost, book_.is_lost(message, deadline));
+  if (!is_lost) return false;
+  bool is = false;
+  const auto found = [&](const store::Inspected& one) {
+    is = one.soundness == store::Soundness::damaged;
+    return done();
+  };
+  RETURN_IF_ERROR(store_.inspect(tenant_, {message}, ids_->is_of(), found, deadline));
+  return is;
 }
 
 // What is kept of them does not open, and here they are whole: the old ones go, where nothing else goes with them for good.

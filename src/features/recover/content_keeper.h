@@ -9,6 +9,7 @@
 
 #include "core/store/message_store.h"
 #include "features/mailboxes/mailbox.h"
+#include "features/recover/backup_book.h"
 #include "features/recover/content_claims.h"
 #include "features/recover/content_ids.h"
 
@@ -16,16 +17,16 @@ namespace mailhold::recover {
 
 class ContentKeeper {
  public:
-  ContentKeeper(store::MessageStore& store, store::StoreKeys& keys, ContentClaims& claims, Id tenant, Milliseconds now)
-      : store_(store), keys_(keys), claims_(claims), tenant_(tenant), now_(now) {}
+  ContentKeeper(store::MessageStore& store, store::StoreKeys& keys, BackupBook& book, Id tenant, Milliseconds now)
+      : store_(store), keys_(keys), book_(book), claims_(book.claims()), tenant_(tenant), now_(now) {}
 
   struct KeptContent {
     Id message;
     std::uint64_t bytes = 0;
   };
   // All of them are durable, and wrapped under the day of `now`, when this returns. In the order given. Nobody releases them
-  // until rows_are_written(). What was kept before and is damaged is kept anew. corrupt if it can't be, because of what lies
-  // beside it, or does not open for another reason.
+  // until rows_are_written(). What was kept before and is damaged, or noted as lost and still is, is kept anew. corrupt if it
+  // can't be, because of what lies beside it, or does not open for another reason.
   Result<std::vector<KeptContent>> keep(const std::vector<mailboxes::MailboxSource::Content>& contents, const Deadline& deadline);
 
   // Rows name what was kept so far.
@@ -35,10 +36,12 @@ class ContentKeeper {
 
  private:
   Status keep_new(const std::vector<store::NewMessage>& messages, const Deadline& deadline);
+  Result<bool> is_damaged(Id message, const Deadline& deadline);
   Status keep_instead_of_damaged(const std::vector<store::NewMessage>& damaged, const Deadline& deadline);
 
   store::MessageStore& store_;
   store::StoreKeys& keys_;
+  BackupBook& book_;
   ContentClaims::Owner claims_;
   const Id tenant_;
   const Milliseconds now_;

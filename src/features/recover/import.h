@@ -25,7 +25,7 @@ class Import {
       : parts_(parts),
         mailbox_(std::move(mailbox)),
         moment_(moment),
-        keeper_(parts.store, parts.keys, parts.book.claims(), mailbox_.tenant, moment) {}
+        keeper_(parts.store, parts.keys, parts.book, mailbox_.tenant, moment) {}
 
   // One frame. True with the last one: everything is durable then. invalid_input: a frame out of order or past its limits.
   Result<bool> take(std::string_view frame, const Deadline& deadline);

@@ -247,7 +247,7 @@ Status MailboxSync::State::give_back(Id folder, const Deadline& deadline) {
 // Folders one after the other, over one session.
 void MailboxSync::State::read_folders(mailboxes::MailboxSource& source, FolderSync::Run& run, const Deadline& deadline,
                                       bool is_second) {
-  ContentKeeper keeper(parts.store, parts.keys, parts.book.claims(), mailbox.tenant, moment);
+  ContentKeeper keeper(parts.store, parts.keys, parts.book, mailbox.tenant, moment);
   KeepingQueue queue(keeper);
   while (std::optional<FolderRow> row = next_folder()) {
     FolderSync folder(run, source, queue, keeper.day(), std::move(*row));
