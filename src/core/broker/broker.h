@@ -120,6 +120,7 @@ class Broker {
   Result<access::Operation> permitted(std::string_view type, std::string_view hash, const Deadline& deadline);
   Result<std::string> record_export(const ExportMade& made, const Deadline& deadline);  // the receipt
   Status record_restore(const RestoreMade& made, const Deadline& deadline);
+  Result<std::string> remove_secret(const access::Operation& operation, Id subject, const Deadline& deadline);
   Result<std::string> set_secret(const access::Operation& operation, std::string_view box, const Deadline& deadline);
   Result<std::string> answer_connection_verb(const std::string& verb, Id connection, const Deadline& deadline);
   Result<std::string> list_operations(const Deadline& deadline);

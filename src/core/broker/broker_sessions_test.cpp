@@ -3,6 +3,7 @@
 
 #include "core/broker/open_session.h"
 #include "fakes/broker_fixture.h"
+#include "platform/crypto/hash.h"
 #include "platform/net/listener.h"
 
 namespace mailhold::broker {
@@ -106,6 +107,11 @@ class BrokerSessions : public WithAuthds, public BrokerFixture {
   auto remove_secret(Id tenant, Id connection) {
     return apply("secret.remove", tenant, {{"connection", connection.text()}}, root_);
   }
+  auto set_secret(Id tenant, Id connection) {
+    const std::string box = "a sealed secret";
+    return apply("secret.set", tenant, {{"connection", connection.text()}, {"box_sha256", to_hex(crypto::sha256(box))}}, root_,
+                 box);
+  }
 
   const ipc::OwnedFd listener_{*net::listen_tcp("127.0.0.1", 0)};
   const std::uint16_t port_ = net::port_of(listener_.get());
@@ -132,6 +138,20 @@ TEST_F(BrokerSessions, a_session_that_is_being_opened_ends_with_its_own_secret_a
   authds_.while_one_signs_in = {};
   open(own);
   EXPECT_EQ(authds_.running(), 2U) << "what was destroyed before it began is not its own";
+}
+
+TEST_F(BrokerSessions, sessions_end_with_their_secret_also_where_the_answer_of_keyd_is_lost) {
+  const Id stranger = Id::random(), own = add_http_connection(tenant_);
+  keyd_answers_ = Error{ErrorKind::unavailable, "it went away before it replied"};
+  open(own);
+  EXPECT_EQ(remove_secret(stranger, own).error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(set_secret(stranger, own).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(authds_.running(), 1U) << "nobody ends another tenant's sessions so";
+  EXPECT_EQ(remove_secret(tenant_, own).error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(authds_.running(), 0U);
+  open(own);
+  EXPECT_EQ(set_secret(tenant_, own).error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(authds_.running(), 0U);
 }
 
 }  // namespace
