@@ -6,7 +6,6 @@
 // Design: docs/flows/use-of-a-secret.md
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -121,6 +120,7 @@ class Broker {
   Result<access::Operation> permitted(std::string_view type, std::string_view hash, const Deadline& deadline);
   Result<std::string> record_export(const ExportMade& made, const Deadline& deadline);  // the receipt
   Status record_restore(const RestoreMade& made, const Deadline& deadline);
+  Result<std::string> remove_secret(const access::Operation& operation, Id subject, const Deadline& deadline);
   Result<std::string> set_secret(const access::Operation& operation, std::string_view box, const Deadline& deadline);
   Result<std::string> answer_connection_verb(const std::string& verb, Id connection, const Deadline& deadline);
   Result<std::string> list_operations(const Deadline& deadline);
@@ -146,8 +146,9 @@ class Broker {
   const BrokerSettings settings_;
   const Parts parts_;
   std::mutex rules_mutex_;  // held while a connection changes, and while a restore is judged by connections and allowed
-  std::atomic<std::uint64_t> secrets_taken_ = 0;  // destroyed or replaced where sessions end with that
   std::mutex mutex_;
+  struct Opening;
+  std::vector<Opening*> openings_;  // guarded by mutex_; one for each session that is being opened on a connection
   struct Watch;
   std::vector<std::unique_ptr<Watch>> watches_;  // guarded by mutex_; one for each open session
 };

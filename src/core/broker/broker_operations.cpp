@@ -33,15 +33,21 @@ Result<std::string> Broker::carry_out(const Signed& order, const Deadline& deadl
     RETURN_IF_ERROR(parts_.people.remove(subject, deadline));
     return std::string("{}");
   }
-  if (operation.type == "secret.remove") {
-    RETURN_IF_ERROR(parts_.keys.destroy_secret(operation.tenant, subject, deadline));
-    // What was signed in with it ends; mail that is under way over a route is not sent twice for that.
-    if (subject_of(operation) == "connection") end_sessions_of_secret(subject);
-    return std::string("{}");
-  }
+  if (operation.type == "secret.remove") return remove_secret(operation, subject, deadline);
   if (operation.type.starts_with("route.")) return carry_out_on_route(order, subject, deadline);
   if (operation.type.starts_with("connection.")) return carry_out_on_connection(order, subject, deadline);
   return Error{ErrorKind::invalid_input, "there is no operation " + operation.type};
+}
+
+// What was signed in with it ends; mail that is under way over a route is not sent twice for that. Whatever keyd says: the
+// secret may be gone though its answer was lost. So whose connection it is, is asked before.
+Result<std::string> Broker::remove_secret(const access::Operation& operation, Id subject, const Deadline& deadline) {
+  const bool is_of_connection = subject_of(operation) == "connection";
+  const bool is_known = is_of_connection && connection_in(operation, "connection", deadline);
+  const Status gone = parts_.keys.destroy_secret(operation.tenant, subject, deadline);
+  if (is_known || (is_of_connection && gone)) end_sessions_of_secret(subject);
+  RETURN_IF_ERROR(gone);
+  return std::string("{}");
 }
 
 // Whether somebody else could sign it and has not. While there is nobody else, one person is enough.
@@ -126,9 +132,9 @@ Result<std::string> Broker::carry_out_on_connection(const Signed& order, Id subj
 
 // The permits go before the connection does: a removal that fails can be repeated, and whoever makes it anew finds none.
 Status Broker::remove_connection(const access::Connection& connection, const Deadline& deadline) {
-  if (const Status gone = parts_.keys.destroy_secret(connection.tenant, connection.id, deadline);
-      !gone && gone.error().kind != ErrorKind::not_found)
-    return gone.error();
+  const Status gone = parts_.keys.destroy_secret(connection.tenant, connection.id, deadline);
+  end_sessions_of_secret(connection.id);
+  if (!gone && gone.error().kind != ErrorKind::not_found) return gone.error();
   RETURN_IF_ERROR(parts_.permits.withdraw(connection.id, deadline));
   RETURN_IF_ERROR(parts_.connections.remove(connection.tenant, connection.id, deadline));
   end_sessions(connection.id);
@@ -192,11 +198,11 @@ Result<std::string> Broker::set_secret(const access::Operation& operation, std::
   ASSIGN_OR_RETURN(const std::string hash, operation.argument("box_sha256"));
   if (hash != to_hex(crypto::sha256(box)))
     return Error{ErrorKind::invalid_input, "the sealed secret is not the one that was signed for"};
-  ASSIGN_OR_RETURN(const std::uint64_t version,
-                   parts_.keys.put_secret({operation.tenant, subject, policy, std::string(box)}, deadline));
-  // Whoever goes on opens another session, with the new one.
+  const auto version = parts_.keys.put_secret({operation.tenant, subject, policy, std::string(box)}, deadline);
+  // Whoever goes on opens another session, with the new one. Whatever keyd says: it may be there though its answer was lost.
   if (is_sent_in_each_request) end_sessions_of_secret(subject);
-  return "{\"version\":" + std::to_string(version) + "}";
+  if (!version) return version.error();
+  return "{\"version\":" + std::to_string(*version) + "}";
 }
 
 }  // namespace mailhold::broker

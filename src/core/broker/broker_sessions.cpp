@@ -93,7 +93,12 @@ void Broker::end_sessions(Id connection) {
 
 // Also those that are being opened, which may have been given the secret before.
 void Broker::end_sessions_of_secret(Id connection) {
-  ++secrets_taken_;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Opening* each : openings_) {
+      if (each->connection == connection) each->secret_taken = true;
+    }
+  }
   end_sessions(connection);
 }
 
@@ -120,7 +125,7 @@ bool Broker::still_counts(const OpenConnection& request, const access::Connectio
 }
 
 Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, const std::string& role, const Deadline& deadline) {
-  const std::uint64_t secrets_taken = secrets_taken_;
+  const Opening opening(*this, request.connection);
   ASSIGN_OR_RETURN(const access::Connection connection, parts_.connections.find(request.connection, deadline));
   ledger::Entry refusal{connection.tenant, connection.id, "use.refused", {}};
   refusal.fields["purpose"] = request.purpose;
@@ -198,8 +203,8 @@ Result<ipc::OwnedFd> Broker::open_connection(const OpenConnection& request, cons
   outcome.fields["address"] = address;
   RETURN_IF_ERROR(record(outcome, deadline));
   watch(std::move(open));
-  // Suspended, changed or withdrawn meanwhile: whoever did that found no session to end. So where any secret was taken.
-  if (!still_counts(request, connection, deadline) || secrets_taken_ != secrets_taken) end_sessions(connection.id);
+  // Suspended, changed or withdrawn meanwhile, or its secret taken: whoever did that found no session to end.
+  if (!still_counts(request, connection, deadline) || opening.has_lost_its_secret()) end_sessions(connection.id);
   return std::move(worker->first);
 }
 

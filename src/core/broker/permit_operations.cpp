@@ -92,7 +92,9 @@ Result<std::string> Broker::allow_restore(const Signed& order, const Deadline& d
   if (writing.suspended && !is_into_another)
     return Error{ErrorKind::denied, "the connection is suspended: mailhold connection resume, which takes a second person"};
   ASSIGN_OR_RETURN(const bool is_own, goes_to_its_own_place(operation, writing, deadline));
-  return allow(order, is_own ? Signatures::one : Signatures::two, "restore", "may_be_carried_out_until", deadline);
+  // It opens sessions that may write over whatever the connection reaches, not only over what is in the backup.
+  const bool takes_two = !is_own || writes_over(operation, writing.kind);
+  return allow(order, takes_two ? Signatures::two : Signatures::one, "restore", "may_be_carried_out_until", deadline);
 }
 
 // Of the operation's tenant, by the argument that names it.

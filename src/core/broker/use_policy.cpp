@@ -21,6 +21,8 @@ bool is_for(const access::Operation& permit, const access::Connection& connectio
 
 bool is_into_another(const access::Operation& permit) { return !permit.argument_or("into", "").empty(); }
 
+bool says(const access::Operation& permit, const char* name) { return !permit.argument_or(name, "").empty(); }
+
 bool is_same_account(const access::Connection& one, const access::Connection& other) {
   return one.kind == other.kind && one.host == other.host && one.port == other.port && one.name == other.name &&
          one.ca == other.ca && one.pins == other.pins && one.user == other.user && !one.user.empty();
@@ -75,12 +77,14 @@ Status check_connection_use(const access::Connection& connection, const OpenConn
 }
 
 std::string purpose_of_session(const OpenConnection& request, const access::Operation* permit) {
-  const auto says = [&](const char* name) { return permit != nullptr && !permit->argument_or(name, "").empty(); };
-  if (says("dry_run")) return "backup.read";
-  // Over IMAP no content can be written over, and flags pass in any case.
-  const bool writes_over =
-      says("overwrite") && request.purpose == restore_purpose && request.kind == access::ConnectionKind::http;
-  return writes_over ? std::string(overwrite_purpose) : request.purpose;
+  if (permit != nullptr && says(*permit, "dry_run")) return "backup.read";
+  if (permit != nullptr && request.purpose == restore_purpose && writes_over(*permit, request.kind))
+    return std::string(overwrite_purpose);
+  return request.purpose;
+}
+
+bool writes_over(const access::Operation& restore, access::ConnectionKind kind) {
+  return says(restore, "overwrite") && !says(restore, "dry_run") && kind == access::ConnectionKind::http;
 }
 
 bool is_own_place(const access::Connection& reading, const access::Connection& writing) {

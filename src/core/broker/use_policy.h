@@ -38,6 +38,10 @@ Status check_connection_use(const access::Connection& connection, const OpenConn
 // permit is for a dry run, and overwrite_purpose where one that lets items be written over opens a session over http.
 std::string purpose_of_session(const OpenConnection& request, const access::Operation* permit);
 
+// Whether what is signed for lets contents be written over that are there: it overwrites, over http, and is no dry run. Over IMAP
+// no content can be written over, and flags pass in any case. Takes two people, whatever place it goes to.
+bool writes_over(const access::Operation& restore, access::ConnectionKind kind);
+
 // Whether a restore over `writing` goes to where a mailbox is read over `reading`: the same account of the same tenant at the
 // same server, proved in the same way, and in it no folder, mailbox or path that is not read. Anything else is somebody else's
 // place, as far as can be known, and takes two people.

@@ -182,7 +182,7 @@ Result<json::object> sign_for(Console& console, const Command& command, const Ty
   return json::parse(permit).as_object();
 }
 
-// For somebody else's mailbox the second person approves it; then `restore carry-out` does it.
+// For somebody else's mailbox, and to write over contents, the second person approves it; then `restore carry-out` does it.
 Status allow(Console& console, const Command& command, const Typed& typed) {
   ASSIGN_OR_RETURN(const json::object permit, sign_for(console, command, typed));
   console.print(json::serialize(permit));
@@ -195,10 +195,11 @@ Status start(Console& console, const Command& command, const Typed& typed) {
   if (const json::value* waits = permit.if_contains("waits_for_second_person")) {
     const std::string operation(waits->as_string());
     console.print(json::serialize(permit));
-    return Error{ErrorKind::denied,
-                 "whose mailbox that is, nobody can tell by its connection: a second person must sign for it too, with `mailhold "
-                 "operation approve --tenant TENANT --operation " +
-                     operation + " --key FILE`; then `mailhold restore carry-out " + operation + "`"};
+    return Error{
+        ErrorKind::denied,
+        "it writes over contents, or nobody can tell by its connection whose mailbox that is: a second person must sign for it "
+        "too, with `mailhold operation approve --tenant TENANT --operation " +
+            operation + " --key FILE`; then `mailhold restore carry-out " + operation + "`"};
   }
   return await(console, {{"verb", "restore.carry-out"}, {"operation", permit.at("restore")}, {"dry_run", typed.has("dry-run")}});
 }
@@ -316,7 +317,9 @@ std::vector<Command> backup_commands() {
       {"item", "Only this item"},
       {"query", "Only what backup find finds with these words"},
       {"to", "Put it below this folder instead"},
-      {"overwrite", "Also give items that are there the flags of that moment, and events and contacts their content of then",
+      {"overwrite",
+       "Also give items that are there the flags of that moment, and events and contacts their content of then, which "
+       "takes a second person",
        false, Form::flag}};
   const auto options = [&](std::vector<Option> first, const std::vector<Option>& last) {
     first.insert(first.end(), what.begin(), what.end());
@@ -335,7 +338,8 @@ std::vector<Command> backup_commands() {
   Command allowing{
       "restore",
       "allow",
-      "Sign for a restore that restore carry-out does later; into somebody else's mailbox a second person approves it",
+      "Sign for a restore that restore carry-out does later; into somebody else's mailbox, or to write over events and "
+      "contacts, a second person approves it",
       options({mailbox, {"into-mailbox", "Name or id of another mailbox they go into; without it the one they are from"}, at},
               {{"key", "Your key file: it is signed for"}}),
       "mailhold restore allow alice@example.com --into-mailbox bob@example.com --folder Projects --key ~/.mailhold.key",
