@@ -459,8 +459,7 @@ Status DavMailbox::fetch_some(const Folder& folder, const std::map<std::string, 
                     .answer_bytes_max = settings_.answer_bytes_max},
                    deadline);
   if (!answer) return answer.error();
-  const bool is_about_all = answer->status == 404 || answer->status == 401;
-  if (is_about_all || passes_by_itself(answer->status)) return error_of(answer->status);
+  if (answer->status == 404 || passes_by_itself(answer->status)) return error_of(answer->status);
   if (answer->status == 207 && !answer->is_too_long) {
     Result<dav::Multistatus> found = dav::read_multistatus(answer->body, {.bytes_max = settings_.answer_bytes_max});
     if (!found && found.error().kind != ErrorKind::corrupt) return found.error();
@@ -494,7 +493,6 @@ Status DavMailbox::fetch_one(const Folder& folder, const std::string& name, cons
     sink.too_large(id, settings_.item_bytes_max);
     return done();
   }
-  if (answer->status == 401) return error_of(answer->status);  // of every item, and whoever goes on asking may be locked out
   if (passes_by_itself(answer->status)) return error_of_item(answer->status);
   if (answer->status != 200 || answer->body.empty()) return done();
   if (!answer->etag.empty() && answer->etag != version_in(id)) return done();
