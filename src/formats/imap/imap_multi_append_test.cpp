@@ -175,6 +175,8 @@ TEST(ShownCapabilities, several_messages_are_for_who_restores) {
   };
   EXPECT_TRUE(shows(Purpose::restore_write, {"IMAP4rev1", "multiappend", "Literal+"}));
   EXPECT_FALSE(shows(Purpose::restore_write, {"IMAP4rev1", "MULTIAPPEND", "LITERAL-"}));
+  // The filter takes no literal that does not wait from a worker whose server has no LITERAL+, so that none is told of LITERAL-.
+  EXPECT_TRUE(shown_capabilities(Purpose::restore_write, {"LITERAL-"}).empty());
   EXPECT_FALSE(shows(Purpose::restore_write, {"IMAP4rev1", "LITERAL+"}));
   for (const Purpose purpose : {Purpose::backup_read, Purpose::journal, Purpose::backup_prove})
     EXPECT_FALSE(shows(purpose, {"IMAP4rev1", "MULTIAPPEND", "LITERAL+"}));

@@ -107,10 +107,11 @@ bool is_in_scope(const std::vector<std::string>& patterns, std::string_view fold
   });
 }
 
+// Not LITERAL-: the filter does not tell small literals that need not wait from large ones that must.
 std::vector<std::string> shown_capabilities(Purpose purpose, const std::vector<std::string>& offered) {
-  constexpr std::string_view known[] = {"IMAP4rev1", "LITERAL+", "LITERAL-", "IDLE",        "NAMESPACE",     "UIDPLUS",
-                                        "CONDSTORE", "QRESYNC",  "ENABLE",   "SPECIAL-USE", "LIST-EXTENDED", "LIST-STATUS",
-                                        "ESEARCH",   "UNSELECT", "CHILDREN", "WITHIN",      utf8_accept};
+  constexpr std::string_view known[] = {"IMAP4rev1", "LITERAL+", "IDLE",        "NAMESPACE",     "UIDPLUS",     "CONDSTORE",
+                                        "QRESYNC",   "ENABLE",   "SPECIAL-USE", "LIST-EXTENDED", "LIST-STATUS", "ESEARCH",
+                                        "UNSELECT",  "CHILDREN", "WITHIN",      utf8_accept};
   const auto is_offered = [&offered](std::string_view name) {
     return std::any_of(offered.begin(), offered.end(),
                        [name](const std::string& each) { return equals_ignoring_case(each, name); });
