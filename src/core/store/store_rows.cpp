@@ -22,7 +22,7 @@ const records::Schema& schema() {
        " PRIMARY KEY (message, part)) /*clustered*/;"
        "CREATE INDEX store_uses_by_part ON store_uses (part)",
        "ALTER TABLE store_names ADD COLUMN member bigint NOT NULL DEFAULT 0",
-       "CREATE TABLE store_not_found (segment bigint NOT NULL PRIMARY KEY)"}};
+       "CREATE TABLE store_not_found (segment bigint NOT NULL PRIMARY KEY) /*clustered*/"}};
   return the_schema;
 }
 

@@ -19,7 +19,7 @@ using records::Values;
 const records::Schema schema{
     "backup",
     {"CREATE TABLE backup_mailboxes (mailbox bytea PRIMARY KEY, tenant bytea NOT NULL, revision bigint NOT NULL,"
-     " sealed bytea NOT NULL);"
+     " sealed bytea NOT NULL) /*clustered*/;"
      "CREATE TABLE backup_folders (folder bytea NOT NULL, since bigint NOT NULL, until bigint, mailbox bytea NOT NULL,"
      " revision bigint NOT NULL, sealed bytea NOT NULL, PRIMARY KEY (folder, since));"
      "CREATE INDEX backup_folders_by_mailbox ON backup_folders (mailbox, since);"
@@ -30,14 +30,14 @@ const records::Schema schema{
      "NULL)",
      "CREATE INDEX backup_items_by_message ON backup_items (message)",
      "CREATE INDEX backup_items_by_end ON backup_items (folder, until, item, since);"
-     "CREATE TABLE backup_leaving (message bytea PRIMARY KEY, tenant bytea NOT NULL);"
+     "CREATE TABLE backup_leaving (message bytea PRIMARY KEY, tenant bytea NOT NULL) /*clustered*/;"
      "CREATE TABLE backup_proofs (mailbox bytea PRIMARY KEY, tenant bytea NOT NULL, revision bigint NOT NULL, sealed bytea NOT "
-     "NULL)",
+     "NULL) /*clustered*/",
      "ALTER TABLE backup_restores ADD COLUMN noted bigint NOT NULL DEFAULT 0",
      // Most versions are open, and their ends are asked for by nobody.
      "DROP INDEX backup_items_by_end;"
      "CREATE INDEX backup_items_by_end ON backup_items (folder, until, item, since) WHERE until IS NOT NULL",
-     "CREATE TABLE backup_lost (message bytea PRIMARY KEY, tenant bytea NOT NULL)",
+     "CREATE TABLE backup_lost (message bytea PRIMARY KEY, tenant bytea NOT NULL) /*clustered*/",
      // Short rows: folders are named by numbers, one index instead of two, and the first bytes of a content's id find it as well
      // as all of them.
      "ALTER TABLE backup_folders ADD COLUMN number bigint NOT NULL DEFAULT 0;"
