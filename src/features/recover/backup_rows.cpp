@@ -15,6 +15,8 @@ constexpr std::uint8_t mailbox_version = 3;  // 1 had no kind: all were IMAP; 2 
 
 Error unknown_version() { return {ErrorKind::corrupt, "a row of a backup of an unknown version"}; }
 
+}  // namespace
+
 void write_texts(ByteWriter& writer, const std::vector<std::string>& texts) {
   writer.u32(static_cast<std::uint32_t>(texts.size()));
   for (const std::string& text : texts) writer.text(text);
@@ -25,8 +27,6 @@ std::vector<std::string> read_texts(ByteReader& reader) {
   for (std::uint32_t left = reader.count(4); left > 0; --left) texts.emplace_back(reader.text());
   return texts;
 }
-
-}  // namespace
 
 std::string write_mailbox(const Mailbox& mailbox) {
   ByteWriter writer;

@@ -1,4 +1,5 @@
 #include "base/bytes.h"
+#include "features/recover/backup_rows.h"
 #include "features/recover/restore.h"
 
 namespace mailhold::recover {
@@ -15,17 +16,6 @@ constexpr std::uint8_t report_version = 6;             // and behind that: of ea
 enum ItemDetails : std::uint8_t { date_and_size = 1, change_of_flags = 2 };
 
 void write_path(ByteWriter& writer, const mailboxes::FolderPath& path) { writer.text(mailboxes::path_text(path)); }
-
-void write_texts(ByteWriter& writer, const std::vector<std::string>& texts) {
-  writer.u32(static_cast<std::uint32_t>(texts.size()));
-  for (const std::string& text : texts) writer.text(text);
-}
-
-std::vector<std::string> read_texts(ByteReader& reader) {
-  std::vector<std::string> texts;
-  for (std::uint32_t left = reader.count(4); left > 0; --left) texts.emplace_back(reader.text());
-  return texts;
-}
 
 void write_waiting(ByteWriter& writer, const RestoreReport& report) {
   const Waiting& waiting = report.waiting;
