@@ -182,8 +182,9 @@ void Backups::finish_sync(Id mailbox, Milliseconds moment, const Status& status,
     const auto row = parts_.book.mailbox(mailbox, deadline);
     const auto folders = row ? parts_.book.folders_as_of(*row, moment, deadline) : Result<std::vector<FolderRow>>(row.error());
     if (folders) {
-      for (const FolderRow& folder : *folders)
-        items += parts_.book.count_items(folder.id, moment, deadline) ? *parts_.book.count_items(folder.id, moment, deadline) : 0;
+      for (const FolderRow& folder : *folders) {
+        if (const auto counted = parts_.book.count_items(folder.id, moment, deadline)) items += *counted;
+      }
     }
   }
   const Status written = change(
@@ -198,7 +199,7 @@ void Backups::finish_sync(Id mailbox, Milliseconds moment, const Status& status,
         }
         row.synced_at = moment;
         row.items = items;
-        row.unreadable = progress.unreadable + progress.unnamed;
+        row.unreadable = progress.unreadable + progress.unnamed + progress.not_kept;
         row.reason = reason_of_progress(progress);
         row.state = row.reason.empty() ? MailboxState::current : MailboxState::needs_attention;
       },

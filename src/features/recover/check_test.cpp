@@ -132,6 +132,33 @@ TEST_F(CheckTest, what_is_damaged_is_kept_anew_when_the_server_gives_it_once_mor
   EXPECT_EQ(report.readable_again, damaged);
 }
 
+TEST_F(CheckTest, a_damaged_neighbour_keeps_one_content_from_being_kept_anew_and_nothing_else) {
+  const auto place = place_of(content_of(first()));
+  damage(place);
+  ASSERT_GE(check().damaged, 2U);
+  const auto is_damaged = [&](const FakeMessage& each) { return !store->retrieve(tenant, content_of(each.content), soon()); };
+  const std::string damaged = std::ranges::find_if(server.folders["INBOX"].messages, is_damaged)->content;
+  server.folders["INBOX"].messages.clear();
+  server.folders.erase("Archive/2026");
+  server.folders["INBOX"].add(damaged);
+  server.folders["INBOX"].add(letter("another"));
+  mailbox.id = Id::random();
+  ASSERT_TRUE(book->put_mailbox(mailbox, soon()));
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(sync()) << "also when it is asked for again";
+    EXPECT_EQ(progress.not_kept, 1U);
+    EXPECT_EQ(progress.unreadable, 0U);
+    ASSERT_EQ(progress.troubles.size(), 1U);
+    EXPECT_NE(progress.troubles[0].why.find("has 1 items that are not in the backup"), std::string::npos);
+    EXPECT_EQ(backed_up(now)["INBOX"].size(), 1U);
+  }
+  damage(place);
+  ASSERT_TRUE(sync());
+  EXPECT_EQ(progress.not_kept, 0U);
+  EXPECT_TRUE(progress.troubles.empty());
+  EXPECT_EQ(backed_up(now), at_server());
+}
+
 // Two mailboxes have two messages each with one attachment.
 TEST_F(CheckTest, a_damaged_part_names_every_message_with_it) {
   const std::string attachment = base64_body(random_bytes(20'000));

@@ -120,12 +120,13 @@ Result<std::vector<ContentKeeper::KeptContent>> ContentKeeper::keep(
     }
     kept.push_back({message, content.bytes.size()});
   }
-  RETURN_IF_ERROR(keep_new(messages, deadline));
+  ASSIGN_OR_RETURN(const std::set<Id> not_kept, keep_new(messages, deadline));
+  for (KeptContent& one : kept) one.is_kept = !not_kept.contains(one.message);
   return kept;
 }
 
-Status ContentKeeper::keep_new(const std::vector<store::NewMessage>& messages, const Deadline& deadline) {
-  if (messages.empty()) return done();
+Result<std::set<Id>> ContentKeeper::keep_new(const std::vector<store::NewMessage>& messages, const Deadline& deadline) {
+  if (messages.empty()) return std::set<Id>{};
   ASSIGN_OR_RETURN(const std::vector<store::Kept> kept, store_.keep(messages, deadline));
   std::vector<store::NewMessage> damaged;
   for (std::size_t i = 0; i < messages.size(); ++i) {
@@ -167,21 +168,22 @@ Result<bool> ContentKeeper::is_damaged(Id message, const Deadline& deadline) {
 }
 
 // What is kept of them does not open, and here they are whole: the old ones go, where nothing else goes with them for good.
-Status ContentKeeper::keep_instead_of_damaged(const std::vector<store::NewMessage>& damaged, const Deadline& deadline) {
-  if (damaged.empty()) return done();
+Result<std::set<Id>> ContentKeeper::keep_instead_of_damaged(const std::vector<store::NewMessage>& damaged,
+                                                            const Deadline& deadline) {
+  if (damaged.empty()) return std::set<Id>{};
   std::vector<Id> ids;
   for (const store::NewMessage& each : damaged) ids.push_back(each.message);
   const store::MessageStore::Salvage salvage{[](const std::vector<Id>&) -> Result<bool> { return false; }, ids_->is_of()};
   ASSIGN_OR_RETURN(const auto salvaged, store_.release_from_damage(tenant_, ids, salvage, deadline));
+  std::set<Id> not_kept;
+  for (const auto& stay : salvaged.stay) {
+    not_kept.insert(stay.message);
+    wrapped_.erase(stay.message);
+  }
   std::vector<store::NewMessage> anew = damaged;
-  std::erase_if(anew, [&](const store::NewMessage& each) {
-    return std::ranges::any_of(salvaged.stay, [&](const auto& stay) { return stay.message == each.message; });
-  });
+  std::erase_if(anew, [&](const store::NewMessage& each) { return not_kept.contains(each.message); });
   if (!anew.empty()) RETURN_IF_ERROR(store_.keep(anew, deadline));
-  if (salvaged.stay.empty()) return done();
-  return Error{ErrorKind::corrupt, salvaged.stay.front().why.detail,
-               "what is kept here of " + std::to_string(salvaged.stay.size()) +
-                   " of its items is damaged, or its key or place is wrong: see mailhold backup check"};
+  return not_kept;
 }
 
 }  // namespace mailhold::recover

@@ -23,10 +23,11 @@ class ContentKeeper {
   struct KeptContent {
     Id message;
     std::uint64_t bytes = 0;
+    bool is_kept = true;
   };
-  // All of them are durable, and wrapped under the day of `now`, when this returns. In the order given. Nobody releases them
-  // until rows_are_written(). What was kept before and is damaged, or noted as lost and still is, is kept anew. corrupt if it
-  // can't be, because of what lies beside it, or does not open for another reason.
+  // All of them are durable, and wrapped under the day of `now`, when this returns, but those that are not kept. In the order
+  // given. Nobody releases them until rows_are_written(). What was kept before and is damaged, or noted as lost and still is, is
+  // kept anew; it is not kept where it can't be, because of what lies beside it, or does not open for another reason.
   Result<std::vector<KeptContent>> keep(const std::vector<mailboxes::MailboxSource::Content>& contents, const Deadline& deadline);
 
   // Rows name what was kept so far.
@@ -35,9 +36,10 @@ class ContentKeeper {
   std::uint32_t day() const { return day_of(now_); }
 
  private:
-  Status keep_new(const std::vector<store::NewMessage>& messages, const Deadline& deadline);
+  // Those that are not kept, of this and the next one.
+  Result<std::set<Id>> keep_new(const std::vector<store::NewMessage>& messages, const Deadline& deadline);
   Result<bool> is_damaged(Id message, const Deadline& deadline);
-  Status keep_instead_of_damaged(const std::vector<store::NewMessage>& damaged, const Deadline& deadline);
+  Result<std::set<Id>> keep_instead_of_damaged(const std::vector<store::NewMessage>& damaged, const Deadline& deadline);
 
   store::MessageStore& store_;
   store::StoreKeys& keys_;

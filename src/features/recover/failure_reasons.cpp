@@ -59,6 +59,12 @@ std::string unnamed_items(std::uint64_t count) {
          "it with the server's own tools";
 }
 
+std::string items_not_kept(std::uint64_t count) {
+  return "has " + std::to_string(count) +
+         " items that are not in the backup, since what is kept here of the same content is damaged, or its key or place is "
+         "wrong: see mailhold backup check";
+}
+
 std::string most_vanished(std::uint64_t folders, std::uint64_t all_folders, std::uint64_t items, std::uint64_t all_items) {
   return std::to_string(folders) + " of " + std::to_string(all_folders) + " folders with " + std::to_string(items) + " of " +
          std::to_string(all_items) +

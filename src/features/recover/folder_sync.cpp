@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "features/recover/failure_reasons.h"
+
 namespace mailhold::recover {
 
 using mailboxes::Changes;
@@ -192,6 +194,8 @@ Status FolderSync::fetch_new(const std::vector<ItemHead>& heads, FolderStep& ste
     is_refused_ = pending_.size() > pending_max;
     if (is_refused_) return Error{ErrorKind::denied, "the source lists many items and does not give them"};
   }
+  if (pending_.size() > pending_max)
+    return Error{ErrorKind::corrupt, "many contents here are damaged", items_not_kept(not_kept_.size())};
   unread_.clear();
   short_.clear();
   return done();
@@ -251,6 +255,12 @@ void FolderSync::take_kept(std::vector<KeepingQueue::Kept> kept, FolderStep& ste
   for (KeepingQueue::Kept& one : kept) {
     const auto head = unread_.find(one.source_id);
     if (head == unread_.end()) continue;
+    if (!one.content.is_kept) {
+      pending_[one.source_id] = false;
+      not_kept_.insert(one.source_id);
+      unread_.erase(head);
+      continue;
+    }
     ItemRow item;
     item.id = new_item_id(run_.moment, run_.next_item++);
     item.folder = row_.id;
@@ -264,6 +274,7 @@ void FolderSync::take_kept(std::vector<KeepingQueue::Kept> kept, FolderStep& ste
     ++progress_.items_new;
     progress_.bytes += item.bytes;
     pending_.erase(item.head.id);
+    not_kept_.erase(item.head.id);
     unread_.erase(head);
     known_.insert_or_assign(item.head.id, item);
     step.added.push_back(std::move(item));
@@ -297,6 +308,7 @@ void FolderSync::take_changed(const ItemRow& known, const ItemHead& head, Folder
 
 void FolderSync::take_gone(const std::string& source_id, FolderStep& step) {
   pending_.erase(source_id);
+  not_kept_.erase(source_id);
   const auto found = known_.find(source_id);
   if (found == known_.end()) return;
   ++progress_.items_gone;

@@ -36,6 +36,8 @@ class FolderSync {
   bool is_refused() const { return is_refused_; }
   // Items that the source counts and does not name, at the last step.
   std::uint64_t unnamed() const { return unnamed_; }
+  // Items that were given and are not in the backup, since what is kept here of their content is damaged. Of the pending ones.
+  std::uint64_t not_kept() const { return not_kept_.size(); }
   // What was found since the last call: its counts of items and bytes.
   SyncProgress take_progress() { return std::exchange(progress_, {}); }
 
@@ -78,7 +80,8 @@ class FolderSync {
   std::map<std::string, std::uint64_t> short_;         // of them: bytes that came where more were claimed
   std::size_t asked_again_ = 0;                        // because of that
   std::set<std::string, std::less<>> replaced_;        // names of which this step ends another version
-  std::map<std::string, bool> pending_;                // listed and not given; whether it is too large
+  std::map<std::string, bool> pending_;                // listed and not in the backup; whether it is too large
+  std::set<std::string> not_kept_;                     // of them: given
   std::vector<Content> batch_;
   std::uint64_t batch_bytes_ = 0;
   bool was_reconciled_ = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "features/recover/failure_reasons.h"
 #include "platform/crypto/hash.h"
 
 namespace mailhold::recover {
@@ -89,7 +90,12 @@ Status Import::keep_batch(const Deadline& deadline) {
   ASSIGN_OR_RETURN(const auto kept, keeper_.keep(batch_, deadline));
   FolderStep step;
   step.moment = moment_;
+  std::size_t not_kept = 0;
   for (std::size_t i = 0; i < batch_.size(); ++i) {
+    if (!kept[i].is_kept) {
+      ++not_kept;
+      continue;
+    }
     ItemRow item;
     item.id = Id::random();
     item.folder = folder_.id;
@@ -105,11 +111,13 @@ Status Import::keep_batch(const Deadline& deadline) {
   step.folder = folder_;
   RETURN_IF_ERROR(parts_.book.apply(step, deadline));
   keeper_.rows_are_written();
-  report_.added += batch_.size();
+  report_.added += step.added.size();
   batch_.clear();
   heads_.clear();
   batch_bytes_ = 0;
-  return done();
+  if (not_kept == 0) return done();
+  const std::string what = items_not_kept(not_kept);
+  return Error{ErrorKind::corrupt, what, "import: the folder " + mailboxes::path_text(folder_.folder.path) + " " + what};
 }
 
 }  // namespace mailhold::recover

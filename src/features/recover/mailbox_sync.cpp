@@ -204,7 +204,9 @@ void MailboxSync::State::count(FolderSync& folder, bool is_over) {
   progress.items_gone += found.items_gone;
   progress.bytes += found.bytes;
   if (is_over) {
-    progress.unreadable += folder.row().pending.size();
+    progress.unreadable += folder.row().pending.size() - std::min<std::uint64_t>(folder.row().pending.size(), folder.not_kept());
+    progress.not_kept += folder.not_kept();
+    if (folder.not_kept() > 0) progress.troubles.push_back({folder.row().folder.path, items_not_kept(folder.not_kept())});
     progress.unnamed += folder.unnamed();
     if (folder.unnamed() > 0) progress.troubles.push_back({folder.row().folder.path, unnamed_items(folder.unnamed())});
     for (const PendingItem& item : folder.row().pending) progress.too_large += item.too_large ? 1 : 0;

@@ -39,6 +39,7 @@ struct SyncProgress {
   std::uint64_t unreadable = 0;  // items the source lists and does not give
   std::uint64_t too_large = 0;   // of them
   std::uint64_t unnamed = 0;     // that the source counts and does not name
+  std::uint64_t not_kept = 0;    // given, and not in the backup because of damage here
   std::vector<FolderTrouble> troubles{};
   // Items that are new by what the source counted at the beginning of a first sync; 0: not known. A hint: it may go on growing.
   std::uint64_t items_expected = 0;
