@@ -123,7 +123,7 @@ class RecoverFixture : public store::StoreFixture {
   FakeImapServer server;
   std::unique_ptr<BackupBook> book;
   mailboxes::ImapSessionSettings session_settings;
-  SyncSettings sync_settings{.step_items = 4, .batch_bytes = 8000, .single_tries_max = 50};
+  SyncSettings sync_settings{.step_items = 4, .rows_at_once = 2, .batch_bytes = 8000, .single_tries_max = 50};
   decltype(MailboxSync::Parts::open_second) open_second = {};
   Id scratch;  // that a proof left
   std::size_t read_back_items = 100;

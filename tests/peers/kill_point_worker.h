@@ -134,6 +134,7 @@ inline Status sync(Worker& worker, Milliseconds moment) {
   ASSIGN_OR_RETURN(const auto source, session(sessions, worker.mailbox.kind == mailboxes::MailboxKind::dav, false));
   SyncSettings settings;
   settings.step_items = 6;
+  settings.rows_at_once = 3;
   settings.batch_bytes = 40'000;
   MailboxSync sync({*worker.book, *worker.store, worker.keys, *source}, worker.mailbox, moment, settings, {});
   return sync.run(soon());

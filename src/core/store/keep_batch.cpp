@@ -2,65 +2,37 @@
 
 #include "base/bytes.h"
 #include "core/store/bundle.h"
-#include "platform/crypto/hash.h"
-#include "platform/crypto/mac.h"
 
 namespace mailhold::store {
-namespace {
 
-constexpr std::size_t recent_parts_max = 50'000;
-constexpr std::string_view token_domain = "mailhold part";
-
-}  // namespace
-
-std::string RecentParts::key(Id tenant, Epoch epoch, const std::string& token) {
-  ByteWriter writer;
-  writer.raw(tenant.bytes()).u32(epoch).raw(token);
-  return writer.take();
-}
-
-const Id* RecentParts::find(const std::string& key) const {
-  const auto found = parts_.find(key);
-  return found != parts_.end() ? &found->second : nullptr;
-}
-
-void RecentParts::add(const std::string& key, Id object) {
-  if (parts_.size() >= recent_parts_max) parts_.clear();
-  parts_[key] = object;
-}
-
-Result<Kept> KeepBatch::add(const NewMessage& message, CutMessage& cut) {
+Result<Kept> KeepBatch::add(const NewMessage& message, std::optional<PreparedMessage> prepared) {
   Kept kept;
   const Epoch epoch = day_of(message.kept_since);
   if (!messages_.insert({message.tenant, message.message}).second) return kept;
   ASSIGN_OR_RETURN(const NamedWraps known,
                    StoreRows::wraps_of_name(session_, message.tenant, message.message.bytes(), deadline_));
   if (!known.wraps.empty()) return kept;
-  for (const CutPart& part : cut.parts) {
-    ASSIGN_OR_RETURN(std::string token, token_of(message.tenant, part.bytes()));
-    ASSIGN_OR_RETURN(cut.recipe.pieces[part.piece].part,
-                     find_or_add({message.tenant, epoch, std::move(token), part.bytes()}, kept));
+  if (!prepared) {
+    ASSIGN_OR_RETURN(prepared, rooms_.preparation.prepare_always(message));
   }
-  RETURN_IF_ERROR(add_recipe({message.tenant, epoch}, message.message, cut.recipe, kept));
+  for (std::size_t i = 0; i < prepared->parts.size(); ++i) {
+    const CutPart& part = prepared->cut.parts[i];
+    ASSIGN_OR_RETURN(const Id object, find_or_add({message.tenant, epoch, prepared->parts[i], part.bytes()}, kept));
+    if (object == prepared->parts[i].object) continue;
+    prepared->cut.recipe.pieces[part.piece].part = object;
+    prepared->stored.clear();  // it was compressed with another one's id
+  }
+  RETURN_IF_ERROR(add_recipe({message.tenant, epoch}, message.message, std::move(*prepared), kept));
   return kept;
 }
 
-Result<std::string> KeepBatch::token_of(Id tenant, std::string_view bytes) {
-  auto found = token_keys_.find(tenant);
-  if (found == token_keys_.end()) {
-    ASSIGN_OR_RETURN(SecretText key, rooms_.keys.token_key(tenant, deadline_));
-    found = token_keys_.emplace(tenant, std::move(key)).first;
-  }
-  return crypto::hmac_sha256(found->second.reveal(), std::string(token_domain) + crypto::sha256(bytes));
-}
-
 Result<Id> KeepBatch::find_or_add(const PartToKeep& part, Kept& kept) {
-  const std::string key = RecentParts::key(part.tenant, part.epoch, part.token);
+  const std::string key = RecentParts::key(part.tenant, part.epoch, part.prepared.token);
   if (const auto found = parts_.find(key); found != parts_.end()) {
     ++kept.parts_shared;
     return found->second;
   }
-  if (const Id* known = rooms_.recent.find(key); known != nullptr) {
+  if (const std::optional<Id> known = rooms_.recent.find(key)) {
     ++kept.parts_shared;
     return *known;
   }
@@ -71,7 +43,7 @@ Result<Id> KeepBatch::find_or_add(const PartToKeep& part, Kept& kept) {
   } else {
     ASSIGN_OR_RETURN(const EpochKey* const epoch_key, epoch_keys_.get(part.tenant, part.epoch));
     const WrapUnder under{part.epoch, epoch_key};
-    const NewObjects::Added added = objects_.add_part(part.tenant, part.token, part.bytes, {&under, 1});
+    const NewObjects::Added added = objects_.add_part(part.tenant, part.prepared, part.bytes, {&under, 1});
     object = added.object;
     kept.bytes_written += added.bytes;
     ++kept.parts_new;
@@ -82,7 +54,7 @@ Result<Id> KeepBatch::find_or_add(const PartToKeep& part, Kept& kept) {
 
 // A part that the tenant has already, wrapped under this epoch too. not_found if it has to be written.
 Result<Id> KeepBatch::find(const PartToKeep& part) {
-  ASSIGN_OR_RETURN(NamedWraps known, StoreRows::wraps_of_name(session_, part.tenant, part.token, deadline_));
+  ASSIGN_OR_RETURN(NamedWraps known, StoreRows::wraps_of_name(session_, part.tenant, part.prepared.token, deadline_));
   for (const WrapRow& row : known.wraps) {
     if (row.epoch == part.epoch) return row.object;
   }
@@ -102,10 +74,10 @@ Result<Id> KeepBatch::find(const PartToKeep& part) {
 }
 
 // A small message waits for others of its tenant and day.
-Status KeepBatch::add_recipe(const Whose& whose, Id message, const Recipe& recipe, Kept& kept) {
-  const std::string encoded = encode(recipe);
-  MessageContent content{message, rooms_.objects.packing.compress(encoded), parts_of(recipe)};
-  if (rooms_.objects.settings.bundle_messages_max < 2 || encoded.size() > bundled_message_bytes_max) {
+Status KeepBatch::add_recipe(const Whose& whose, Id message, PreparedMessage prepared, Kept& kept) {
+  if (prepared.stored.empty()) prepared.stored = rooms_.objects.packing.compress(encode(prepared.cut.recipe));
+  MessageContent content{message, std::move(prepared.stored), parts_of(prepared.cut.recipe)};
+  if (rooms_.objects.settings.bundle_messages_max < 2 || prepared.encoded_bytes > bundled_message_bytes_max) {
     ASSIGN_OR_RETURN(const std::uint64_t bytes, add_messages(whose, {std::move(content)}));
     kept.bytes_written += bytes;
     return done();

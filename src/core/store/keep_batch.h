@@ -5,26 +5,13 @@
 #include <map>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
-#include "core/store/message_cut.h"
 #include "core/store/new_objects.h"
 #include "core/store/object_shelf.h"
+#include "core/store/preparation.h"
 
 namespace mailhold::store {
-
-// Parts that were wrapped under an epoch a short while ago, so that a popular one costs no look-up.
-class RecentParts {
- public:
-  static std::string key(Id tenant, Epoch epoch, const std::string& token);
-  const Id* find(const std::string& key) const;
-  void add(const std::string& key, Id object);
-  void clear() { parts_.clear(); }
-
- private:
-  std::unordered_map<std::string, Id> parts_;
-};
 
 class KeepBatch {
  public:
@@ -33,12 +20,14 @@ class KeepBatch {
     ObjectShelf& shelf;
     StoreKeys& keys;
     RecentParts& recent;
+    Preparation& preparation;
   };
   // All of it happens inside the transaction of the session.
   KeepBatch(const Rooms& rooms, records::Session& session, const Deadline& deadline)
       : rooms_(rooms), session_(session), deadline_(deadline), epoch_keys_(rooms.keys, deadline_), objects_(rooms.objects) {}
 
-  Result<Kept> add(const NewMessage& message, CutMessage& cut);
+  // Without `prepared` it is prepared here, if it is to be kept.
+  Result<Kept> add(const NewMessage& message, std::optional<PreparedMessage> prepared);
   Status write();
   // After the commit.
   void remember() const;
@@ -47,7 +36,7 @@ class KeepBatch {
   struct PartToKeep {
     Id tenant;
     Epoch epoch;
-    std::string token;
+    const PreparedPart& prepared;
     std::string_view bytes;
   };
   // Small messages that become one object.
@@ -56,10 +45,9 @@ class KeepBatch {
     std::size_t bytes = 0;
   };
   using Whose = std::pair<Id, Epoch>;
-  Result<std::string> token_of(Id tenant, std::string_view bytes);
   Result<Id> find_or_add(const PartToKeep& part, Kept& kept);
   Result<Id> find(const PartToKeep& part);
-  Status add_recipe(const Whose& whose, Id message, const Recipe& recipe, Kept& kept);
+  Status add_recipe(const Whose& whose, Id message, PreparedMessage prepared, Kept& kept);
   Result<std::uint64_t> add_messages(const Whose& whose, const std::vector<MessageContent>& messages);
 
   const Rooms& rooms_;
@@ -67,7 +55,6 @@ class KeepBatch {
   const Deadline& deadline_;
   EpochKeys epoch_keys_;
   NewObjects objects_;
-  std::map<Id, SecretText> token_keys_;
   std::set<std::pair<Id, Id>> messages_;
   std::map<std::string, Id> parts_;  // seen in this batch, by RecentParts::key
   std::map<Whose, OpenBundle> bundles_;

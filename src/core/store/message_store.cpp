@@ -25,26 +25,29 @@ class PackedStore final : public MessageStore {
         packs_(std::move(packs)),
         shelf_(settings_, rows_, blobs),
         space_(rows_, shelf_, *packs_, blobs, turn_),
-        packing_(settings.compression) {}
+        packing_(settings.compression),
+        packings_(settings.compression) {}
 
   Status migrate() { return rows_.migrate(Deadline::after(schema_limit)); }
 
   Result<std::vector<Kept>> keep(const std::vector<NewMessage>& messages, const Deadline& deadline) override {
-    std::vector<CutMessage> cuts;
+    Preparation preparation({settings_, rows_, keys_, recent_, packings_}, deadline);
+    std::vector<std::optional<PreparedMessage>> prepared;
     for (const NewMessage& message : messages) {
       if (message.bytes.size() > settings_.message_bytes_max) {
         return Error{ErrorKind::limit_exceeded, "message " + message.message.text() + " is too large for the store"};
       }
-      cuts.push_back(cut(message, settings_.shared_part_bytes_min));
+      ASSIGN_OR_RETURN(std::optional<PreparedMessage> one, preparation.prepare(message));
+      prepared.push_back(std::move(one));
     }
     const std::lock_guard lock(turn_);
-    const KeepBatch::Rooms rooms{objects(), shelf_, keys_, recent_};
+    const KeepBatch::Rooms rooms{objects(), shelf_, keys_, recent_, preparation};
     std::vector<Kept> kept;
     std::optional<KeepBatch> batch;
     const auto work = [&](records::Session& session) -> Status {
       batch.emplace(rooms, session, deadline);
       for (std::size_t i = 0; i < messages.size(); ++i) {
-        ASSIGN_OR_RETURN(const Kept one, batch->add(messages[i], cuts[i]));
+        ASSIGN_OR_RETURN(const Kept one, batch->add(messages[i], std::move(prepared[i])));
         kept.push_back(one);
       }
       return batch->write();
@@ -193,7 +196,8 @@ class PackedStore final : public MessageStore {
   std::mutex turn_;  // from looking for a part to the commit that relies on it
   PackSpace space_;
   RecentParts recent_;
-  Packing packing_;
+  Packing packing_;  // of whoever has the turn
+  Packings packings_;
   bool all_uses_noted_ = false;
 };
 

@@ -33,11 +33,13 @@ std::set<Id> parts_of(const Recipe& recipe) {
 
 Id NewObjects::new_id() { return new_object_id(system_clock().now(), random_.take(object_id_random_bytes).reveal()); }
 
-NewObjects::Added NewObjects::add_part(Id tenant, std::string_view token, std::string_view bytes,
+NewObjects::Added NewObjects::add_part(Id tenant, const PreparedPart& part, std::string_view bytes,
                                        std::span<const WrapUnder> epochs) {
-  const Id object = new_id();
-  names_.push_back({tenant, std::string(token), object, 0});
-  return {object, add({ObjectKind::part, tenant, object, token}, rooms_.packing.pack(bytes), epochs)};
+  const bool is_prepared = !part.packed.empty();
+  const Id object = is_prepared ? part.object : new_id();
+  names_.push_back({tenant, part.token, object, 0});
+  return {object,
+          add({ObjectKind::part, tenant, object, part.token}, is_prepared ? part.packed : rooms_.packing.pack(bytes), epochs)};
 }
 
 NewObjects::Added NewObjects::add_messages(Id tenant, const std::vector<MessageContent>& messages,

@@ -40,6 +40,13 @@ struct MessageContent {
 };
 std::set<Id> parts_of(const Recipe& recipe);
 
+// A part of a message that is to be kept.
+struct PreparedPart {
+  std::string token;
+  Id object;           // that it has, or gets if it is new
+  std::string packed;  // Packing::pack of its bytes; empty: it was there already
+};
+
 class NewObjects {
  public:
   struct Rooms {  // what it works with; all outlive it
@@ -54,7 +61,7 @@ class NewObjects {
     Id object;
     std::uint64_t bytes = 0;  // that it takes
   };
-  Added add_part(Id tenant, std::string_view token, std::string_view bytes, std::span<const WrapUnder> epochs);
+  Added add_part(Id tenant, const PreparedPart& part, std::string_view bytes, std::span<const WrapUnder> epochs);
   // One message as an object of its own, several as one bundle: at most bundle_messages_most, and all in bundle_bytes_max.
   Added add_messages(Id tenant, const std::vector<MessageContent>& messages, std::span<const WrapUnder> epochs);
   // One more wrap of an object that is there.

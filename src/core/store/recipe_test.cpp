@@ -59,6 +59,21 @@ TEST(Base64Lines, of_every_length_come_back) {
   }
 }
 
+// Characters are decoded many at a time, and some of them by themselves.
+TEST(Base64Lines, of_another_character_anywhere_are_refused) {
+  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const std::string line(76, 'Q');
+  DecodedBody decoded;
+  for (std::size_t at = 0; at < line.size(); ++at) {
+    for (int value = 0; value < 256; ++value) {
+      const char character = static_cast<char>(value);
+      std::string body = line + "\r\n" + line + "\r\nQUJD";
+      body[line.size() + 2 + at] = character;
+      EXPECT_EQ(decode_base64_lines(body, decoded), alphabet.find(character) != std::string_view::npos) << value << " at " << at;
+    }
+  }
+}
+
 Recipe example() {
   Recipe recipe;
   recipe.sha256 = std::string(32, 'h');

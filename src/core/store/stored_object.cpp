@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "core/store/bundle.h"
 #include "core/store/mail_dictionary.h"
@@ -17,11 +18,11 @@ namespace mailhold::store {
 namespace {
 
 constexpr int zstd_level_quick = 1;  // three times as fast as 3 for 5 % more bytes of mail
-// Of thorough compression, of what is small: there a dictionary helps, and matches are worth looking for, most in what is smaller
-// still. Above, level 9 would take half as long again for 2 % less (docs/decisions/recover-speed.md).
+// Of thorough compression, of what is small: there a dictionary helps, and matches are worth looking for, most in what is
+// smallest. Above 8 KiB level 9 would take half as long again for 2 % less, above 32 KiB level 5 three times as long for 6 %
+// (docs/decisions/recover-speed.md).
 constexpr int zstd_level_small = 5, zstd_level_smallest = 9;
-constexpr std::size_t smallest_bytes_max = 8U << 10;
-constexpr std::size_t small_bytes_max = 128U << 10;
+constexpr std::size_t smallest_bytes_max = 8U << 10, small_bytes_max = 32U << 10;
 constexpr std::uint8_t compression_none = 0, compression_zstd = 1, compression_zstd_mail = 2;
 
 constexpr std::uint16_t field_alone = 1, field_bundle = 2;
@@ -79,7 +80,7 @@ class DictionaryCompressor {
            ZSTD_isError(ZSTD_CCtx_setParameter(context_, ZSTD_c_contentSizeFlag, 0)) == 0 &&
            ZSTD_isError(ZSTD_CCtx_setParameter(context_, ZSTD_c_dictIDFlag, 0)) == 0;
   }
-  std::size_t compress(std::string& out, std::string_view content) {
+  std::size_t compress(std::span<char> out, std::string_view content) {
     return ZSTD_compress2(context_, out.data(), out.size(), content.data(), content.size());
   }
 
@@ -106,7 +107,19 @@ struct Packing::State {
 
   ZSTD_CCtx* const context = ZSTD_createCCtx();
   std::optional<DictionaryCompressor> small, smallest;  // of thorough compression
-  std::string compressed;
+
+  // As much as that, with whatever was in it before.
+  std::span<char> room(std::size_t size) {
+    if (size > room_bytes_) {
+      room_ = std::make_unique_for_overwrite<char[]>(size);
+      room_bytes_ = size;
+    }
+    return {room_.get(), size};
+  }
+
+ private:
+  std::unique_ptr<char[]> room_;
+  std::size_t room_bytes_ = 0;
 };
 
 Packing::Packing(Compression compression) : state_(new State(compression)) {
@@ -115,14 +128,13 @@ Packing::Packing(Compression compression) : state_(new State(compression)) {
 Packing::~Packing() { delete state_; }
 
 std::string Packing::compress(std::string_view content) {
-  std::string& compressed = state_->compressed;
-  compressed.resize(ZSTD_compressBound(content.size()));
+  const std::span<char> compressed = state_->room(ZSTD_compressBound(content.size()));
   DictionaryCompressor* const dictionary = state_->dictionary_for(content.size());
   const std::size_t count = dictionary != nullptr ? dictionary->compress(compressed, content)
                                                   : ZSTD_compressCCtx(state_->context, compressed.data(), compressed.size(),
                                                                       content.data(), content.size(), zstd_level_quick);
   const bool helps = ZSTD_isError(count) == 0 && count < content.size();
-  const std::string_view stored = helps ? std::string_view(compressed).substr(0, count) : content;
+  const std::string_view stored = helps ? std::string_view(compressed.data(), count) : content;
   ByteWriter writer;
   writer.u8(!helps ? compression_none : dictionary != nullptr ? compression_zstd_mail : compression_zstd);
   writer.u32(static_cast<std::uint32_t>(content.size())).text(stored);

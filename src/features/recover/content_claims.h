@@ -12,7 +12,7 @@ namespace mailhold::recover {
 
 class ContentClaims {
  public:
-  // The claims of one sync; they end with it, or with clear(). One thread.
+  // The claims of one sync; they end with it, or with clear(). Any thread.
   class Owner {
    public:
     explicit Owner(ContentClaims& claims) : claims_(claims) {}
@@ -36,7 +36,7 @@ class ContentClaims {
 
    private:
     ContentClaims& claims_;
-    std::set<Id> own_;
+    std::set<Id> own_;  // guarded by claims_.mutex_
   };
 
   // While it lives no content is claimed anew.

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t base64_lines_min = 8;  // shorter runs are words, or not worth a part
 constexpr std::size_t base64_line_min = 40;
+constexpr std::size_t looked_at_max = 16;  // letters of a line in a run: what ends a run shows at its beginning, as boundaries do
 // Text below that stays with its header. As a part of its own it costs a seal, a wrap and a name, about 430 bytes, and compresses
 // worse; what two messages with different headers would save by sharing it is little more.
 constexpr std::size_t shared_text_bytes_min = 8U << 10;
@@ -81,7 +82,7 @@ std::vector<store::BodySpan> bodies_by_lines(std::string_view message) {
     std::string_view bare = *line;
     while (!bare.empty() && (bare.back() == '\n' || bare.back() == '\r')) bare.remove_suffix(1);
     // The last line of a run may be short; a line of another width begins anew.
-    const bool goes_on = run_lines > 0 && bare.size() == run_width && is_base64_line(bare);
+    const bool goes_on = run_lines > 0 && bare.size() == run_width && has_base64_letters_alone(bare.substr(0, looked_at_max));
     const bool is_last = run_lines > 0 && !goes_on && !bare.empty() && bare.size() < run_width && bare.size() % 4 == 0 &&
                          has_base64_letters_alone(bare);
     if (goes_on) {
@@ -104,18 +105,34 @@ std::vector<store::BodySpan> bodies_by_lines(std::string_view message) {
   return spans;
 }
 
-Result<std::vector<ContentKeeper::KeptContent>> ContentKeeper::keep(
-    const std::vector<mailboxes::MailboxSource::Content>& contents, const Deadline& deadline) {
+Result<std::shared_ptr<const ContentIds>> ContentKeeper::ids(const Deadline& deadline) {
+  const std::lock_guard lock(mutex_);
   if (ids_ == nullptr) {
     ASSIGN_OR_RETURN(ids_, ContentIds::of(tenant_, keys_, deadline));
   }
+  return ids_;
+}
+
+bool ContentKeeper::is_wrapped(Id message) {
+  const std::lock_guard lock(mutex_);
+  return wrapped_.contains(message);
+}
+
+void ContentKeeper::note_wrapped(Id message) {
+  const std::lock_guard lock(mutex_);
+  wrapped_.insert(message);
+}
+
+Result<std::vector<ContentKeeper::KeptContent>> ContentKeeper::keep(
+    const std::vector<mailboxes::MailboxSource::Content>& contents, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const ContentIds> ids, this->ids(deadline));
   std::vector<KeptContent> kept;
   std::vector<store::NewMessage> messages;
   for (const auto& content : contents) {
     const std::string sha256 = crypto::sha256(content.bytes);
-    const Id message = ids_->id_of(sha256);
+    const Id message = ids->id_of(sha256);
     claims_.add(message);
-    if (!wrapped_.contains(message)) {
+    if (!is_wrapped(message)) {
       messages.push_back({tenant_, message, now_, content.bytes, bodies_by_lines(content.bytes), sha256});
     }
     kept.push_back({message, content.bytes.size()});
@@ -130,28 +147,30 @@ Result<std::set<Id>> ContentKeeper::keep_new(const std::vector<store::NewMessage
   ASSIGN_OR_RETURN(const std::vector<store::Kept> kept, store_.keep(messages, deadline));
   std::vector<store::NewMessage> damaged;
   for (std::size_t i = 0; i < messages.size(); ++i) {
-    const Id message = messages[i].message;
-    if (kept[i].bytes_written > 0) wrapped_.insert(message);
-    if (!wrapped_.insert(message).second) continue;
-    ASSIGN_OR_RETURN(const bool damaged_before, is_damaged(message, deadline));
-    if (damaged_before) {
-      damaged.push_back(messages[i]);
-      continue;
+    if (kept[i].bytes_written == 0 && !is_wrapped(messages[i].message)) {
+      ASSIGN_OR_RETURN(const bool is_whole, wrap_again(messages[i], deadline));
+      if (!is_whole) {
+        damaged.push_back(messages[i]);
+        continue;
+      }
     }
-    Status wrapped = store_.rewrap(tenant_, message, day(), deadline);
-    // It is known, but every day it lived by was forgotten: it is kept anew.
-    if (!wrapped && wrapped.error().kind == ErrorKind::not_found) {
-      RETURN_IF_ERROR(store_.forget(tenant_, message, deadline));
-      RETURN_IF_ERROR(store_.keep({messages[i]}, deadline));
-      wrapped = done();
-    }
-    if (!wrapped && wrapped.error().kind == ErrorKind::corrupt) {
-      damaged.push_back(messages[i]);
-      continue;
-    }
-    RETURN_IF_ERROR(wrapped);
+    note_wrapped(messages[i].message);
   }
   return keep_instead_of_damaged(damaged, deadline);
+}
+
+// One that is kept already, under today too. False if it is damaged.
+Result<bool> ContentKeeper::wrap_again(const store::NewMessage& message, const Deadline& deadline) {
+  ASSIGN_OR_RETURN(const bool is_damaged, this->is_damaged(message.message, deadline));
+  if (is_damaged) return false;
+  const Status wrapped = store_.rewrap(tenant_, message.message, day(), deadline);
+  if (wrapped) return true;
+  if (wrapped.error().kind == ErrorKind::corrupt) return false;
+  if (wrapped.error().kind != ErrorKind::not_found) return wrapped.error();
+  // It is known, but every day it lived by was forgotten: it is kept anew.
+  RETURN_IF_ERROR(store_.forget(tenant_, message.message, deadline));
+  RETURN_IF_ERROR(store_.keep({message}, deadline));
+  return true;
 }
 
 // Wrapping it again opens its own object, and none of its parts: of those that were noted as lost, it is looked at all.
@@ -163,7 +182,8 @@ Result<bool> ContentKeeper::is_damaged(Id message, const Deadline& deadline) {
     is = one.soundness == store::Soundness::damaged;
     return done();
   };
-  RETURN_IF_ERROR(store_.inspect(tenant_, {message}, ids_->is_of(), found, deadline));
+  ASSIGN_OR_RETURN(const std::shared_ptr<const ContentIds> ids, this->ids(deadline));
+  RETURN_IF_ERROR(store_.inspect(tenant_, {message}, ids->is_of(), found, deadline));
   return is;
 }
 
@@ -171,18 +191,17 @@ Result<bool> ContentKeeper::is_damaged(Id message, const Deadline& deadline) {
 Result<std::set<Id>> ContentKeeper::keep_instead_of_damaged(const std::vector<store::NewMessage>& damaged,
                                                             const Deadline& deadline) {
   if (damaged.empty()) return std::set<Id>{};
-  std::vector<Id> ids;
-  for (const store::NewMessage& each : damaged) ids.push_back(each.message);
-  const store::MessageStore::Salvage salvage{[](const std::vector<Id>&) -> Result<bool> { return false; }, ids_->is_of()};
-  ASSIGN_OR_RETURN(const auto salvaged, store_.release_from_damage(tenant_, ids, salvage, deadline));
+  std::vector<Id> messages;
+  for (const store::NewMessage& each : damaged) messages.push_back(each.message);
+  ASSIGN_OR_RETURN(const std::shared_ptr<const ContentIds> ids, this->ids(deadline));
+  const store::MessageStore::Salvage salvage{[](const std::vector<Id>&) -> Result<bool> { return false; }, ids->is_of()};
+  ASSIGN_OR_RETURN(const auto salvaged, store_.release_from_damage(tenant_, messages, salvage, deadline));
   std::set<Id> not_kept;
-  for (const auto& stay : salvaged.stay) {
-    not_kept.insert(stay.message);
-    wrapped_.erase(stay.message);
-  }
+  for (const auto& stay : salvaged.stay) not_kept.insert(stay.message);
   std::vector<store::NewMessage> anew = damaged;
   std::erase_if(anew, [&](const store::NewMessage& each) { return not_kept.contains(each.message); });
   if (!anew.empty()) RETURN_IF_ERROR(store_.keep(anew, deadline));
+  for (const store::NewMessage& each : anew) note_wrapped(each.message);
   return not_kept;
 }
 

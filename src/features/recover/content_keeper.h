@@ -2,9 +2,10 @@
 // of it, so that the same message in two folders, or fetched again after a crash, is one object; what is
 // there already gets a wrap under today as well, so that it lives as long as its newest use.
 //
-// Contents are not parsed: bodies are found by their lines alone (base64 or not). One thread at a time.
+// Contents are not parsed: bodies are found by their lines alone (base64 or not). Any thread, but for rows_are_written().
 #pragma once
 
+#include <mutex>
 #include <set>
 
 #include "core/store/message_store.h"
@@ -30,14 +31,18 @@ class ContentKeeper {
   // kept anew; it is not kept where it can't be, because of what lies beside it, or does not open for another reason.
   Result<std::vector<KeptContent>> keep(const std::vector<mailboxes::MailboxSource::Content>& contents, const Deadline& deadline);
 
-  // Rows name what was kept so far.
+  // Rows name what was kept so far; nothing is being kept now.
   void rows_are_written() { claims_.clear(); }
 
   std::uint32_t day() const { return day_of(now_); }
 
  private:
-  // Those that are not kept, of this and the next one.
+  Result<std::shared_ptr<const ContentIds>> ids(const Deadline& deadline);
+  bool is_wrapped(Id message);
+  void note_wrapped(Id message);
+  // Those that are not kept, of this and the others.
   Result<std::set<Id>> keep_new(const std::vector<store::NewMessage>& messages, const Deadline& deadline);
+  Result<bool> wrap_again(const store::NewMessage& message, const Deadline& deadline);
   Result<bool> is_damaged(Id message, const Deadline& deadline);
   Result<std::set<Id>> keep_instead_of_damaged(const std::vector<store::NewMessage>& damaged, const Deadline& deadline);
 
@@ -47,8 +52,9 @@ class ContentKeeper {
   ContentClaims::Owner claims_;
   const Id tenant_;
   const Milliseconds now_;
-  std::shared_ptr<const ContentIds> ids_;
-  std::set<Id> wrapped_;  // under today, as far as this object saw
+  std::mutex mutex_;
+  std::shared_ptr<const ContentIds> ids_;  // guarded by mutex_, as below
+  std::set<Id> wrapped_;                   // under today, as far as this object saw
 };
 
 // Where bodies lie in a message, without parsing it: runs of base64 lines, and the text between them behind the header.

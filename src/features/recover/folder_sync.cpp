@@ -76,7 +76,7 @@ Status FolderSync::step(bool& more, const Deadline& deadline) {
   if (taken && chosen_.is_all && !changes.more) taken = count_unnamed(changes.count, deadline);
   if (!taken) {
     // Why it broke off is what the caller must know; what cannot be kept now is fetched again.
-    (void)keep_part(std::move(step), deadline);
+    (void)write_rows(step, deadline);
     return taken;
   }
   // The contents are durable by now; only then the mark moves, together with the rows.
@@ -89,20 +89,25 @@ Status FolderSync::step(bool& more, const Deadline& deadline) {
   return done();
 }
 
-// What was fetched before the source broke off becomes rows, so that one which gives little at a time is come to an end with. The
-// mark stays: the next sync is told all of it again, and knows these. What ends another version waits until it is told whole.
-Status FolderSync::keep_part(FolderStep step, const Deadline& deadline) {
+// What is durable becomes rows before the step is over, so that little is fetched again where it breaks off, and one who gives
+// little at a time is come to an end with. The mark stays: the next sync is told all of it again, and knows these. What ends
+// another version waits until it is told whole.
+Status FolderSync::write_rows(FolderStep& step, const Deadline& deadline) {
   std::set<Id> changed;
   for (const auto& [item, since] : step.closed) changed.insert(item);
-  std::erase_if(step.added, [&](const ItemRow& item) {
+  const auto waits = [&](const ItemRow& item) {
     return changed.contains(item.id) || replaced_.contains(mailboxes::item_name(item.head.id));
-  });
-  if (step.added.empty()) return done();
-  step.closed.clear();
+  };
+  const auto first = std::stable_partition(step.added.begin(), step.added.end(), waits);
+  if (first == step.added.end()) return done();
   row_.pending = pending();
   ++row_.revision;
-  step.folder = row_;
-  return run_.book.apply(step, deadline);
+  FolderStep part;
+  part.folder = row_;
+  part.added.assign(std::make_move_iterator(first), std::make_move_iterator(step.added.end()));
+  part.moment = run_.moment;
+  step.added.erase(first, step.added.end());
+  return run_.book.apply(part, deadline);
 }
 
 Status FolderSync::take(const Changes& changes, FolderStep& step, const Deadline& deadline) {
@@ -225,6 +230,10 @@ Status FolderSync::fetch_some(const std::vector<std::string>& ids, FolderStep& s
     batch_.push_back(std::move(content));
     if (batch_bytes_ < run_.settings.batch_bytes) return done();
     take_kept(queue_.take_kept(), step);
+    if (step.added.size() >= run_.settings.rows_at_once) {
+      RETURN_IF_ERROR(write_rows(step, deadline));
+      RETURN_IF_ERROR(run_.has_rows(*this));
+    }
     return give_batch(deadline);
   };
   sink.too_large = [&](const std::string& id, std::uint64_t) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 
 #include "features/recover/keeping_queue.h"
 #include "features/recover/mailbox_sync.h"
@@ -20,8 +21,9 @@ class FolderSync {
     BackupBook& book;
     const SyncSettings& settings;
     const Milliseconds moment;
-    const std::map<Id, Chosen>& chosen;        // by folder
-    std::atomic<std::uint64_t> next_item = 0;  // number of the next new item
+    const std::map<Id, Chosen>& chosen;           // by folder
+    std::function<Status(FolderSync&)> has_rows;  // whenever some were written in a step; an error ends it there
+    std::atomic<std::uint64_t> next_item = 0;     // number of the next new item
   };
 
   FolderSync(Run& run, mailboxes::MailboxSource& source, KeepingQueue& queue, std::uint32_t day, FolderRow row)
@@ -47,7 +49,7 @@ class FolderSync {
   void leave_out_others(std::vector<mailboxes::ItemHead>& heads) const;
   bool is_read(const std::string& id) const;
   Status take(const mailboxes::Changes& changes, FolderStep& step, const Deadline& deadline);
-  Status keep_part(FolderStep step, const Deadline& deadline);
+  Status write_rows(FolderStep& step, const Deadline& deadline);
   Status reconcile(FolderStep& step, const Deadline& deadline);
   Status count_unnamed(std::optional<std::uint64_t> counted, const Deadline& deadline);
   template <typename T>

@@ -2,7 +2,9 @@
 
 namespace mailhold::recover {
 
-KeepingQueue::KeepingQueue(ContentKeeper& keeper) : keeper_(keeper), thread_([this] { run(); }) {}
+KeepingQueue::KeepingQueue(ContentKeeper& keeper) : keeper_(keeper) {
+  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+}
 
 KeepingQueue::~KeepingQueue() {
   {
@@ -10,7 +12,7 @@ KeepingQueue::~KeepingQueue() {
     is_closing_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  for (std::thread& each : threads_) each.join();
 }
 
 // The keeper's calls end by the deadline they were given, so that waiting for them needs none.
@@ -30,7 +32,7 @@ std::vector<KeepingQueue::Kept> KeepingQueue::take_kept() {
 
 Status KeepingQueue::finish(std::vector<Kept>& rest) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return !is_at_work_ && (failure_ || waiting_.empty()); });
+  changed_.wait(lock, [this] { return at_work_ == 0 && (failure_ || waiting_.empty()); });
   rest = std::exchange(kept_, {});
   return failure_ ? Status(*failure_) : done();
 }
@@ -42,17 +44,17 @@ void KeepingQueue::run() {
     if (is_closing_) return;
     const Batch batch = std::move(waiting_.front());
     waiting_.pop_front();
-    is_at_work_ = true;
+    ++at_work_;
     lock.unlock();
     changed_.notify_all();
     auto kept = keeper_.keep(batch.contents, batch.deadline);
     lock.lock();
-    is_at_work_ = false;
+    --at_work_;
     if (kept) {
       for (std::size_t i = 0; i < kept->size(); ++i)
         kept_.push_back({batch.contents[i].id, batch.contents[i].form, std::move((*kept)[i])});
     } else {
-      failure_ = kept.error();
+      if (!failure_) failure_ = kept.error();
       waiting_.clear();
     }
     changed_.notify_all();

@@ -30,6 +30,7 @@ struct MailboxSync::State {
   Status run(const Deadline& deadline);
   std::optional<FolderRow> next_folder();
   void count(FolderSync& folder, bool is_over);
+  Status count_and_go_on(FolderSync& folder);
   Status read_folder(FolderSync& folder, ContentKeeper& keeper, const Deadline& deadline);
   void read_folders(mailboxes::MailboxSource& source, FolderSync::Run& run, const Deadline& deadline, bool is_second = false);
   Status give_back(Id folder, const Deadline& deadline);
@@ -216,6 +217,13 @@ void MailboxSync::State::count(FolderSync& folder, bool is_over) {
   if (report) report(progress);
 }
 
+// What is new of the folder; the failure of the other session, after which this one ends where it can go on the next time.
+Status MailboxSync::State::count_and_go_on(FolderSync& folder) {
+  count(folder, false);
+  const std::lock_guard lock(mutex);
+  return failure ? Status(*failure) : done();
+}
+
 Status MailboxSync::State::read_folder(FolderSync& folder, ContentKeeper& keeper, const Deadline& deadline) {
   if (!folder.row().folder.holds_items) return done();
   RETURN_IF_ERROR(folder.load(deadline));
@@ -223,10 +231,9 @@ Status MailboxSync::State::read_folder(FolderSync& folder, ContentKeeper& keeper
     if (deadline.stop.stop_requested()) return Error{ErrorKind::cancelled, "the sync was stopped"};
     const Status stepped = folder.step(more, deadline);
     if (stepped) keeper.rows_are_written();  // nothing is with the queue between two steps
-    count(folder, false);
+    const Status goes_on = count_and_go_on(folder);
     RETURN_IF_ERROR(stepped);
-    const std::lock_guard lock(mutex);
-    if (failure) return *failure;  // of the other session; this one ends where it can go on the next time
+    RETURN_IF_ERROR(goes_on);
   }
   return done();
 }
@@ -279,7 +286,8 @@ Status MailboxSync::State::run(const Deadline& deadline) {
     if (const Status counted = count_expected(rows, deadline); !counted && counted.error().is_temporary()) return counted;
   }
   waiting.assign(rows.begin(), rows.end());
-  FolderSync::Run run{parts.book, settings, moment, chosen};
+  const auto has_rows = [this](FolderSync& folder) { return count_and_go_on(folder); };
+  FolderSync::Run run{parts.book, settings, moment, chosen, has_rows};
   {
     std::jthread second;
     if (parts.open_second && rows.size() > 1 && progress.items_expected >= settings.long_sync_items) {

@@ -14,7 +14,8 @@
 namespace mailhold::recover {
 
 struct SyncSettings {
-  std::size_t step_items = 2000;         // items between two marks
+  std::size_t step_items = 10'000;       // items between two marks; nothing is read while the last contents before one are kept
+  std::size_t rows_at_once = 1000;       // items that become rows together, also between two marks
   std::uint64_t batch_bytes = 8U << 20;  // contents that are kept together; at most four such batches of a session are in memory
   std::size_t single_tries_max = 50;     // items of a failed batch that are asked for one by one
   std::size_t short_tries_max = 25;      // of a folder that are asked for again because less came than was claimed
@@ -82,7 +83,7 @@ class MailboxSync {
     const Sessions* sessions = nullptr;
     Id scratch = {};  // of a proof that could not take its folders away: they are no part of the mailbox
   };
-  using Report = std::function<void(const SyncProgress&)>;  // after every step
+  using Report = std::function<void(const SyncProgress&)>;  // whenever rows were written
 
   // `moment` is when this sync began, and what stands in its rows.
   MailboxSync(Parts parts, Mailbox mailbox, Milliseconds moment, SyncSettings settings, Report report);

@@ -259,6 +259,23 @@ TEST_F(MailboxSyncTest, a_server_that_gives_little_at_a_time_gives_nothing_twice
   EXPECT_EQ(backed_up(now), at_server());
 }
 
+TEST_F(MailboxSyncTest, what_is_kept_becomes_rows_before_its_mark) {
+  fill();
+  sync_settings = {.step_items = 100, .rows_at_once = 2, .batch_bytes = 1};
+  now += hour;
+  const auto source = session(false);
+  std::set<std::uint64_t> counts;
+  const auto look = [&](const SyncProgress&) {
+    for (const FolderRow& folder : *book->folders_as_of(mailbox, now, soon())) {
+      if (folder.mark.empty()) counts.insert(*book->count_items(folder.id, now, soon()));
+    }
+  };
+  MailboxSync run({*book, *store, keys, *source}, mailbox, now, sync_settings, look);
+  ASSERT_TRUE(run.run(soon()));
+  EXPECT_GT(counts.size(), 2U) << "of a folder whose step was not over";
+  EXPECT_EQ(backed_up(now), at_server());
+}
+
 TEST_F(MailboxSyncTest, what_changed_and_was_not_told_whole_changes_with_the_next_sync) {
   fill();
   ASSERT_TRUE(sync());
