@@ -25,7 +25,7 @@ class ImapFilter final : public SessionFilter {
         if (!may_pass) return false;
       }
       ASSIGN_OR_RETURN(const std::uint64_t count, meter.take_bytes(piece->bytes.size()));
-      for_worker_.append(piece->bytes, 0, count);
+      for_worker_.append(piece->bytes.substr(0, count));
       if (count < piece->bytes.size()) return false;
     }
     return true;

@@ -37,8 +37,9 @@ class PackedStore final : public MessageStore {
       if (message.bytes.size() > settings_.message_bytes_max) {
         return Error{ErrorKind::limit_exceeded, "message " + message.message.text() + " is too large for the store"};
       }
-      ASSIGN_OR_RETURN(std::optional<PreparedMessage> one, preparation.prepare(message));
-      prepared.push_back(std::move(one));
+      // What stands in the way is said in the turn, and only if the message is to be kept.
+      Result<std::optional<PreparedMessage>> one = preparation.prepare(message);
+      prepared.push_back(one ? std::move(*one) : std::nullopt);
     }
     const std::lock_guard lock(turn_);
     const KeepBatch::Rooms rooms{objects(), shelf_, keys_, recent_, preparation};

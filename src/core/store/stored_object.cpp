@@ -23,6 +23,7 @@ constexpr int zstd_level_quick = 1;  // three times as fast as 3 for 5 % more by
 // (docs/decisions/recover-speed.md).
 constexpr int zstd_level_small = 5, zstd_level_smallest = 9;
 constexpr std::size_t smallest_bytes_max = 8U << 10, small_bytes_max = 32U << 10;
+constexpr std::size_t kept_room_max = 4U << 20;
 constexpr std::uint8_t compression_none = 0, compression_zstd = 1, compression_zstd_mail = 2;
 
 constexpr std::uint16_t field_alone = 1, field_bundle = 2;
@@ -116,6 +117,11 @@ struct Packing::State {
     }
     return {room_.get(), size};
   }
+  void keep_no_large_room() {
+    if (room_bytes_ <= kept_room_max) return;
+    room_.reset();
+    room_bytes_ = 0;
+  }
 
  private:
   std::unique_ptr<char[]> room_;
@@ -138,6 +144,7 @@ std::string Packing::compress(std::string_view content) {
   ByteWriter writer;
   writer.u8(!helps ? compression_none : dictionary != nullptr ? compression_zstd_mail : compression_zstd);
   writer.u32(static_cast<std::uint32_t>(content.size())).text(stored);
+  state_->keep_no_large_room();
   return writer.take();
 }
 

@@ -39,6 +39,10 @@ class ContentClaims {
     std::set<Id> own_;  // guarded by claims_.mutex_
   };
 
+  // Held by whoever looks whether a kept content is whole, until it is kept anew if it is not: what another one has just kept
+  // anew must not be taken for the damaged one.
+  std::mutex& repairing() { return repairing_; }
+
   // While it lives no content is claimed anew.
   class Pause {
    public:
@@ -51,6 +55,7 @@ class ContentClaims {
   };
 
  private:
+  std::mutex repairing_;
   std::mutex mutex_;
   std::map<Id, std::size_t> counts_;  // guarded by mutex_
 };

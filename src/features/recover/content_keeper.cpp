@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t base64_lines_min = 8;  // shorter runs are words, or not worth a part
 constexpr std::size_t base64_line_min = 40;
-constexpr std::size_t looked_at_max = 16;  // letters of a line in a run: what ends a run shows at its beginning, as boundaries do
+constexpr std::size_t looked_at_max = 4;  // letters of a line in a run: what ends a run shows at its beginning, as boundaries do
 // Text below that stays with its header. As a part of its own it costs a seal, a wrap and a name, about 430 bytes, and compresses
 // worse; what two messages with different headers would save by sharing it is little more.
 constexpr std::size_t shared_text_bytes_min = 8U << 10;
@@ -146,8 +146,10 @@ Result<std::set<Id>> ContentKeeper::keep_new(const std::vector<store::NewMessage
   if (messages.empty()) return std::set<Id>{};
   ASSIGN_OR_RETURN(const std::vector<store::Kept> kept, store_.keep(messages, deadline));
   std::vector<store::NewMessage> damaged;
+  std::unique_lock repairing(book_.claims().repairing(), std::defer_lock);
   for (std::size_t i = 0; i < messages.size(); ++i) {
     if (kept[i].bytes_written == 0 && !is_wrapped(messages[i].message)) {
+      if (!repairing.owns_lock()) repairing.lock();
       ASSIGN_OR_RETURN(const bool is_whole, wrap_again(messages[i], deadline));
       if (!is_whole) {
         damaged.push_back(messages[i]);

@@ -199,7 +199,7 @@ Status FolderSync::fetch_new(const std::vector<ItemHead>& heads, FolderStep& ste
     is_refused_ = pending_.size() > pending_max;
     if (is_refused_) return Error{ErrorKind::denied, "the source lists many items and does not give them"};
   }
-  if (pending_.size() > pending_max)
+  if (!not_kept_.empty() && pending_.size() > pending_max)
     return Error{ErrorKind::corrupt, "many contents here are damaged", items_not_kept(not_kept_.size())};
   unread_.clear();
   short_.clear();
@@ -221,6 +221,7 @@ bool FolderSync::is_asked_again(const Content& content) {
 
 Status FolderSync::fetch_some(const std::vector<std::string>& ids, FolderStep& step, const Deadline& deadline) {
   mailboxes::MailboxSource::Sink sink;
+  Status own = done();  // of ours, which is no word of the source
   sink.take = [&](Content content) -> Status {
     if (!unread_.contains(content.id)) return done();
     if (content.bytes.empty()) return done();  // no message is empty: a server that gives none
@@ -231,8 +232,9 @@ Status FolderSync::fetch_some(const std::vector<std::string>& ids, FolderStep& s
     if (batch_bytes_ < run_.settings.batch_bytes) return done();
     take_kept(queue_.take_kept(), step);
     if (step.added.size() >= run_.settings.rows_at_once) {
-      RETURN_IF_ERROR(write_rows(step, deadline));
-      RETURN_IF_ERROR(run_.has_rows(*this));
+      own = write_rows(step, deadline);
+      if (own) own = run_.has_rows(*this);
+      RETURN_IF_ERROR(own);
     }
     return give_batch(deadline);
   };
@@ -246,6 +248,7 @@ Status FolderSync::fetch_some(const std::vector<std::string>& ids, FolderStep& s
   RETURN_IF_ERROR(queue_.finish(rest));
   take_kept(std::move(rest), step);
   given_.clear();
+  RETURN_IF_ERROR(own);
   // What was refused is missing from what was handed over, and is looked after there.
   if (!fetched && fetched.error().kind != ErrorKind::denied) return fetched;
   return done();

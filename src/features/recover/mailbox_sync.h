@@ -16,7 +16,7 @@ namespace mailhold::recover {
 struct SyncSettings {
   std::size_t step_items = 10'000;       // items between two marks; nothing is read while the last contents before one are kept
   std::size_t rows_at_once = 1000;       // items that become rows together, also between two marks
-  std::uint64_t batch_bytes = 8U << 20;  // contents that are kept together; at most four such batches of a session are in memory
+  std::uint64_t batch_bytes = 8U << 20;  // contents that are kept together; at most five such batches of a session are in memory
   std::size_t single_tries_max = 50;     // items of a failed batch that are asked for one by one
   std::size_t short_tries_max = 25;      // of a folder that are asked for again because less came than was claimed
   std::uint64_t long_sync_items = 1000;  // a first sync of as many reads two folders side by side

@@ -19,35 +19,46 @@ std::string_view word_at(std::string_view line, std::size_t begin) {
 }  // namespace
 
 Status ImapResponseScanner::receive(std::string_view bytes) {
-  if (taken_ > 0) {
-    buffered_.erase(0, taken_);
-    searched_ -= std::min(searched_, taken_);
-    taken_ = 0;
+  is_kept_ = !left_.empty();
+  if (is_kept_) {
+    kept_.erase(0, kept_.size() - left_.size());
+    kept_.append(bytes);
   }
-  buffered_.append(bytes);
-  if (buffered_.size() > line_bytes_max && literal_left_ == 0 && buffered_.find('\n', searched_) == std::string::npos)
+  left_ = is_kept_ ? std::string_view(kept_) : bytes;
+  if (left_.size() > line_bytes_max && literal_left_ == 0 && left_.find('\n', searched_) == std::string_view::npos)
     return Error{ErrorKind::limit_exceeded, "server sends a line without end"};
   return done();
 }
 
+std::optional<ResponsePiece> ImapResponseScanner::nothing() {
+  if (!left_.empty() && !is_kept_) {
+    kept_.assign(left_);
+    left_ = kept_;
+    is_kept_ = true;
+  }
+  return std::nullopt;
+}
+
+std::string_view ImapResponseScanner::take(std::size_t size) {
+  const std::string_view taken = left_.substr(0, size);
+  left_.remove_prefix(size);
+  searched_ = 0;
+  return taken;
+}
+
 std::optional<ResponsePiece> ImapResponseScanner::next() {
   if (literal_left_ > 0) {
-    const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(literal_left_, buffered_.size() - taken_));
+    const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(literal_left_, left_.size()));
     if (size == 0) return std::nullopt;
-    ResponsePiece piece{Kind::literal,
-                        taken_ == 0 && size == buffered_.size() ? std::exchange(buffered_, {}) : buffered_.substr(taken_, size)};
-    if (!buffered_.empty()) taken_ += size;
-    searched_ = taken_;
     literal_left_ -= size;
-    return piece;
+    return ResponsePiece{Kind::literal, take(size)};
   }
-  const std::size_t end = buffered_.find('\n', std::max(taken_, searched_));
-  if (end == std::string::npos) {
-    searched_ = buffered_.size();
-    return std::nullopt;
+  const std::size_t end = left_.find('\n', searched_);
+  if (end == std::string_view::npos) {
+    searched_ = left_.size();
+    return nothing();
   }
-  ResponsePiece piece{Kind::text, buffered_.substr(taken_, end + 1 - taken_)};
-  taken_ = searched_ = end + 1;
+  ResponsePiece piece{Kind::text, take(end + 1)};
   std::string_view line = piece.bytes;
   line.remove_suffix(line.ends_with("\r\n") ? 2 : 1);
   if (at_begin_) {

@@ -20,21 +20,27 @@ struct ResponsePiece {
     literal,       // bytes of a literal
   };
   Kind kind = Kind::text;
-  std::string bytes;
-  std::string tag{};  // of tagged
+  std::string_view bytes;  // until the next call of receive()
+  std::string tag{};       // of tagged
 };
 
 class ImapResponseScanner {
  public:
   static constexpr std::size_t line_bytes_max = 4U << 20;  // ENVELOPE and BODYSTRUCTURE of large messages are long
 
-  Status receive(std::string_view bytes);  // limit_exceeded: a line without end
+  // The bytes stay where they are until next() has nothing more, which must be heard before the next call. limit_exceeded: a line
+  // without end.
+  Status receive(std::string_view bytes);
   std::optional<ResponsePiece> next();
 
  private:
-  std::string buffered_;
-  std::size_t taken_ = 0;
-  std::size_t searched_ = 0;  // up to here no line ends
+  std::optional<ResponsePiece> nothing();
+  std::string_view take(std::size_t size);
+
+  std::string_view left_;     // of what was received; all of it is in kept_ when there is nothing more
+  std::string kept_;          // the beginning of a line, and what came behind it
+  bool is_kept_ = false;      // left_ lies in kept_
+  std::size_t searched_ = 0;  // of left_: up to here no line ends
   std::uint64_t literal_left_ = 0;
   bool at_begin_ = true;  // of a response
 };

@@ -204,16 +204,21 @@ TEST(ImapCommandFilter, it_does_not_matter_how_bytes_arrive) {
   }
 }
 
-std::vector<ResponsePiece> pieces_of(std::string_view bytes, std::size_t cut) {
+struct Piece {
+  ResponsePiece::Kind kind;
+  std::string bytes, tag;
+};
+
+std::vector<Piece> pieces_of(std::string_view bytes, std::size_t cut) {
   ImapResponseScanner scanner;
-  std::vector<ResponsePiece> pieces;
+  std::vector<Piece> pieces;
   for (const auto part : {bytes.substr(0, cut), bytes.substr(cut)}) {
     EXPECT_TRUE(scanner.receive(part));
     while (auto piece = scanner.next()) {
       if (piece->kind == ResponsePiece::Kind::literal && !pieces.empty() && pieces.back().kind == piece->kind)
         pieces.back().bytes += piece->bytes;
       else
-        pieces.push_back(*piece);
+        pieces.push_back({piece->kind, std::string(piece->bytes), piece->tag});
     }
   }
   return pieces;
@@ -241,8 +246,9 @@ TEST(ImapResponseScanner, messages_are_counted_and_text_in_them_is_not) {
 TEST(ImapResponseScanner, a_line_without_end_is_an_error) {
   ImapResponseScanner scanner;
   Status state = done();
+  const std::string line(16UL * 1024, 'x');
   for (int i = 0; i < 600 && state; ++i) {
-    state = scanner.receive(std::string(16 * 1024, 'x'));
+    state = scanner.receive(line);
     EXPECT_FALSE(scanner.next());
   }
   EXPECT_EQ(state.error().kind, ErrorKind::limit_exceeded);

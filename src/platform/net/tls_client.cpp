@@ -143,15 +143,21 @@ class TlsStream final : public Stream {
     return failure();
   }
 
+  // Many records at once: how it ends is said by the next call.
   Result<std::optional<std::string>> read_if_ready() override {
     const Deadline brief = Deadline::after(std::chrono::seconds(5));  // for what TLS itself must say
     wire_->deadline = &brief;
     wire_->may_wait = false;
-    char buffer[16 * 1024];
+    char buffer[64 * 1024];
+    std::size_t filled = 0;
+    int count = 1;
     ::ERR_clear_error();
-    const int count = ::SSL_read(connection_.get(), buffer, sizeof buffer);
+    while (count > 0 && filled < sizeof buffer) {
+      count = ::SSL_read(connection_.get(), buffer + filled, static_cast<int>(sizeof buffer - filled));
+      if (count > 0) filled += static_cast<std::size_t>(count);
+    }
     wire_->may_wait = true;
-    if (count > 0) return std::optional(std::string(buffer, static_cast<std::size_t>(count)));
+    if (filled > 0) return std::optional(std::string(buffer, filled));
     const int why = wire_->error ? SSL_ERROR_SYSCALL : ::SSL_get_error(connection_.get(), count);
     if (why == SSL_ERROR_WANT_READ) return std::optional<std::string>();
     if (why == SSL_ERROR_ZERO_RETURN) return std::optional(std::string());
