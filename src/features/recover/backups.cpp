@@ -124,7 +124,8 @@ Result<std::unique_ptr<mailboxes::MailboxTarget>> Backups::open(const Mailbox& m
 // The newest row of a mailbox that is worked on; the one that is known where it cannot be read.
 Mailbox Backups::as_it_is_now(const Mailbox& known) {
   auto row = parts_.book.mailbox(known.id, Deadline::after(row_time));
-  return row ? std::move(*row) : known;
+  if (row) return std::move(*row);
+  return known;
 }
 
 void Backups::sync_one(const Mailbox& planned, const std::stop_token& stop) {
