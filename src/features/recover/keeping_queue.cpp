@@ -51,8 +51,7 @@ void KeepingQueue::run() {
     lock.lock();
     --at_work_;
     if (kept) {
-      for (std::size_t i = 0; i < kept->size(); ++i)
-        kept_.push_back({batch.contents[i].id, batch.contents[i].form, (*kept)[i]});
+      for (std::size_t i = 0; i < kept->size(); ++i) kept_.push_back({batch.contents[i].id, batch.contents[i].form, (*kept)[i]});
     } else {
       if (!failure_) failure_ = kept.error();
       waiting_.clear();
