@@ -3,7 +3,8 @@
 The mail is that of mail_set.py and the spamassassin-public-corpus. Prints lines as the other benchmarks do.
 
 A turn begins with a disk at rest, and no files are removed before or between turns: ext4 passes inodes by that were freed in the last minutes, so that whoever
-makes many files (mbsync) would pay for what was removed before. So 20,000 messages and five rounds need 70 GB of disk.
+makes many files (mbsync) would pay for what was removed before. So 20,000 messages and five rounds need about 45 GB of disk,
+beside what the run before left, which is removed at the end.
 
 Both sides read and write the same Dovecot over TLS, in turns; every sync of ours is a new tenant's, so that it finds nothing of the one before. Bytes on the
 wire are counted by a relay in front of the server. RECOVER_MESSAGES and RECOVER_ROUNDS make it smaller; words on the command line choose among the parts.

@@ -54,17 +54,8 @@ void Packings::give_back(std::unique_ptr<Packing> packing) {
   if (idle_.size() < idle_packings_max) idle_.push_back(std::move(packing));
 }
 
-Result<std::string> PartTokens::token_of(Id tenant, std::string_view bytes) {
-  auto found = token_keys_.find(tenant);
-  if (found == token_keys_.end()) {
-    ASSIGN_OR_RETURN(SecretText key, keys_.token_key(tenant, deadline_));
-    found = token_keys_.emplace(tenant, std::move(key)).first;
-  }
-  return crypto::hmac_sha256(found->second.reveal(), std::string(token_domain) + crypto::sha256(bytes));
-}
-
 Preparation::Preparation(const Rooms& rooms, const Deadline& deadline)
-    : rooms_(rooms), deadline_(deadline), tokens_(rooms.keys, deadline), packing_(rooms.packings.take()) {}
+    : rooms_(rooms), deadline_(deadline), packing_(rooms.packings.take()) {}
 
 Preparation::~Preparation() { rooms_.packings.give_back(std::move(packing_)); }
 
@@ -89,9 +80,18 @@ Result<PreparedMessage> Preparation::prepare_always(const NewMessage& message) {
   return prepared;
 }
 
+Result<std::string> Preparation::token_of(Id tenant, std::string_view bytes) {
+  auto found = token_keys_.find(tenant);
+  if (found == token_keys_.end()) {
+    ASSIGN_OR_RETURN(SecretText key, rooms_.keys.token_key(tenant, deadline_));
+    found = token_keys_.emplace(tenant, std::move(key)).first;
+  }
+  return crypto::hmac_sha256(found->second.reveal(), std::string(token_domain) + crypto::sha256(bytes));
+}
+
 Result<PreparedPart> Preparation::prepare_part(const NewMessage& message, std::string_view bytes) {
   PreparedPart part;
-  ASSIGN_OR_RETURN(part.token, tokens_.token_of(message.tenant, bytes));
+  ASSIGN_OR_RETURN(part.token, token_of(message.tenant, bytes));
   const std::string key = RecentParts::key(message.tenant, day_of(message.kept_since), part.token);
   std::optional<Id> known = rooms_.recent.find(key);
   if (const auto found = parts_.find(key); !known && found != parts_.end()) known = found->second;

@@ -7,7 +7,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "core/store/message_cut.h"
@@ -50,18 +52,6 @@ struct PreparedMessage {
   std::string stored;               // its stored form
 };
 
-// The token of a part: a keyed hash of its bytes.
-class PartTokens {
- public:
-  PartTokens(StoreKeys& keys, const Deadline& deadline) : keys_(keys), deadline_(deadline) {}
-  Result<std::string> token_of(Id tenant, std::string_view bytes);
-
- private:
-  StoreKeys& keys_;
-  const Deadline& deadline_;
-  std::map<Id, SecretText> token_keys_;
-};
-
 // Of one batch; one thread.
 class Preparation {
  public:
@@ -83,12 +73,14 @@ class Preparation {
   Result<PreparedMessage> prepare_always(const NewMessage& message);
 
  private:
+  // A keyed hash of the bytes.
+  Result<std::string> token_of(Id tenant, std::string_view bytes);
   Result<PreparedPart> prepare_part(const NewMessage& message, std::string_view bytes);
   Result<std::optional<Id>> find(Id tenant, std::string_view name);
 
   const Rooms rooms_;
   const Deadline& deadline_;
-  PartTokens tokens_;
+  std::map<Id, SecretText> token_keys_;
   RandomSupply random_;
   std::unique_ptr<Packing> packing_;
   std::map<std::string, Id> parts_;  // of this batch, by RecentParts::key

@@ -105,7 +105,7 @@ std::vector<store::BodySpan> bodies_by_lines(std::string_view message) {
   return spans;
 }
 
-Result<std::shared_ptr<const ContentIds>> ContentKeeper::ids(const Deadline& deadline) {
+Result<std::shared_ptr<const ContentIds>> ContentKeeper::content_ids(const Deadline& deadline) {
   const std::lock_guard lock(mutex_);
   if (ids_ == nullptr) {
     ASSIGN_OR_RETURN(ids_, ContentIds::of(tenant_, keys_, deadline));
@@ -125,7 +125,7 @@ void ContentKeeper::note_wrapped(Id message) {
 
 Result<std::vector<ContentKeeper::KeptContent>> ContentKeeper::keep(
     const std::vector<mailboxes::MailboxSource::Content>& contents, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const std::shared_ptr<const ContentIds> ids, this->ids(deadline));
+  ASSIGN_OR_RETURN(const std::shared_ptr<const ContentIds> ids, content_ids(deadline));
   std::vector<KeptContent> kept;
   std::vector<store::NewMessage> messages;
   for (const auto& content : contents) {
@@ -163,8 +163,8 @@ Result<std::set<Id>> ContentKeeper::keep_new(const std::vector<store::NewMessage
 
 // One that is kept already, under today too. False if it is damaged.
 Result<bool> ContentKeeper::wrap_again(const store::NewMessage& message, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(const bool is_damaged, this->is_damaged(message.message, deadline));
-  if (is_damaged) return false;
+  ASSIGN_OR_RETURN(const bool damaged, is_damaged(message.message, deadline));
+  if (damaged) return false;
   const Status wrapped = store_.rewrap(tenant_, message.message, day(), deadline);
   if (wrapped) return true;
   if (wrapped.error().kind == ErrorKind::corrupt) return false;
@@ -184,7 +184,7 @@ Result<bool> ContentKeeper::is_damaged(Id message, const Deadline& deadline) {
     is = one.soundness == store::Soundness::damaged;
     return done();
   };
-  ASSIGN_OR_RETURN(const std::shared_ptr<const ContentIds> ids, this->ids(deadline));
+  ASSIGN_OR_RETURN(const std::shared_ptr<const ContentIds> ids, content_ids(deadline));
   RETURN_IF_ERROR(store_.inspect(tenant_, {message}, ids->is_of(), found, deadline));
   return is;
 }
@@ -195,7 +195,7 @@ Result<std::set<Id>> ContentKeeper::keep_instead_of_damaged(const std::vector<st
   if (damaged.empty()) return std::set<Id>{};
   std::vector<Id> messages;
   for (const store::NewMessage& each : damaged) messages.push_back(each.message);
-  ASSIGN_OR_RETURN(const std::shared_ptr<const ContentIds> ids, this->ids(deadline));
+  ASSIGN_OR_RETURN(const std::shared_ptr<const ContentIds> ids, content_ids(deadline));
   const store::MessageStore::Salvage salvage{[](const std::vector<Id>&) -> Result<bool> { return false; }, ids->is_of()};
   ASSIGN_OR_RETURN(const auto salvaged, store_.release_from_damage(tenant_, messages, salvage, deadline));
   std::set<Id> not_kept;

@@ -37,7 +37,7 @@ class ContentKeeper {
   std::uint32_t day() const { return day_of(now_); }
 
  private:
-  Result<std::shared_ptr<const ContentIds>> ids(const Deadline& deadline);
+  Result<std::shared_ptr<const ContentIds>> content_ids(const Deadline& deadline);
   bool is_wrapped(Id message);
   void note_wrapped(Id message);
   // Those that are not kept, of this and the others.

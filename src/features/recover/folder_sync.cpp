@@ -200,7 +200,7 @@ Status FolderSync::fetch_new(const std::vector<ItemHead>& heads, FolderStep& ste
     if (is_refused_) return Error{ErrorKind::denied, "the source lists many items and does not give them"};
   }
   if (!not_kept_.empty() && pending_.size() > pending_max)
-    return Error{ErrorKind::corrupt, "many contents here are damaged", items_not_kept(not_kept_.size())};
+    return Error{ErrorKind::corrupt, "many contents here are damaged", "a folder " + items_not_kept(not_kept_.size())};
   unread_.clear();
   short_.clear();
   return done();
