@@ -32,7 +32,11 @@ class ImapFilter final : public SessionFilter {
   }
 
   std::string take_for_server() override { return commands_.take_for_server(); }
-  std::string take_for_worker() override { return std::exchange(for_worker_, {}) + commands_.take_for_worker(); }
+  void take_for_worker(std::string& bytes) override {
+    bytes.clear();
+    bytes.swap(for_worker_);
+    bytes += commands_.take_for_worker();
+  }
   std::uint64_t refused() const override { return commands_.refused(); }
 
  private:

@@ -35,7 +35,10 @@ class Pop3Filter final : public SessionFilter {
   }
 
   std::string take_for_server() override { return std::exchange(for_server_, {}); }
-  std::string take_for_worker() override { return std::exchange(for_worker_, {}); }
+  void take_for_worker(std::string& bytes) override {
+    bytes.clear();
+    bytes.swap(for_worker_);
+  }
   std::uint64_t refused() const override { return commands_.refused(); }
 
  private:

@@ -1,12 +1,18 @@
 #include "core/broker/relay.h"
 
+#include <vector>
+
 #include "base/log.h"
 #include "platform/net/wait.h"
 
 namespace mailhold::broker {
 namespace {
 
-constexpr std::size_t gathered_bytes_max = 256U << 10;
+constexpr std::size_t gathered_bytes_max = 128U << 10;  // more would not stay in a processor's cache on its way
+// Above that much at once the server is sending mail, and then a rest costs nobody anything: servers send record by record, and
+// being woken for each costs both sides more than what is in it.
+constexpr std::size_t flow_bytes_min = 4U << 10;
+constexpr std::chrono::microseconds rest_in_flow(500);
 
 class Relay {
  public:
@@ -28,16 +34,20 @@ class Relay {
       const Status passed = pass_all();
       if (!end_.empty()) return end_;
       if (!passed) return std::string(name_of(passed.error().kind)) + ": " + passed.error().detail;
-      const auto ready = net::wait_for_any(filter_.wants_worker() ? worker_socket_ : -1, server_socket_, meter_.descriptor(),
-                                           within(times_.idle));
+      auto ready = wait_for(server_socket_, times_.idle);
       if (!ready) return ready.error().kind == ErrorKind::timed_out ? "nobody spoke for too long" : ready.error().detail;
-      if (ready->third) return "brokerd is gone";
+      if (ready->second && mail_flows_) ready = wait_for(-1, rest_in_flow);
+      if (ready && ready->third) return "brokerd is gone";
     }
   }
 
  private:
-  Deadline within(std::chrono::milliseconds limit) const {
+  Deadline within(std::chrono::microseconds limit) const {
     return {std::min(deadline_.at, std::chrono::steady_clock::now() + limit), deadline_.stop};
+  }
+
+  Result<net::AnyReady> wait_for(int server_socket, std::chrono::microseconds limit) const {
+    return net::wait_for_any(filter_.wants_worker() ? worker_socket_ : -1, server_socket, meter_.descriptor(), within(limit));
   }
 
   // All that is there now, of both sides.
@@ -53,14 +63,14 @@ class Relay {
   }
 
   Status pass_from_worker(bool& moved) {
-    ASSIGN_OR_RETURN(const std::optional<std::string> bytes, worker_->read_if_ready());
-    if (!bytes) return done();
+    ASSIGN_OR_RETURN(const std::optional<std::size_t> count, worker_->read_if_ready(room_));
+    if (!count) return done();
     moved = true;
-    if (bytes->empty()) {
+    if (*count == 0) {
       end_ = "closed by the worker";
       return done();
     }
-    const Status taken = filter_.from_worker(*bytes);
+    const Status taken = filter_.from_worker({room_.data(), *count});
     RETURN_IF_ERROR(deliver());
     return taken;
   }
@@ -73,27 +83,29 @@ class Relay {
 
   // Many records of TLS at once, so that the worker is woken once for all of them.
   Status gather_from_server(bool& moved) {
-    for (std::size_t gathered = 0; gathered < gathered_bytes_max && end_.empty();) {
-      ASSIGN_OR_RETURN(const std::optional<std::string> bytes, server_.read_if_ready());
-      if (!bytes) return done();
+    std::size_t gathered = 0;
+    while (gathered < gathered_bytes_max && end_.empty()) {
+      ASSIGN_OR_RETURN(const std::optional<std::size_t> count, server_.read_if_ready(room_));
+      if (!count) break;
       moved = true;
-      gathered += bytes->size();
-      if (bytes->empty()) {
+      gathered += *count;
+      if (*count == 0) {
         end_ = "closed by the server";
       } else {
-        ASSIGN_OR_RETURN(const bool goes_on, filter_.from_server(*bytes, meter_));
+        ASSIGN_OR_RETURN(const bool goes_on, filter_.from_server({room_.data(), *count}, meter_));
         if (!goes_on) end_ = "cap reached";
       }
     }
+    if (gathered > 0) mail_flows_ = gathered >= flow_bytes_min;
     return done();
   }
 
   Status deliver() {
     if (const std::string bytes = filter_.take_for_server(); !bytes.empty())
       RETURN_IF_ERROR(server_.write_all(bytes, within(times_.write)));
-    if (const std::string bytes = filter_.take_for_worker(); !bytes.empty())
-      RETURN_IF_ERROR(worker_->write_all(bytes, within(times_.write)));
-    return done();
+    filter_.take_for_worker(for_worker_);
+    if (for_worker_.empty()) return done();
+    return worker_->write_all(for_worker_, within(times_.write));
   }
 
   const std::unique_ptr<net::Stream> worker_;
@@ -104,6 +116,9 @@ class Relay {
   SessionMeter& meter_;
   const RelayTimes& times_;
   const Deadline& deadline_;
+  std::vector<char> room_ = std::vector<char>(net::Stream::read_bytes_max);
+  std::string for_worker_;
+  bool mail_flows_ = false;
   std::string end_;
 };
 

@@ -22,7 +22,8 @@ class SessionFilter {
   // Whether the session goes on: false when the meter has no more.
   virtual Result<bool> from_server(std::string_view bytes, SessionMeter& meter) = 0;
   virtual std::string take_for_server() = 0;
-  virtual std::string take_for_worker() = 0;
+  // In the place of what `bytes` held, whose room is used again: this is where all the mail passes.
+  virtual void take_for_worker(std::string& bytes) = 0;
   virtual std::uint64_t refused() const = 0;
 };
 

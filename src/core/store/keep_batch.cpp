@@ -16,8 +16,8 @@ Result<Kept> KeepBatch::add(const NewMessage& message, std::optional<PreparedMes
     ASSIGN_OR_RETURN(prepared, rooms_.preparation.prepare_always(message));
   }
   for (std::size_t i = 0; i < prepared->parts.size(); ++i) {
-    const CutPart& part = prepared->cut.parts[i];
-    ASSIGN_OR_RETURN(const Id object, find_or_add({message.tenant, epoch, prepared->parts[i], part.bytes()}, kept));
+    CutPart& part = prepared->cut.parts[i];
+    ASSIGN_OR_RETURN(const Id object, find_or_add({message.tenant, epoch, prepared->parts[i], part}, kept));
     if (object == prepared->parts[i].object) continue;
     prepared->cut.recipe.pieces[part.piece].part = object;
     prepared->stored.clear();  // it was compressed with another one's id
@@ -43,7 +43,7 @@ Result<Id> KeepBatch::find_or_add(const PartToKeep& part, Kept& kept) {
   } else {
     ASSIGN_OR_RETURN(const EpochKey* const epoch_key, epoch_keys_.get(part.tenant, part.epoch));
     const WrapUnder under{part.epoch, epoch_key};
-    const NewObjects::Added added = objects_.add_part(part.tenant, part.prepared, part.bytes, {&under, 1});
+    const NewObjects::Added added = objects_.add_part(part.tenant, part.prepared, part.cut, {&under, 1});
     object = added.object;
     kept.bytes_written += added.bytes;
     ++kept.parts_new;

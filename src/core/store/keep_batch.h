@@ -37,7 +37,7 @@ class KeepBatch {
     Id tenant;
     Epoch epoch;
     const PreparedPart& prepared;
-    std::string_view bytes;
+    CutPart& cut;
   };
   // Small messages that become one object.
   struct OpenBundle {

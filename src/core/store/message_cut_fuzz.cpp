@@ -26,7 +26,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto part = [&](std::uint8_t number) { return message.bytes.size() * number / 32; };
     message.bodies.push_back({part(span[0]), part(span[1]), (span[2] & 1) != 0 ? BodyEncoding::base64 : BodyEncoding::as_is});
   }
-  const CutMessage cut_message = cut(message, 16);
+  KnownBodies known(16);
+  CutMessage cut_message = cut(message, 16, known);
+  // The second time its bodies are known, and give the same.
+  CutMessage cut_again = cut(message, 16, known);
+  if (encode(cut_message.recipe) != encode(cut_again.recipe) || cut_message.parts.size() != cut_again.parts.size()) std::abort();
   std::string again;
   std::size_t in_text = 0, in_parts = 0;
   for (std::size_t i = 0; i < cut_message.recipe.pieces.size(); ++i) {
@@ -36,8 +40,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       in_text += piece.length;
       continue;
     }
-    const CutPart& part = cut_message.parts.at(in_parts++);
+    CutPart& part = cut_message.parts.at(in_parts);
+    CutPart& part_again = cut_again.parts.at(in_parts++);
     if (part.piece != i || part.bytes().size() != piece.length) std::abort();
+    if (part.sha256() != part_again.sha256() || part.bytes() != part_again.bytes()) std::abort();
     if (piece.kind == Piece::Kind::base64_part)
       append_base64_lines(again, part.bytes(), piece.lines);
     else

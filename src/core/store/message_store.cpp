@@ -31,7 +31,7 @@ class PackedStore final : public MessageStore {
   Status migrate() { return rows_.migrate(Deadline::after(schema_limit)); }
 
   Result<std::vector<Kept>> keep(const std::vector<NewMessage>& messages, const Deadline& deadline) override {
-    Preparation preparation({settings_, rows_, keys_, recent_, packings_}, deadline);
+    Preparation preparation({settings_, rows_, keys_, recent_, packings_, bodies_}, deadline);
     std::vector<std::optional<PreparedMessage>> prepared;
     for (const NewMessage& message : messages) {
       if (message.bytes.size() > settings_.message_bytes_max) {
@@ -199,6 +199,7 @@ class PackedStore final : public MessageStore {
   RecentParts recent_;
   Packing packing_;  // of whoever has the turn
   Packings packings_;
+  KnownBodies bodies_;
   bool all_uses_noted_ = false;
 };
 

@@ -42,6 +42,7 @@ struct NewMessage {
   std::string_view bytes;        // the final bytes, at most StoreSettings::message_bytes_max
   std::vector<BodySpan> bodies;  // in rising order; empty, overlapping and outlying ones are ignored
   std::string sha256 = {};       // of the bytes, where it was computed already
+  bool in_haste = false;         // thorough compression takes half its time, and some percents more space
 };
 
 // What is written and read in passing, and what is kept for long: the second takes about five times the processor's time for

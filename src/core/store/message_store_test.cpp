@@ -67,6 +67,50 @@ TEST_F(KeptMessages, that_are_compressed_thoroughly_take_less_and_open_everywher
   }
 }
 
+TEST_F(KeptMessages, that_are_compressed_in_haste_take_no_more_than_without_the_dictionary) {
+  settings.compression = Compression::thorough;
+  open();
+  const std::string text =
+      "Received: from mx1.example.test (mx1.example.test [192.0.2.1])\r\n\tby store.example.test (Postfix) with ESMTPS id 1\r\n"
+      "Content-Type: text/plain; charset=us-ascii\r\nSubject: Re: meeting\r\n\r\nThank you for your interest in our "
+      "products.\r\n";
+  std::map<std::string, std::uint64_t> bytes;
+  const auto keep_as = [&](const std::string& way, bool in_haste) {
+    const Id id = Id::random();
+    bytes[way] = store->keep({{tenant, id, on_day(first_day), text, {}, {}, in_haste}}, soon())->front().bytes_written;
+    EXPECT_EQ(*store->retrieve(tenant, id, soon()), text);
+  };
+  keep_as("thorough", false);
+  keep_as("in haste", true);
+  settings.compression = Compression::quick;
+  open();
+  keep_as("quick", false);
+  EXPECT_LE(bytes["thorough"], bytes["in haste"]);
+  EXPECT_LT(bytes["in haste"], bytes["quick"]);
+}
+
+TEST_F(KeptMessages, with_an_attachment_that_came_before_come_back_exactly) {
+  const std::string attachment = random_bytes(40'000), text(1000, 't');
+  std::string other = attachment;
+  other[20'000] = static_cast<char>(other[20'000] ^ 1);
+  const auto expect = [&](const Composed& message, std::uint32_t parts_new, Epoch day = first_day) {
+    const Id id = Id::random();
+    const auto kept = keep(message, id, day);
+    ASSERT_TRUE(kept);
+    EXPECT_EQ(kept->parts_new, parts_new);
+    EXPECT_EQ(*store->retrieve(tenant, id, soon()), message.bytes);
+  };
+  expect(compose(text, attachment), 2);
+  expect(compose(text, attachment), 0);
+  expect(compose(text, other), 1);
+  expect(compose(text, attachment), 0);
+  // Known by its body alone: the part went with its day.
+  ASSERT_TRUE(store->expire_day(tenant, first_day, soon()));
+  expect(compose(text, attachment), 2, first_day + 1);
+  tenant = Id::random();
+  expect(compose(text, attachment), 2);
+}
+
 TEST_F(KeptMessages, come_back_exactly_whatever_the_layout_says) {
   const std::string bytes = compose(std::string(2000, 't'), random_bytes(5000)).bytes;
   const std::vector<std::vector<BodySpan>> layouts = {

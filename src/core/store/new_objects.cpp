@@ -33,13 +33,12 @@ std::set<Id> parts_of(const Recipe& recipe) {
 
 Id NewObjects::new_id() { return new_object_id(system_clock().now(), random_.take(object_id_random_bytes).reveal()); }
 
-NewObjects::Added NewObjects::add_part(Id tenant, const PreparedPart& part, std::string_view bytes,
-                                       std::span<const WrapUnder> epochs) {
+NewObjects::Added NewObjects::add_part(Id tenant, const PreparedPart& part, CutPart& cut, std::span<const WrapUnder> epochs) {
   const bool is_prepared = !part.packed.empty();
   const Id object = is_prepared ? part.object : new_id();
   names_.push_back({tenant, part.token, object, 0});
-  return {object,
-          add({ObjectKind::part, tenant, object, part.token}, is_prepared ? part.packed : rooms_.packing.pack(bytes), epochs)};
+  return {object, add({ObjectKind::part, tenant, object, part.token},
+                      is_prepared ? part.packed : rooms_.packing.pack(cut.bytes()), epochs)};
 }
 
 NewObjects::Added NewObjects::add_messages(Id tenant, const std::vector<MessageContent>& messages,

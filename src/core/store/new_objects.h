@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/store/message_cut.h"
 #include "core/store/message_store.h"
 #include "core/store/object_shelf.h"
 #include "core/store/recipe.h"
@@ -61,7 +62,8 @@ class NewObjects {
     Id object;
     std::uint64_t bytes = 0;  // that it takes
   };
-  Added add_part(Id tenant, const PreparedPart& part, std::string_view bytes, std::span<const WrapUnder> epochs);
+  // Packed here if it was not prepared.
+  Added add_part(Id tenant, const PreparedPart& part, CutPart& cut, std::span<const WrapUnder> epochs);
   // One message as an object of its own, several as one bundle: at most bundle_messages_most, and all in bundle_bytes_max.
   Added add_messages(Id tenant, const std::vector<MessageContent>& messages, std::span<const WrapUnder> epochs);
   // One more wrap of an object that is there.

@@ -68,30 +68,30 @@ Result<std::optional<PreparedMessage>> Preparation::prepare(const NewMessage& me
 
 Result<PreparedMessage> Preparation::prepare_always(const NewMessage& message) {
   PreparedMessage prepared;
-  prepared.cut = cut(message, rooms_.settings.shared_part_bytes_min);
-  for (const CutPart& part : prepared.cut.parts) {
-    ASSIGN_OR_RETURN(PreparedPart one, prepare_part(message, part.bytes()));
+  prepared.cut = cut(message, rooms_.settings.shared_part_bytes_min, rooms_.bodies);
+  for (CutPart& part : prepared.cut.parts) {
+    ASSIGN_OR_RETURN(PreparedPart one, prepare_part(message, part));
     prepared.cut.recipe.pieces[part.piece].part = one.object;
     prepared.parts.push_back(std::move(one));
   }
   const std::string encoded = encode(prepared.cut.recipe);
   prepared.encoded_bytes = encoded.size();
-  prepared.stored = packing_->compress(encoded);
+  prepared.stored = packing_->compress(encoded, message.in_haste);
   return prepared;
 }
 
-Result<std::string> Preparation::token_of(Id tenant, std::string_view bytes) {
+Result<std::string> Preparation::token_of(Id tenant, CutPart& part) {
   auto found = token_keys_.find(tenant);
   if (found == token_keys_.end()) {
     ASSIGN_OR_RETURN(SecretText key, rooms_.keys.token_key(tenant, deadline_));
     found = token_keys_.emplace(tenant, std::move(key)).first;
   }
-  return crypto::hmac_sha256(found->second.reveal(), std::string(token_domain) + crypto::sha256(bytes));
+  return crypto::hmac_sha256(found->second.reveal(), std::string(token_domain) + part.sha256());
 }
 
-Result<PreparedPart> Preparation::prepare_part(const NewMessage& message, std::string_view bytes) {
+Result<PreparedPart> Preparation::prepare_part(const NewMessage& message, CutPart& cut) {
   PreparedPart part;
-  ASSIGN_OR_RETURN(part.token, token_of(message.tenant, bytes));
+  ASSIGN_OR_RETURN(part.token, token_of(message.tenant, cut));
   const std::string key = RecentParts::key(message.tenant, day_of(message.kept_since), part.token);
   std::optional<Id> known = rooms_.recent.find(key);
   if (const auto found = parts_.find(key); !known && found != parts_.end()) known = found->second;
@@ -99,7 +99,7 @@ Result<PreparedPart> Preparation::prepare_part(const NewMessage& message, std::s
     ASSIGN_OR_RETURN(known, find(message.tenant, part.token));
   }
   part.object = known ? *known : new_object_id(system_clock().now(), random_.take(object_id_random_bytes).reveal());
-  if (!known) part.packed = packing_->pack(bytes);
+  if (!known) part.packed = packing_->pack(cut.bytes(), message.in_haste);
   parts_.emplace(key, part.object);
   return part;
 }

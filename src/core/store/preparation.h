@@ -61,6 +61,7 @@ class Preparation {
     StoreKeys& keys;
     const RecentParts& recent;
     Packings& packings;
+    KnownBodies& bodies;
   };
   Preparation(const Rooms& rooms, const Deadline& deadline);
   ~Preparation();
@@ -73,9 +74,9 @@ class Preparation {
   Result<PreparedMessage> prepare_always(const NewMessage& message);
 
  private:
-  // A keyed hash of the bytes.
-  Result<std::string> token_of(Id tenant, std::string_view bytes);
-  Result<PreparedPart> prepare_part(const NewMessage& message, std::string_view bytes);
+  // A keyed hash of the part's bytes.
+  Result<std::string> token_of(Id tenant, CutPart& part);
+  Result<PreparedPart> prepare_part(const NewMessage& message, CutPart& cut);
   Result<std::optional<Id>> find(Id tenant, std::string_view name);
 
   const Rooms rooms_;

@@ -22,6 +22,7 @@ constexpr int zstd_level_quick = 1;  // three times as fast as 3 for 5 % more by
 // smallest. Above 8 KiB level 9 would take half as long again for 2 % less, above 32 KiB level 5 three times as long for 6 %
 // (docs/decisions/recover-speed.md).
 constexpr int zstd_level_small = 5, zstd_level_smallest = 9;
+constexpr int zstd_level_in_haste = 1;  // of both
 constexpr std::size_t smallest_bytes_max = 8U << 10, small_bytes_max = 32U << 10;
 constexpr std::size_t kept_room_max = 4U << 20;
 constexpr std::uint8_t compression_none = 0, compression_zstd = 1, compression_zstd_mail = 2;
@@ -95,19 +96,21 @@ struct Packing::State {
     if (compression == Compression::quick) return;
     small.emplace(zstd_level_small);
     smallest.emplace(zstd_level_smallest);
+    in_haste.emplace(zstd_level_in_haste);
   }
   ~State() { ZSTD_freeCCtx(context); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  bool prepare() { return context != nullptr && (!small || (small->prepare() && smallest->prepare())); }
-  DictionaryCompressor* dictionary_for(std::size_t size) {
+  bool prepare() { return context != nullptr && (!small || (small->prepare() && smallest->prepare() && in_haste->prepare())); }
+  DictionaryCompressor* dictionary_for(std::size_t size, bool is_in_haste) {
     if (!small || size > small_bytes_max) return nullptr;
+    if (is_in_haste) return &*in_haste;
     return size <= smallest_bytes_max ? &*smallest : &*small;
   }
 
   ZSTD_CCtx* const context = ZSTD_createCCtx();
-  std::optional<DictionaryCompressor> small, smallest;  // of thorough compression
+  std::optional<DictionaryCompressor> small, smallest, in_haste;  // of thorough compression
 
   // As much as that, with whatever was in it before.
   std::span<char> room(std::size_t size) {
@@ -133,9 +136,9 @@ Packing::Packing(Compression compression) : state_(new State(compression)) {
 }
 Packing::~Packing() { delete state_; }
 
-std::string Packing::compress(std::string_view content) {
+std::string Packing::compress(std::string_view content, bool in_haste) {
   const std::span<char> compressed = state_->room(ZSTD_compressBound(content.size()));
-  DictionaryCompressor* const dictionary = state_->dictionary_for(content.size());
+  DictionaryCompressor* const dictionary = state_->dictionary_for(content.size(), in_haste);
   const std::size_t count = dictionary != nullptr ? dictionary->compress(compressed, content)
                                                   : ZSTD_compressCCtx(state_->context, compressed.data(), compressed.size(),
                                                                       content.data(), content.size(), zstd_level_quick);
@@ -148,7 +151,7 @@ std::string Packing::compress(std::string_view content) {
   return writer.take();
 }
 
-std::string Packing::pack(std::string_view content) { return padded(compress(content)); }
+std::string Packing::pack(std::string_view content, bool in_haste) { return padded(compress(content, in_haste)); }
 
 std::string padded(std::string stored) {
   stored.resize(sealed::padded_length(stored.size()), '\0');

@@ -39,9 +39,9 @@ class Packing {
   ~Packing();
   Packing(const Packing&) = delete;
   Packing& operator=(const Packing&) = delete;
-  std::string compress(std::string_view content);
+  std::string compress(std::string_view content, bool in_haste = false);
   // Compressed and padded: what is sealed where one content stands alone.
-  std::string pack(std::string_view content);
+  std::string pack(std::string_view content, bool in_haste = false);
 
  private:
   struct State;

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "base/log.h"
+#include "fakes/passing_store.h"
 #include "fakes/recover_fixture.h"
 #include "platform/crypto/hash.h"
 
@@ -304,43 +305,17 @@ TEST_F(CheckTest, a_mailbox_whose_row_or_keys_are_gone_is_told) {
 }
 
 // A store that lets somebody do something between the question for the versions and the reading of their contents.
-class InterruptedStore final : public store::MessageStore {
+class InterruptedStore final : public store::PassingStore {
  public:
   InterruptedStore(store::MessageStore& store, std::function<void()> meanwhile)
-      : store_(store), meanwhile_(std::move(meanwhile)) {}
+      : PassingStore(store), meanwhile_(std::move(meanwhile)) {}
   Status inspect(Id tenant, const std::vector<Id>& messages, const IsOf& is_of, const Found& found,
                  const Deadline& deadline) override {
     meanwhile_();
-    return store_.inspect(tenant, messages, is_of, found, deadline);
+    return PassingStore::inspect(tenant, messages, is_of, found, deadline);
   }
-  Result<std::vector<store::Kept>> keep(const std::vector<store::NewMessage>& messages, const Deadline& deadline) override {
-    return store_.keep(messages, deadline);
-  }
-  Result<std::string> retrieve(Id tenant, Id message, const Deadline& deadline, const IsOf& is_of) override {
-    return store_.retrieve(tenant, message, deadline, is_of);
-  }
-  Result<std::uint64_t> expire_day(Id tenant, store::Epoch epoch, const Deadline& deadline) override {
-    return store_.expire_day(tenant, epoch, deadline);
-  }
-  Status forget(Id tenant, Id message, const Deadline& deadline) override { return store_.forget(tenant, message, deadline); }
-  Result<std::uint64_t> release(Id tenant, const std::vector<Id>& messages, const Deadline& deadline) override {
-    return store_.release(tenant, messages, deadline);
-  }
-  Result<Salvaged> release_from_damage(Id tenant, const std::vector<Id>& messages, const Salvage& salvage,
-                                       const Deadline& deadline) override {
-    return store_.release_from_damage(tenant, messages, salvage, deadline);
-  }
-  Status rewrap(Id tenant, Id message, store::Epoch epoch, const Deadline& deadline) override {
-    return store_.rewrap(tenant, message, epoch, deadline);
-  }
-  Result<std::uint64_t> rewrap_epoch(Id tenant, store::Epoch epoch, std::uint32_t limit, const Deadline& deadline) override {
-    return store_.rewrap_epoch(tenant, epoch, limit, deadline);
-  }
-  Result<store::Reclaimed> collect(const Deadline& deadline) override { return store_.collect(deadline); }
-  Result<std::uint64_t> rebuild(const Deadline& deadline) override { return store_.rebuild(deadline); }
 
  private:
-  store::MessageStore& store_;
   const std::function<void()> meanwhile_;
 };
 

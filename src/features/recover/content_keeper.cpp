@@ -124,7 +124,7 @@ void ContentKeeper::note_wrapped(Id message) {
 }
 
 Result<std::vector<ContentKeeper::KeptContent>> ContentKeeper::keep(
-    const std::vector<mailboxes::MailboxSource::Content>& contents, const Deadline& deadline) {
+    const std::vector<mailboxes::MailboxSource::Content>& contents, const Deadline& deadline, bool in_haste) {
   ASSIGN_OR_RETURN(const std::shared_ptr<const ContentIds> ids, content_ids(deadline));
   std::vector<KeptContent> kept;
   std::vector<store::NewMessage> messages;
@@ -133,7 +133,7 @@ Result<std::vector<ContentKeeper::KeptContent>> ContentKeeper::keep(
     const Id message = ids->id_of(sha256);
     claims_.add(message);
     if (!is_wrapped(message)) {
-      messages.push_back({tenant_, message, now_, content.bytes, bodies_by_lines(content.bytes), sha256});
+      messages.push_back({tenant_, message, now_, content.bytes, bodies_by_lines(content.bytes), sha256, in_haste});
     }
     kept.push_back({message, content.bytes.size()});
   }

@@ -29,7 +29,8 @@ class ContentKeeper {
   // All of them are durable, and wrapped under the day of `now`, when this returns, but those that are not kept. In the order
   // given. Nobody releases them until rows_are_written(). What was kept before and is damaged, or noted as lost and still is, is
   // kept anew; it is not kept where it can't be, because of what lies beside it, or does not open for another reason.
-  Result<std::vector<KeptContent>> keep(const std::vector<mailboxes::MailboxSource::Content>& contents, const Deadline& deadline);
+  Result<std::vector<KeptContent>> keep(const std::vector<mailboxes::MailboxSource::Content>& contents, const Deadline& deadline,
+                                        bool in_haste = false);  // store::NewMessage::in_haste
 
   // Rows name what was kept so far; nothing is being kept now.
   void rows_are_written() { claims_.clear(); }

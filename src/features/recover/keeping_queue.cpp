@@ -44,10 +44,11 @@ void KeepingQueue::run() {
     if (is_closing_) return;
     const Batch batch = std::move(waiting_.front());
     waiting_.pop_front();
+    const bool in_haste = at_work_ > 0 || !waiting_.empty();
     ++at_work_;
     lock.unlock();
     changed_.notify_all();
-    auto kept = keeper_.keep(batch.contents, batch.deadline);
+    auto kept = keeper_.keep(batch.contents, batch.deadline, in_haste);
     lock.lock();
     --at_work_;
     if (kept) {

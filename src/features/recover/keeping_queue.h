@@ -1,5 +1,6 @@
 // KeepingQueue: gives batches of contents to a ContentKeeper on threads of its own, so that the next ones are read from the
-// source while these are hashed, compressed, sealed and flushed, and one batch is compressed while another one is flushed. What
+// source while these are hashed, compressed, sealed and flushed, and one batch is compressed while another one is flushed. Where
+// the source gives more than one thread keeps, batches are compressed in haste. What
 // take_kept() and finish() hand over is durable; batches in the order they became so. Used by one thread. Internal to this room.
 #pragma once
 

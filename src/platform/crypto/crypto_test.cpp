@@ -1,5 +1,6 @@
 // Known answers that need no collection from outside; the large collections are in vectors_test.cpp.
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
 
 #include <thread>
 
@@ -42,6 +43,25 @@ TEST(Mac, gives_the_first_answer_of_rfc_4231) {
   EXPECT_EQ(to_hex(hmac_sha512(key, "Hi There")),
             "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cdedaa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e69"
             "6c203a126854");
+}
+
+// GCM without a plaintext; the first answer is test case 1 of the specification of GCM.
+TEST(Gmac, is_the_tag_of_what_gcm_only_authenticates) {
+  EXPECT_EQ(to_hex(gmac_aes128(std::string(16, '\0'), "")), "58e2fccefa7e3061367f1d57a4e7455a");
+  for (const std::size_t size : {1u, 16u, 1000u, 100'000u}) {
+    const std::string key = random_bytes(gmac_key_size), message = random_bytes(size);
+    const auto bytes = [](const std::string& text) { return reinterpret_cast<const unsigned char*>(text.data()); };
+    const std::string nonce(12, '\0');
+    std::string tag(16, '\0');
+    int count = 0;
+    EVP_CIPHER_CTX* const context = EVP_CIPHER_CTX_new();
+    ASSERT_EQ(EVP_EncryptInit_ex(context, EVP_aes_128_gcm(), nullptr, bytes(key), bytes(nonce)), 1);
+    ASSERT_EQ(EVP_EncryptUpdate(context, nullptr, &count, bytes(message), static_cast<int>(size)), 1);
+    ASSERT_EQ(EVP_EncryptFinal_ex(context, nullptr, &count), 1);
+    ASSERT_EQ(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, 16, tag.data()), 1);
+    EVP_CIPHER_CTX_free(context);
+    EXPECT_EQ(gmac_aes128(key, message), tag) << size;
+  }
 }
 
 TEST(AesGcm, opens_what_it_sealed_and_nothing_else) {

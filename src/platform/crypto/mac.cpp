@@ -3,12 +3,16 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "platform/crypto/mac.h"
 
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 #include "platform/crypto/hash.h"
 
@@ -18,6 +22,8 @@ namespace {
 void require(int outcome) {
   if (outcome != 1) std::abort();
 }
+
+const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
 struct Sha256Steps {
   using State = SHA256_CTX;
@@ -93,6 +99,27 @@ std::string mac(std::string_view key, std::string_view message) {
 
 std::string hmac_sha256(std::string_view key, std::string_view message) { return mac<Sha256Steps>(key, message); }
 std::string hmac_sha512(std::string_view key, std::string_view message) { return mac<Sha512Steps>(key, message); }
+
+std::string gmac_aes128(std::string_view key, std::string_view message) {
+  struct Free {
+    void operator()(EVP_MAC* mac) const { EVP_MAC_free(mac); }
+    void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+  };
+  static const std::unique_ptr<EVP_MAC, Free> gmac(EVP_MAC_fetch(nullptr, "GMAC", nullptr));
+  const std::unique_ptr<EVP_MAC_CTX, Free> context(EVP_MAC_CTX_new(gmac.get()));
+  if (key.size() != gmac_key_size || context == nullptr) std::abort();
+  std::array<unsigned char, 12> nonce{};
+  char cipher[] = "AES-128-GCM";
+  const OSSL_PARAM choice[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, cipher, 0),
+                               OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_IV, nonce.data(), nonce.size()),
+                               OSSL_PARAM_construct_end()};
+  std::string tag(16, '\0');
+  std::size_t size = 0;
+  require(EVP_MAC_init(context.get(), bytes_of(key), key.size(), choice));
+  require(EVP_MAC_update(context.get(), bytes_of(message), message.size()));
+  require(EVP_MAC_final(context.get(), reinterpret_cast<unsigned char*>(tag.data()), &size, tag.size()));
+  return tag;
+}
 
 SecretText hkdf_expand_sha512(std::string_view key, std::string_view info, std::size_t size) {
   if (size > 255 * sha512_size) std::abort();

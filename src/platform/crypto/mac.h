@@ -1,4 +1,4 @@
-// HMAC (RFC 2104) and HKDF (RFC 5869) over SHA-2. Any thread.
+// HMAC (RFC 2104) and HKDF (RFC 5869) over SHA-2, and GMAC (NIST SP 800-38D). Any thread.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +11,11 @@ namespace mailhold::crypto {
 
 std::string hmac_sha256(std::string_view key, std::string_view message);  // 32 bytes
 std::string hmac_sha512(std::string_view key, std::string_view message);  // 64 bytes
+
+// With a nonce of zeros, always the same, so that equal messages have equal tags: five times as fast as SHA-256. Only for tags
+// that stay in the process, as its key does: whoever has seen one can make another.
+std::string gmac_aes128(std::string_view key, std::string_view message);  // 16 bytes
+inline constexpr std::size_t gmac_key_size = 16;
 
 // HKDF-Expand: for keys that are already uniformly random. At most 255 * 64 bytes.
 SecretText hkdf_expand_sha512(std::string_view key, std::string_view info, std::size_t size);

@@ -10,7 +10,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <cstring>
+#include <climits>
 #include <fstream>
 #include <iterator>
 #include <mutex>
@@ -62,8 +62,6 @@ bool is_numeric_address(const std::string& name) {
 // OpenSSL's way out and in: our Stream, which waits by itself for as long as the call under way may.
 struct Wire {
   std::unique_ptr<Stream> stream;
-  std::string arrived;  // bytes OpenSSL has not taken yet
-  std::size_t taken = 0;
   const Deadline* deadline = nullptr;
   bool may_wait = true;
   std::optional<Error> error;  // the first failure of the stream
@@ -80,30 +78,23 @@ int wire_write(BIO* bio, const char* bytes, int count) {
 int wire_read(BIO* bio, char* buffer, int count) {
   ::BIO_clear_retry_flags(bio);
   auto* wire = static_cast<Wire*>(::BIO_get_data(bio));
-  if (wire->taken == wire->arrived.size()) {
-    Result<std::string> bytes = std::string();
-    if (wire->may_wait) {
-      bytes = wire->stream->read_some(*wire->deadline);
-    } else {
-      Result<std::optional<std::string>> now = wire->stream->read_if_ready();
-      if (now && !*now) {
-        ::BIO_set_retry_read(bio);
-        return -1;
-      }
-      bytes = now ? Result<std::string>(std::move(**now)) : Result<std::string>(std::move(now.error()));
-    }
-    if (!bytes) {
-      wire->error = std::move(bytes.error());
-      return -1;
-    }
-    if (bytes->empty()) return 0;
-    wire->arrived = std::move(*bytes);
-    wire->taken = 0;
+  const std::span<char> room(buffer, static_cast<std::size_t>(count));
+  Result<std::optional<std::size_t>> arrived = std::optional<std::size_t>();
+  if (wire->may_wait) {
+    Result<std::size_t> waited = wire->stream->read(room, *wire->deadline);
+    arrived = waited ? Result(std::optional(*waited)) : Result<std::optional<std::size_t>>(std::move(waited.error()));
+  } else {
+    arrived = wire->stream->read_if_ready(room);
   }
-  const std::size_t size = std::min(static_cast<std::size_t>(count), wire->arrived.size() - wire->taken);
-  std::memcpy(buffer, wire->arrived.data() + wire->taken, size);
-  wire->taken += size;
-  return static_cast<int>(size);
+  if (!arrived) {
+    wire->error = std::move(arrived.error());
+    return -1;
+  }
+  if (!*arrived) {
+    ::BIO_set_retry_read(bio);
+    return -1;
+  }
+  return static_cast<int>(**arrived);
 }
 
 long wire_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
@@ -133,34 +124,32 @@ class TlsStream final : public Stream {
   TlsStream(const TlsStream&) = delete;
   TlsStream& operator=(const TlsStream&) = delete;
 
-  Result<std::string> read_some(const Deadline& deadline) override {
+  Result<std::size_t> read(std::span<char> room, const Deadline& deadline) override {
     wire_->deadline = &deadline;
-    char buffer[16 * 1024];
     ::ERR_clear_error();
-    const int count = ::SSL_read(connection_.get(), buffer, sizeof buffer);
-    if (count > 0) return std::string(buffer, static_cast<std::size_t>(count));
-    if (!wire_->error && ::SSL_get_error(connection_.get(), count) == SSL_ERROR_ZERO_RETURN) return std::string();
+    const int count = read_record(room);
+    if (count > 0) return static_cast<std::size_t>(count);
+    if (!wire_->error && ::SSL_get_error(connection_.get(), count) == SSL_ERROR_ZERO_RETURN) return std::size_t{0};
     return failure();
   }
 
   // Many records at once: how it ends is said by the next call.
-  Result<std::optional<std::string>> read_if_ready() override {
+  Result<std::optional<std::size_t>> read_if_ready(std::span<char> room) override {
     const Deadline brief = Deadline::after(std::chrono::seconds(5));  // for what TLS itself must say
     wire_->deadline = &brief;
     wire_->may_wait = false;
-    char buffer[64 * 1024];
     std::size_t filled = 0;
     int count = 1;
     ::ERR_clear_error();
-    while (count > 0 && filled < sizeof buffer) {
-      count = ::SSL_read(connection_.get(), buffer + filled, static_cast<int>(sizeof buffer - filled));
+    while (count > 0 && filled < room.size()) {
+      count = read_record(room.subspan(filled));
       if (count > 0) filled += static_cast<std::size_t>(count);
     }
     wire_->may_wait = true;
-    if (filled > 0) return std::optional(std::string(buffer, filled));
+    if (filled > 0) return std::optional(filled);
     const int why = wire_->error ? SSL_ERROR_SYSCALL : ::SSL_get_error(connection_.get(), count);
-    if (why == SSL_ERROR_WANT_READ) return std::optional<std::string>();
-    if (why == SSL_ERROR_ZERO_RETURN) return std::optional(std::string());
+    if (why == SSL_ERROR_WANT_READ) return std::optional<std::size_t>();
+    if (why == SSL_ERROR_ZERO_RETURN) return std::optional(std::size_t{0});
     return failure();
   }
 
@@ -176,6 +165,10 @@ class TlsStream final : public Stream {
   }
 
  private:
+  int read_record(std::span<char> room) {
+    return ::SSL_read(connection_.get(), room.data(), static_cast<int>(std::min<std::size_t>(room.size(), INT_MAX)));
+  }
+
   // A peer that ends TCP without close_notify may have been cut off: an error, not an end.
   Error failure() {
     if (wire_->error) return *wire_->error;
@@ -197,6 +190,9 @@ SSL_CTX* client_context() {
     ::SSL_CTX_set_options(made.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     ::SSL_CTX_set_mode(made.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
     ::SSL_CTX_set_session_cache_mode(made.get(), SSL_SESS_CACHE_OFF);
+    // Many records for one call of the kernel.
+    ::SSL_CTX_set_read_ahead(made.get(), 1);
+    ::SSL_CTX_set_default_read_buffer_len(made.get(), Stream::read_bytes_max);
     return made;
   }();
   return context.get();

@@ -73,14 +73,13 @@ class StreamToServer final : public Stream {
  public:
   explicit StreamToServer(Connection server) : server_(std::move(server)) {}
 
-  Result<std::string> read_some(const Deadline&) override {
-    char bytes[16 * 1024];
-    const int count = ::BIO_read(::SSL_get_wbio(server_.get()), bytes, sizeof bytes);
-    return count > 0 ? std::string(bytes, static_cast<std::size_t>(count)) : std::string();
+  Result<std::size_t> read(std::span<char> room, const Deadline&) override {
+    const int count = ::BIO_read(::SSL_get_wbio(server_.get()), room.data(), static_cast<int>(room.size()));
+    return static_cast<std::size_t>(std::max(count, 0));
   }
-  Result<std::optional<std::string>> read_if_ready() override {
-    ASSIGN_OR_RETURN(std::string bytes, read_some({}));
-    return bytes.empty() ? std::optional<std::string>() : std::optional(std::move(bytes));
+  Result<std::optional<std::size_t>> read_if_ready(std::span<char> room) override {
+    ASSIGN_OR_RETURN(const std::size_t count, read(room, {}));
+    return count == 0 ? std::optional<std::size_t>() : std::optional(count);
   }
   Status write_all(std::string_view bytes, const Deadline&) override {
     ::BIO_write(::SSL_get_rbio(server_.get()), bytes.data(), static_cast<int>(bytes.size()));

@@ -86,13 +86,13 @@ Result<imap::Response> ImapSession::next(const Deadline& deadline) {
     if (auto response = reader_.next()) return std::move(*response);
     Deadline wait = Deadline::after(settings_.silence_max, deadline.stop);
     wait.at = std::min(wait.at, deadline.at);
-    auto bytes = stream_->read_some(wait);
-    if (!bytes) return fail(bytes.error()).error();
-    RETURN_IF_ERROR(receive(*bytes));
+    const auto count = stream_->read(room_, wait);
+    if (!count) return fail(count.error()).error();
+    RETURN_IF_ERROR(receive({room_.data(), *count}));
   }
 }
 
-Status ImapSession::receive(const std::string& bytes) {
+Status ImapSession::receive(std::string_view bytes) {
   if (bytes.empty()) return fail({ErrorKind::unavailable, "the server closed the session"});
   bytes_received_ += bytes.size();
   if (const Status received = reader_.receive(bytes); !received) return fail({ErrorKind::corrupt, received.error().detail});
@@ -121,8 +121,8 @@ Status ImapSession::end_idle() {
 
 Result<std::vector<imap::Response>> ImapSession::take_if_ready() {
   if (failure_) return *failure_;
-  ASSIGN_OR_RETURN(const std::optional<std::string> bytes, stream_->read_if_ready());
-  if (bytes) RETURN_IF_ERROR(receive(*bytes));
+  ASSIGN_OR_RETURN(const std::optional<std::size_t> count, stream_->read_if_ready(room_));
+  if (count) RETURN_IF_ERROR(receive({room_.data(), *count}));
   std::vector<imap::Response> responses;
   while (std::optional<imap::Response> response = reader_.next()) {
     if (response->condition == imap::Condition::bye) return fail(ended_by(*response, "the server said BYE")).error();

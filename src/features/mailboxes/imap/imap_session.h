@@ -64,12 +64,13 @@ class ImapSession {
       : stream_(std::move(stream)), settings_(settings), reader_(settings.limits) {}
   Status greet(const Deadline& deadline);
   Result<imap::Response> next(const Deadline& deadline);
-  Status receive(const std::string& bytes);
+  Status receive(std::string_view bytes);
   void learn(const std::vector<std::string>& capabilities);
   std::string next_tag() { return "m" + std::to_string(++commands_); }
   Status fail(Error error);
 
   std::unique_ptr<net::Stream> stream_;
+  std::vector<char> room_ = std::vector<char>(net::Stream::read_bytes_max);
   const ImapSessionSettings settings_;
   imap::ImapReader reader_;
   std::set<std::string> capabilities_;  // in capital letters
