@@ -9,8 +9,8 @@ namespace mailhold::broker {
 namespace {
 
 constexpr std::size_t gathered_bytes_max = 128U << 10;  // more would not stay in a processor's cache on its way
-// Above that much at once the server is sending mail, and then a rest costs nobody anything: servers send record by record, and
-// being woken for each costs both sides more than what is in it.
+// From that much at once on the server is sending mail, and half a millisecond later there is more of it: servers send record by
+// record, and being woken for each costs more than what is in it.
 constexpr std::size_t flow_bytes_min = 4U << 10;
 constexpr std::chrono::microseconds rest_in_flow(500);
 

@@ -22,6 +22,8 @@ Result<Kept> KeepBatch::add(const NewMessage& message, std::optional<PreparedMes
     prepared->cut.recipe.pieces[part.piece].part = object;
     prepared->stored.clear();  // it was compressed with another one's id
   }
+  if (prepared->stored.empty())
+    prepared->stored = rooms_.objects.packing.compress(encode(prepared->cut.recipe), message.in_haste);
   RETURN_IF_ERROR(add_recipe({message.tenant, epoch}, message.message, std::move(*prepared), kept));
   return kept;
 }
@@ -75,7 +77,6 @@ Result<Id> KeepBatch::find(const PartToKeep& part) {
 
 // A small message waits for others of its tenant and day.
 Status KeepBatch::add_recipe(const Whose& whose, Id message, PreparedMessage prepared, Kept& kept) {
-  if (prepared.stored.empty()) prepared.stored = rooms_.objects.packing.compress(encode(prepared.cut.recipe));
   MessageContent content{message, std::move(prepared.stored), parts_of(prepared.cut.recipe)};
   if (rooms_.objects.settings.bundle_messages_max < 2 || prepared.encoded_bytes > bundled_message_bytes_max) {
     ASSIGN_OR_RETURN(const std::uint64_t bytes, add_messages(whose, {std::move(content)}));

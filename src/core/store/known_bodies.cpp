@@ -1,7 +1,6 @@
 #include "core/store/known_bodies.h"
 
 #include "base/bytes.h"
-#include "base/random.h"
 #include "platform/crypto/mac.h"
 
 namespace mailhold::store {
@@ -11,8 +10,7 @@ constexpr std::size_t bodies_max = 20'000;  // some 200 bytes each
 
 }  // namespace
 
-KnownBodies::KnownBodies(std::size_t bytes_min)
-    : bytes_min_(bytes_min), key_(SecretText::copy_of(random_bytes(crypto::gmac_key_size))) {}
+KnownBodies::KnownBodies(std::size_t bytes_min) : bytes_min_(bytes_min), key_(SecretText::random(crypto::gmac_key_size)) {}
 
 std::string KnownBodies::name(Id tenant, std::string_view body) const {
   if (body.size() < bytes_min_) return {};
@@ -23,6 +21,11 @@ std::optional<KnownBody> KnownBodies::find(const std::string& name) const {
   const std::lock_guard lock(mutex_);
   const auto found = bodies_.find(name);
   return found != bodies_.end() ? std::optional(found->second) : std::nullopt;
+}
+
+void KnownBodies::clear() {
+  const std::lock_guard lock(mutex_);
+  bodies_.clear();
 }
 
 void KnownBodies::add(const std::string& name, KnownBody body) {

@@ -1,6 +1,7 @@
-// KnownBodies: what encoded bodies of a short while ago decode to, so that an attachment that comes again is neither decoded nor
-// hashed. Bodies are told apart by a keyed hash (GMAC) under a key of this process, which nobody else has: without it two of one
-// hash cannot be made. By tenant, so that the time of keeping says nothing of others' mail. Any thread. Internal to this room.
+// KnownBodies: what the last encoded bodies decode to, some 20,000 of them, so that an attachment that comes again is not decoded
+// to learn which part it is. Bodies are told apart by a keyed hash (GMAC) under a random key that never leaves this object:
+// without it two of one hash cannot be made. By tenant: a body that came to another one is not known. Any thread. Internal to
+// this room.
 #pragma once
 
 #include <mutex>
@@ -30,6 +31,7 @@ class KnownBodies {
   std::string name(Id tenant, std::string_view body) const;
   std::optional<KnownBody> find(const std::string& name) const;
   void add(const std::string& name, KnownBody body);
+  void clear();
 
  private:
   const std::size_t bytes_min_;

@@ -82,6 +82,7 @@ class PackedStore final : public MessageStore {
   Result<std::uint64_t> expire_day(Id tenant, Epoch epoch, const Deadline& deadline) override {
     const std::lock_guard lock(turn_);
     recent_.clear();
+    bodies_.clear();
     return rows_.remove_epoch(tenant, epoch, deadline);
   }
 

@@ -38,7 +38,7 @@ NewObjects::Added NewObjects::add_part(Id tenant, const PreparedPart& part, CutP
   const Id object = is_prepared ? part.object : new_id();
   names_.push_back({tenant, part.token, object, 0});
   return {object, add({ObjectKind::part, tenant, object, part.token},
-                      is_prepared ? part.packed : rooms_.packing.pack(cut.bytes()), epochs)};
+                      is_prepared ? part.packed : rooms_.packing.pack(cut.bytes(), part.in_haste), epochs)};
 }
 
 NewObjects::Added NewObjects::add_messages(Id tenant, const std::vector<MessageContent>& messages,

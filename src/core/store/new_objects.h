@@ -44,8 +44,9 @@ std::set<Id> parts_of(const Recipe& recipe);
 // A part of a message that is to be kept.
 struct PreparedPart {
   std::string token;
-  Id object;           // that it has, or gets if it is new
-  std::string packed;  // Packing::pack of its bytes; empty: it was there already
+  Id object;              // that it has, or gets if it is new
+  std::string packed;     // Packing::pack of its bytes; empty: it was there already
+  bool in_haste = false;  // if it has to be packed after all
 };
 
 class NewObjects {

@@ -99,6 +99,7 @@ Result<PreparedPart> Preparation::prepare_part(const NewMessage& message, CutPar
     ASSIGN_OR_RETURN(known, find(message.tenant, part.token));
   }
   part.object = known ? *known : new_object_id(system_clock().now(), random_.take(object_id_random_bytes).reveal());
+  part.in_haste = message.in_haste;
   if (!known) part.packed = packing_->pack(cut.bytes(), message.in_haste);
   parts_.emplace(key, part.object);
   return part;

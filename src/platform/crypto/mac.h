@@ -13,7 +13,7 @@ std::string hmac_sha256(std::string_view key, std::string_view message);  // 32 
 std::string hmac_sha512(std::string_view key, std::string_view message);  // 64 bytes
 
 // With a nonce of zeros, always the same, so that equal messages have equal tags: five times as fast as SHA-256. Only for tags
-// that stay in the process, as its key does: whoever has seen one can make another.
+// that stay in the process, as its key does: whoever has seen two with their messages can make others.
 std::string gmac_aes128(std::string_view key, std::string_view message);  // 16 bytes
 inline constexpr std::size_t gmac_key_size = 16;
 

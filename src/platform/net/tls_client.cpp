@@ -15,6 +15,8 @@
 #include <iterator>
 #include <mutex>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "base/text.h"
 
@@ -62,6 +64,9 @@ bool is_numeric_address(const std::string& name) {
 // OpenSSL's way out and in: our Stream, which waits by itself for as long as the call under way may.
 struct Wire {
   std::unique_ptr<Stream> stream;
+  // Many records for one call of the kernel. OpenSSL's own read-ahead would move all that is left at every record.
+  std::vector<char> room = std::vector<char>(Stream::read_bytes_max);
+  std::span<const char> arrived;  // what OpenSSL has not taken yet
   const Deadline* deadline = nullptr;
   bool may_wait = true;
   std::optional<Error> error;  // the first failure of the stream
@@ -75,26 +80,32 @@ int wire_write(BIO* bio, const char* bytes, int count) {
   return -1;
 }
 
+// Nothing when nothing is there and nobody may wait.
+Result<std::optional<std::size_t>> read_from(Wire& wire) {
+  if (!wire.may_wait) return wire.stream->read_if_ready(wire.room);
+  ASSIGN_OR_RETURN(const std::size_t count, wire.stream->read(wire.room, *wire.deadline));
+  return std::optional(count);
+}
+
 int wire_read(BIO* bio, char* buffer, int count) {
   ::BIO_clear_retry_flags(bio);
   auto* wire = static_cast<Wire*>(::BIO_get_data(bio));
-  const std::span<char> room(buffer, static_cast<std::size_t>(count));
-  Result<std::optional<std::size_t>> arrived = std::optional<std::size_t>();
-  if (wire->may_wait) {
-    Result<std::size_t> waited = wire->stream->read(room, *wire->deadline);
-    arrived = waited ? Result(std::optional(*waited)) : Result<std::optional<std::size_t>>(std::move(waited.error()));
-  } else {
-    arrived = wire->stream->read_if_ready(room);
+  if (wire->arrived.empty()) {
+    const Result<std::optional<std::size_t>> read = read_from(*wire);
+    if (!read) {
+      wire->error = read.error();
+      return -1;
+    }
+    if (!*read) {
+      ::BIO_set_retry_read(bio);
+      return -1;
+    }
+    wire->arrived = std::span<const char>(wire->room).first(**read);
   }
-  if (!arrived) {
-    wire->error = std::move(arrived.error());
-    return -1;
-  }
-  if (!*arrived) {
-    ::BIO_set_retry_read(bio);
-    return -1;
-  }
-  return static_cast<int>(**arrived);
+  const std::size_t size = std::min(static_cast<std::size_t>(count), wire->arrived.size());
+  std::copy_n(wire->arrived.begin(), size, buffer);
+  wire->arrived = wire->arrived.subspan(size);
+  return static_cast<int>(size);
 }
 
 long wire_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
@@ -190,9 +201,6 @@ SSL_CTX* client_context() {
     ::SSL_CTX_set_options(made.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     ::SSL_CTX_set_mode(made.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
     ::SSL_CTX_set_session_cache_mode(made.get(), SSL_SESS_CACHE_OFF);
-    // Many records for one call of the kernel.
-    ::SSL_CTX_set_read_ahead(made.get(), 1);
-    ::SSL_CTX_set_default_read_buffer_len(made.get(), Stream::read_bytes_max);
     return made;
   }();
   return context.get();

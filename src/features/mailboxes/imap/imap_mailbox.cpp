@@ -376,11 +376,15 @@ Status ImapMailbox::fetch(const Folder& folder, const std::vector<std::string>& 
       const std::vector<std::uint32_t> batch(uids.begin() + static_cast<std::ptrdiff_t>(at),
                                              uids.begin() + static_cast<std::ptrdiff_t>(end));
       wanted.insert(batch.begin(), batch.end());
-      ASSIGN_OR_RETURN(std::string tag,
-                       session_->send("UID FETCH " + imap::write_uid_set(batch) + " (UID BODY.PEEK[])", deadline));
-      tags.push_back(std::move(tag));
+      Result<std::string> tag = session_->send("UID FETCH " + imap::write_uid_set(batch) + " (UID BODY.PEEK[])", deadline);
+      if (!tag) {
+        outcome = tag.error();
+        break;
+      }
+      tags.push_back(std::move(*tag));
       at = end;
     }
+    if (tags.empty()) break;
     const auto answered = session_->await(tags.front(), take, deadline);
     tags.pop_front();
     if (!answered && outcome) outcome = answered.error();

@@ -165,7 +165,11 @@ Result<imap::Response> ImapSession::await(const std::string& tag, const Take& ta
 Result<std::string> ImapSession::send(const std::string& command, const Deadline& deadline) {
   if (failure_) return *failure_;
   const std::string tag = next_tag();
-  if (const Status sent = stream_->write_all(tag + " " + command + "\r\n", deadline); !sent) return fail(sent.error()).error();
+  if (const Status sent = stream_->write_all(tag + " " + command + "\r\n", deadline); !sent) {
+    // Who has hung up may have answered before: that is read by those who await it.
+    if (sent.error().kind != ErrorKind::unavailable) return fail(sent.error()).error();
+    return sent.error();
+  }
   sent_.emplace(tag, std::nullopt);
   return tag;
 }
