@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <future>
 #include <thread>
 
 #include "base/random.h"
@@ -107,10 +108,13 @@ TEST_F(RelayTest, ends_when_brokerd_is_gone_also_while_mail_flows_on) {
     const std::string mail(50'000, 'm');
     while (server_end->write_all(mail, soon())) continue;
   });
+  std::promise<void> flows;
   std::jthread reader([&] {
+    read(*worker_end, 1'000'000);
+    flows.set_value();
     while (!read(*worker_end, 1000).empty()) continue;
   });
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // whatever it is doing then, it ends
+  flows.get_future().wait();
   meter.near = {};
   running.join();
   EXPECT_EQ(ended, "brokerd is gone");

@@ -38,6 +38,7 @@ class ImapSession {
   // In two halves, so that the next command is under way while this one is answered: the server must not be asked for
   // anything meanwhile whose answer depends on the order. Every tag is awaited, whatever another one came to, and a command may
   // be run to its end before those that were sent earlier are awaited. `take` sees all untagged responses that come until then.
+  // Where a command can't be sent because the server has hung up, what it answered to earlier ones can still be awaited.
   Result<std::string> send(const std::string& command, const Deadline& deadline);  // its tag
   Result<imap::Response> await(const std::string& tag, const Take& take, const Deadline& deadline);
   // The same with a literal at the end: "APPEND ..." and the message. A server without LITERAL+ is asked first (RFC 7888).
